@@ -1,0 +1,45 @@
+"""Entry points of the deployed functions; each imports only its own hop.
+
+functions-framework looks the target up as an attribute of this module once, before it forks its
+worker. Building it there (PEP 562) means that a wrong environment stops the start, and that the
+receiver never loads what only the dispatcher or the registrar needs.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Awaitable, Callable
+
+import functions_framework.aio
+from relay.errors import ConfigurationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_HOPS = {
+    "receive": "relay.receiver",
+    "dispatch": "relay.dispatcher",
+    "registrar": "relay.registrar",
+}
+
+
+def _entry_point(target: str) -> Handler:
+    try:
+        handle: Handler = importlib.import_module(_HOPS[target]).create(os.environ)
+    except ConfigurationError as error:
+        sys.exit(f"{target} cannot start: {error}")
+
+    async def entry(request: Request) -> Response:
+        return await handle(request)
+
+    # The framework registers a function under its own name.
+    entry.__name__ = target
+    decorated: Handler = functions_framework.aio.http(entry)
+    return decorated
+
+
+def __getattr__(name: str) -> Handler:
+    if name not in _HOPS:
+        raise AttributeError(name)
+    return globals().setdefault(name, _entry_point(name))

@@ -1,0 +1,70 @@
+"""Typed look-up in a function's environment, with failures that say what to do."""
+
+import re
+from collections.abc import Mapping
+
+from relay.errors import ConfigurationError
+
+_TOPIC_PATH = re.compile(r"projects/[^/]+/topics/[^/]+")
+# https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+_TOPIC_NAME = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9.:\-]{1,98}")
+
+
+class Environment:
+    """Reads variables from a mapping such as `os.environ`.
+
+    An empty or blank value counts as unset. Every look-up raises `ConfigurationError` for a
+    value that is missing though required, or that does not fit.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the variable, stripped, or `default`."""
+        return self._values.get(name, "").strip() or default
+
+    def required(self, name: str, *, example: str) -> str:
+        """Return the variable, stripped; it must be set."""
+        value = self.text(name)
+        if not value:
+            raise ConfigurationError(name, "is not set", example=example)
+        return value
+
+    def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
+        """Return a whole number between `minimum` and `maximum`, both included."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not re.fullmatch(r"[0-9]{1,18}", value):
+            raise ConfigurationError(name, "is not a whole number", example=str(default))
+        number = int(value)
+        if not minimum <= number <= maximum:
+            problem = f"is not between {minimum} and {maximum}"
+            raise ConfigurationError(name, problem, example=str(default))
+        return number
+
+    def items(self, name: str) -> tuple[str, ...]:
+        """Return a comma-separated list, its items stripped and empty ones dropped."""
+        return tuple(item.strip() for item in self.text(name).split(",") if item.strip())
+
+    def project(self) -> str:
+        """Return the id of the Google Cloud project, from `GOOGLE_CLOUD_PROJECT`."""
+        name, example = "GOOGLE_CLOUD_PROJECT", "my-project"
+        value = self.required(name, example=example)
+        if not _PROJECT.fullmatch(value):
+            raise ConfigurationError(name, "is not a project id", example=example)
+        return value
+
+    def topic(self, name: str, default: str) -> str:
+        """Return a topic as `projects/…/topics/…`; a short name is one of our own project."""
+        return self.topic_path(name, self.text(name, default), example=default)
+
+    def topic_path(self, name: str, value: str, *, example: str) -> str:
+        """Expand `value`, a short topic name or a full path, read from variable `name`."""
+        path = value if "/" in value else f"projects/{self.project()}/topics/{value}"
+        if not _TOPIC_PATH.fullmatch(path) or not _TOPIC_NAME.fullmatch(path.split("/")[3]):
+            problem = "is neither a topic's name nor projects/PROJECT/topics/NAME"
+            raise ConfigurationError(name, problem, example=example)
+        return path

@@ -1,0 +1,63 @@
+"""The relay's one tree of errors; members carry what a caller needs as attributes."""
+
+
+class RelayError(Exception):
+    """Base of every error that the relay raises on purpose."""
+
+
+class ConfigurationError(RelayError):
+    """An environment variable is missing or wrong: the function must not start.
+
+    The message names the variable, what is wrong with its value, and shows an example.
+    It never contains the value itself, which may be a secret.
+    """
+
+    def __init__(self, variable: str, problem: str, *, example: str) -> None:
+        super().__init__(f"{variable} {problem}; for example {variable}={example}")
+        self.variable = variable
+        self.problem = problem
+        self.example = example
+
+
+class Refused(RelayError):
+    """A delivery is refused for good.
+
+    `status` is the HTTP status to answer; `reason` is a short constant for logs and metrics,
+    which is never sent to the caller.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Unavailable(RelayError):
+    """Something that is needed cannot be had now: answer 503, and the sender tries again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PublishUnavailable(Unavailable):
+    """Pub/Sub did not confirm a message: full queue, refusal that may pass, or deadline."""
+
+
+class Poison(RelayError):
+    """An authentic message that can never succeed: it belongs in the dead-letter topic.
+
+    `reason` is a short constant, published as the dead letter's `reason` attribute.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class PublishRefused(Poison):
+    """Pub/Sub answered `INVALID_ARGUMENT`: publishing this message again cannot succeed."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("publish-refused", detail)

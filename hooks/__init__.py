@@ -1,0 +1,1 @@
+"""The operator's command `hooks`, and the laptop stack under `hooks.local`."""

@@ -1,0 +1,1 @@
+"""The laptop stack: embedded emulators, a Gemini simulator and the functions themselves."""
