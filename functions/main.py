@@ -11,9 +11,10 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import functions_framework.aio
-from relay.errors import ConfigurationError
 from starlette.requests import Request
 from starlette.responses import Response
+
+from relay.errors import ConfigurationError
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -35,11 +36,13 @@ def _entry_point(target: str) -> Handler:
 
     # The framework registers a function under its own name.
     entry.__name__ = target
-    decorated: Handler = functions_framework.aio.http(entry)
-    return decorated
+    functions_framework.aio.http(entry)
+    return entry
 
 
 def __getattr__(name: str) -> Handler:
     if name not in _HOPS:
         raise AttributeError(name)
-    return globals().setdefault(name, _entry_point(name))
+    # Kept, so that the framework's second look finds the same function.
+    globals()[name] = entry_point = _entry_point(name)
+    return entry_point

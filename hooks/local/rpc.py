@@ -26,8 +26,10 @@ class RpcError(Exception):
 
 @dataclass(frozen=True)
 class Method:
-    """One method: `handler` takes the request (or an iterator of them) and returns the reply,
-    or is an asynchronous generator of replies. Both types are raw protobuf classes.
+    """One method; both types are raw protobuf classes.
+
+    `handler` takes the request (or an asynchronous iterator of them) and returns the reply, or is
+    an asynchronous generator of replies.
     """
 
     kind: Kind
@@ -103,7 +105,7 @@ _LIMITS: Sequence[tuple[str, int]] = (
 
 def _handler(
     name: str, method: Method, identity: str | None, guard: Guard
-) -> grpc.RpcMethodHandler[Any, Any]:
+) -> grpc.RpcMethodHandler:
     async def admit(request: Message | None, context: Any) -> None:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         await guard(Call(identity, name, request, metadata))
@@ -134,7 +136,7 @@ def _handler(
 
     make = getattr(grpc, f"{method.kind}_rpc_method_handler")
     behaviour = stream if method.kind.endswith("_stream") else unary
-    handler: grpc.RpcMethodHandler[Any, Any] = make(
+    handler: grpc.RpcMethodHandler = make(
         behaviour,
         request_deserializer=method.request.FromString,
         response_serializer=method.reply.SerializeToString,
