@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from relay.batching import BatchingPublisher
+from relay.channels import opener
+from relay.environment import Environment
+
 
 class Publisher(Protocol):
     """What a hop needs of Pub/Sub."""
@@ -17,3 +21,12 @@ class Publisher(Protocol):
         `PublishRefused` where Pub/Sub called this very message an invalid argument.
         """
         ...
+
+
+def create_publisher(environ: Mapping[str, str]) -> BatchingPublisher:
+    """Make the publisher of one function, to Pub/Sub or to `PUBSUB_EMULATOR_HOST`.
+
+    Safe to call before the server forks: nothing connects until the first message, or `connect`.
+    """
+    emulator = Environment(environ).text("PUBSUB_EMULATOR_HOST")
+    return BatchingPublisher(opener("pubsub.googleapis.com", emulator))
