@@ -1,0 +1,42 @@
+"""The statuses that Firestore ends a call with, each with the service's own words where known."""
+
+import grpc
+
+from hooks.local.rpc import RpcError
+
+
+def invalid(message: str) -> RpcError:
+    """Refuse a request that can never succeed."""
+    return RpcError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def not_found(message: str) -> RpcError:
+    """Refuse a request for something that is not there."""
+    return RpcError(grpc.StatusCode.NOT_FOUND, message)
+
+
+def already_exists(message: str) -> RpcError:
+    """Refuse to create what is there."""
+    return RpcError(grpc.StatusCode.ALREADY_EXISTS, message)
+
+
+def failed_precondition(message: str) -> RpcError:
+    """Refuse a request that the state of the database does not allow."""
+    return RpcError(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
+def aborted(message: str) -> RpcError:
+    """Refuse a transaction that lost against another; the client tries it again."""
+    return RpcError(grpc.StatusCode.ABORTED, message)
+
+
+def exhausted(message: str) -> RpcError:
+    """Refuse a request over a bound of the emulator."""
+    return RpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+
+
+def unimplemented(what: str) -> RpcError:
+    """Refuse what the service can do and this emulator does not."""
+    return RpcError(
+        grpc.StatusCode.UNIMPLEMENTED, f"the embedded Firestore does not imitate {what}"
+    )

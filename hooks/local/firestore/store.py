@@ -1,0 +1,139 @@
+"""The documents of one database, and what they were while somebody still reads the past.
+
+Commits and reads take turns on one event loop, so each sees the database whole. Versions are kept
+only as long as an open transaction reads from before they were replaced.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hooks.local.clock import Clock
+from hooks.local.firestore.errors import failed_precondition
+from hooks.local.firestore.messages import Document, Timestamp
+from hooks.local.firestore.names import split
+
+
+@dataclass(frozen=True)
+class _Replaced:
+    name: str
+    at: int
+    document: Document | None
+
+
+class Store:
+    """Documents by collection. Stored messages are never changed, only replaced.
+
+    Times are microseconds since the epoch, UTC. A commit's time is greater than that of every
+    commit and read before it, whatever the clock does.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._collections: dict[str, dict[str, Document]] = {}
+        self._last_commit = 0
+        self._last_read = 0
+        self._pins: Counter[int] = Counter()
+        self._replaced: deque[_Replaced] = deque()
+        self._history: dict[str, deque[_Replaced]] = {}
+        self._history_since = 0
+
+    def read_time(self) -> int:
+        """Return a time that sees every commit so far and none to come."""
+        self._last_read = max(self._now(), self._last_commit, self._last_read)
+        return self._last_read
+
+    def commit_time(self) -> int:
+        """Return the time of a commit that is made now."""
+        self._last_commit = max(self._now(), self._last_commit + 1, self._last_read + 1)
+        return self._last_commit
+
+    def get(self, name: str, at: int | None = None) -> Document | None:
+        """Return a document, as it is or as it was at a time that is pinned."""
+        past = self._past(name, at)
+        if past is not None:
+            return past.document
+        collection, document_id = split(name)
+        return self._collections.get(collection, {}).get(document_id)
+
+    def set(self, name: str, document: Document | None, at: int) -> None:
+        """Replace a document at a commit's time; None deletes it."""
+        if self._pins:
+            self._remember(_Replaced(name, at, self.get(name)))
+        else:
+            self._history_since = at
+        collection, document_id = split(name)
+        if document is not None:
+            self._collections.setdefault(collection, {})[document_id] = document
+            return
+        documents = self._collections.get(collection, {})
+        documents.pop(document_id, None)
+        if not documents:
+            self._collections.pop(collection, None)
+
+    def collections(self, at: int | None = None) -> list[str]:
+        """Return the names of the collections that hold a document, sorted."""
+        found = set(self._collections)
+        if at is not None:
+            found |= {split(name)[0] for name in self._history}
+            found = {name for name in found if next(self.documents(name, at), None) is not None}
+        return sorted(found)
+
+    def documents(self, collection: str, at: int | None = None) -> Iterator[Document]:
+        """Yield the documents of a collection in no particular order."""
+        current = self._collections.get(collection, {})
+        if at is None or not self._history:
+            yield from current.values()
+            return
+        gone = {name for name in self._history if split(name)[0] == collection}
+        for name in {document.name for document in current.values()} | gone:
+            document = self.get(name, at)
+            if document is not None:
+                yield document
+
+    def pin(self, at: int) -> None:
+        """Keep what was there at a time until `unpin`; refuse one that is no longer known."""
+        if at < self._history_since:
+            raise failed_precondition(
+                "The requested snapshot version is too old: the embedded Firestore keeps past "
+                "versions only while a transaction that began before them is open."
+            )
+        self._pins[at] += 1
+
+    def unpin(self, at: int) -> None:
+        """Let go of a pinned time."""
+        self._pins[at] -= 1
+        self._pins += Counter()
+        oldest = min(self._pins, default=self._last_commit)
+        while self._replaced and self._replaced[0].at <= oldest:
+            self._forget(self._replaced.popleft())
+        self._history_since = max(self._history_since, oldest)
+
+    def _now(self) -> int:
+        return int(self._clock.time() * 1_000_000)
+
+    def _past(self, name: str, at: int | None) -> _Replaced | None:
+        if at is None or name not in self._history:
+            return None
+        return next((old for old in self._history[name] if old.at > at), None)
+
+    def _remember(self, old: _Replaced) -> None:
+        self._replaced.append(old)
+        self._history.setdefault(old.name, deque()).append(old)
+
+    def _forget(self, old: _Replaced) -> None:
+        versions = self._history[old.name]
+        versions.popleft()
+        if not versions:
+            del self._history[old.name]
+
+
+def micros(time: Timestamp) -> int:
+    """Return a timestamp in microseconds since the epoch."""
+    return int(time.seconds) * 1_000_000 + int(time.nanos) // 1000
+
+
+def timestamp(time: int) -> Timestamp:
+    """Return microseconds since the epoch as a timestamp."""
+    seconds, rest = divmod(time, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
