@@ -1,0 +1,84 @@
+"""The simulator as one object: an ASGI application, and what a test in its process calls."""
+
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hooks.local.clock import Clock, SystemClock
+from hooks.local.gemini.control import Control
+from hooks.local.gemini.courier import Courier
+from hooks.local.gemini.deliveries import Account, Delivery
+from hooks.local.gemini.emitter import Emission, Emitter
+from hooks.local.gemini.errors import GoogleError, answer_error
+from hooks.local.gemini.gate import Gate
+from hooks.local.gemini.keys import KeyRing
+from hooks.local.gemini.settings import Settings
+from hooks.local.gemini.webhook_api import WebhookApi
+from hooks.local.gemini.webhooks import WebhookService
+
+
+class Gemini:
+    """A simulator of what the kit needs of the Gemini API, in memory, on one event loop.
+
+    `app` serves the API at `/v1` and `/v1beta`, the public keys at `/.well-known/jwks.json`, and
+    the simulator's own controls at `/control`. Deliveries go out over `transport`, which defaults
+    to the network.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        settings: Settings | None = None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.settings = settings or Settings()
+        self.keys = KeyRing(self.settings.ed25519_keys)
+        self.account = Account(self.settings.max_deliveries_kept)
+        self.webhooks = WebhookService(self.clock, self.settings)
+        self.courier = Courier(self.clock, self.settings, self.keys, transport)
+        self.gate = Gate(self.clock, self.settings)
+        self._emitter = Emitter(
+            self.clock, self.settings, self.webhooks, self.account, self.courier
+        )
+        self.app = self._application()
+
+    def emit(self, event_type: str, **options: Any) -> list[Delivery]:
+        """Announce an event; the options are the fields of `Emission`."""
+        return self._emitter.emit(Emission(event_type=event_type, **options))
+
+    async def close(self) -> None:
+        """Stop delivering."""
+        await self.courier.close()
+
+    def _application(self) -> Starlette:
+        control = Control(
+            self._emitter, self.courier, self.account, self.keys, self.gate, self.settings
+        )
+        return Starlette(
+            routes=[
+                *WebhookApi(self.webhooks, self._emitter, self.settings).routes(self.gate),
+                Route("/.well-known/jwks.json", self._jwks, methods=["GET"]),
+                control.routes(),
+            ],
+            exception_handlers={GoogleError: answer_error, HTTPException: _answer_http},
+        )
+
+    async def _jwks(self, _request: Request) -> Response:
+        age = self.settings.jwks_max_age_seconds
+        return JSONResponse(
+            self.keys.jwks(), headers={"cache-control": f"public, max-age={age}, must-revalidate"}
+        )
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    what = f"{request.method} {request.url.path}: {error.detail}"
+    return await answer_error(request, GoogleError(error.status_code, what))

@@ -1,0 +1,64 @@
+"""What Google does not publish about Gemini's webhooks, as settings of the simulator."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scheme = Literal["v1", "v1a", "jwt", "mixed"]
+"""How a delivery is signed; `mixed` is a list with `v1`, `v1a` and a version nobody knows."""
+
+DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All thresholds and choices of the simulator; times are in seconds of its clock.
+
+    `time_scale` makes the waits between attempts, the time after which a failing delivery is given
+    up, and the length of jobs that many times shorter; it touches neither timestamps nor the
+    overlap of signing secrets.
+    """
+
+    api_keys: frozenset[str] | None = None
+    """Accepted API keys; `None` accepts any that is not empty."""
+    time_scale: float = 1.0
+
+    ping_event_type: str = "webhook.ping"
+    dynamic_scheme: Scheme = "v1a"
+    """What signs for `webhook_config.uris`: `v1a` was observed, `jwt` is documented."""
+    user_metadata_in: Literal["top", "data"] = "top"
+    batch_event_id: Literal["batch_{id}", "batches/{id}", "{id}"] = "batch_{id}"
+    announce_cancellations: bool = False
+    """Whether jobs that are cancelled send `batch.cancelled` and `interaction.cancelled`."""
+
+    jwt_audience: str | None = None
+    """`aud` of a token; `None` puts the endpoint's URL there."""
+    jwt_issuer: str = "https://generativelanguage.googleapis.com"
+    jwt_lifetime_seconds: int = 300
+    jwt_with_jti: bool = True
+    jwks_max_age_seconds: int = 3600
+    ed25519_keys: int = 3
+
+    attempt_timeout_seconds: float = 10.0
+    """How long an endpoint may take to answer: real time, since the network knows no other."""
+    retry_initial_seconds: float = 10.0
+    retry_multiplier: float = 2.0
+    retry_maximum_seconds: float = 3600.0
+    retry_for_seconds: float = DAY
+    disable_after_failed_attempts: int = 100
+    """Failed attempts in a row, over all its deliveries, that disable a registered webhook."""
+    secret_overlap_seconds: float = DAY
+
+    job_seconds: float | None = None
+    """How long a background job takes; `None`: until a control call ends it."""
+    cancel_lag_seconds: float = 0.0
+    """How long a GET of a cancelled interaction still says `in_progress`."""
+
+    omit_times: bool = False
+    """Leaves times out of the replies of WebhookService, as has been seen."""
+
+    max_webhooks: int = 10_000
+    max_jobs: int = 10_000
+    max_deliveries_kept: int = 20_000
+    max_concurrent_attempts: int = 64
+    max_requests_kept: int = 5_000
+    max_body_bytes: int = 4 << 20
