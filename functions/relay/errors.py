@@ -59,5 +59,7 @@ class Poison(RelayError):
 class PublishRefused(Poison):
     """Pub/Sub answered `INVALID_ARGUMENT`: publishing this message again cannot succeed."""
 
+    REASON = "publish-refused"
+
     def __init__(self, detail: str) -> None:
-        super().__init__("publish-refused", detail)
+        super().__init__(self.REASON, detail)

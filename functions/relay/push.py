@@ -1,0 +1,157 @@
+"""Reading one Pub/Sub push request, in every form that a subscription can give it.
+
+- wrapped, the default: https://cloud.google.com/pubsub/docs/push#receive_push
+- unwrapped with metadata written to the headers:
+  https://cloud.google.com/pubsub/docs/payload-unwrapping
+- CloudEvents of type `google.cloud.pubsub.topic.v1.messagePublished`, as Eventarc sends them, in
+  binary and in structured mode:
+  https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from relay.errors import Refused
+
+# A message of 10 MB in base64, a hundred attributes with every character escaped, and the envelope.
+MAX_PUSH_BYTES = 16 << 20
+
+_PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
+_STRUCTURED = "application/cloudevents+json"
+_URL_SAFE = str.maketrans("-_", "+/")
+
+# What an ingress message may carry. Unwrapped pushes mix attributes with the request's own headers,
+# so those that count have to be named.
+_ATTRIBUTES = (
+    "webhook-id",
+    "webhook-timestamp",
+    "scheme",
+    "dedup-key",
+    "received-at",
+    "traceparent",
+    "replay",
+    "replay-route",
+)
+
+
+class NotAPush(Refused):
+    """The request holds no Pub/Sub message; `reason` says what is missing, for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(400, reason)
+
+
+@dataclass(frozen=True)
+class IngressMessage:
+    """One message of the ingress topic.
+
+    `delivery_attempt` counts from 1, and is None where the subscription does not count.
+    `publish_time` is RFC 3339 as Pub/Sub wrote it, or empty.
+    """
+
+    data: bytes
+    attributes: Mapping[str, str]
+    message_id: str = ""
+    publish_time: str = ""
+    delivery_attempt: int | None = None
+
+
+def parse(headers: Mapping[str, str], body: bytes) -> IngressMessage:
+    """Return the message in a push request; header names are looked up in lower case.
+
+    Raises `NotAPush`, whatever the bytes are.
+    """
+    if "x-goog-pubsub-message-id" in headers:
+        return _unwrapped(headers, body)
+    if _media_type(headers) == _STRUCTURED:
+        return _structured(_object(body))
+    if "ce-specversion" in headers and headers.get("ce-type") != _PUBLISHED:
+        raise NotAPush("cloudevent-of-another-type")
+    return _wrapped(_object(body))
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _object(body: bytes | str) -> Mapping[str, object]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotAPush("not-json") from None
+    return _mapping(value, "not-an-object")
+
+
+def _mapping(value: object, reason: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise NotAPush(reason)
+    return value
+
+
+def _structured(event: Mapping[str, object]) -> IngressMessage:
+    if event.get("type") != _PUBLISHED:
+        raise NotAPush("cloudevent-of-another-type")
+    if "data_base64" in event:
+        return _wrapped(_object(_base64(event["data_base64"])))
+    return _wrapped(_mapping(event.get("data"), "no-message"))
+
+
+def _wrapped(envelope: Mapping[str, object]) -> IngressMessage:
+    message = _mapping(envelope.get("message"), "no-message")
+    attributes = _attributes(message.get("attributes"))
+    if not attributes and "data" not in message:
+        raise NotAPush("empty-message")
+    return IngressMessage(
+        data=_base64(message.get("data", "")),
+        attributes=attributes,
+        message_id=_text(message, "messageId", "message_id"),
+        publish_time=_text(message, "publishTime", "publish_time"),
+        delivery_attempt=_count(envelope.get("deliveryAttempt")),
+    )
+
+
+def _attributes(value: object) -> Mapping[str, str]:
+    entries = _mapping({} if value is None else value, "attributes-malformed")
+    return {_utf8(name): _utf8(entry) for name, entry in entries.items()}
+
+
+def _utf8(value: object) -> str:
+    # JSON can escape half a surrogate pair, which is no character and cannot be sent on.
+    try:
+        if isinstance(value, str) and value.encode() is not None:
+            return value
+    except UnicodeEncodeError:
+        pass
+    raise NotAPush("attributes-malformed")
+
+
+def _text(message: Mapping[str, object], *names: str) -> str:
+    return next((text for name in names if isinstance(text := message.get(name), str)), "")
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _base64(value: object) -> bytes:
+    # Pub/Sub writes the standard alphabet; readers of protobuf's JSON take both, and no padding.
+    # https://protobuf.dev/programming-guides/json/
+    if not isinstance(value, str):
+        raise NotAPush("data-malformed")
+    try:
+        text = value.translate(_URL_SAFE).encode("ascii").rstrip(b"=")
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise NotAPush("data-malformed") from None
+
+
+def _unwrapped(headers: Mapping[str, str], body: bytes) -> IngressMessage:
+    return IngressMessage(
+        data=body,
+        attributes={name: headers[name] for name in _ATTRIBUTES if name in headers},
+        message_id=headers["x-goog-pubsub-message-id"],
+        publish_time=headers.get("x-goog-pubsub-publish-time", ""),
+    )
