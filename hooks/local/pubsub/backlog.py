@@ -1,0 +1,348 @@
+"""One subscription's messages: ready, leased, waiting for another try, or acknowledged.
+
+Every operation on a message costs O(1), or O(log n) where it sets a timer; only `seek` looks at
+the whole backlog.
+"""
+
+import asyncio
+import itertools
+import re
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from hooks.local.clock import Clock
+from hooks.local.pubsub.errors import invalid
+from hooks.local.pubsub.messages import Message
+from hooks.local.pubsub.policy import Policy
+from hooks.local.pubsub.timers import Timer, Timers
+from hooks.local.rpc import RpcError
+
+
+class _State(Enum):
+    READY = auto()
+    LEASED = auto()
+    WAITING = auto()
+    ACKNOWLEDGED = auto()
+    GONE = auto()
+
+
+class _Entry:
+    """A message on this subscription."""
+
+    __slots__ = ("ack_id", "failures", "message", "state", "timer")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.failures = 0
+        self.state = _State.READY
+        self.ack_id = ""
+        self.timer: Timer | None = None
+
+    def become(self, state: _State) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.state = state
+
+
+@dataclass(frozen=True, eq=False)
+class Lease:
+    """A message handed out until its deadline; `attempt` counts from 1.
+
+    `ended` is called once the lease is over, whether by an answer or by its deadline.
+    """
+
+    __slots__ = ("ack_id", "attempt", "ended", "entry")
+
+    ack_id: str
+    entry: _Entry
+    attempt: int
+    ended: Callable[["Lease"], None]
+
+    @property
+    def message(self) -> Message:
+        """The message that is leased."""
+        return self.entry.message
+
+
+Exhausted = Callable[[Message, int], bool]
+"""Takes a message and how often its delivery failed; tells whether it was forwarded elsewhere."""
+
+
+def _nothing(_lease: Lease) -> None:
+    pass
+
+
+class Backlog:
+    """The messages that a subscription still owes, and the leases on them.
+
+    `exhausted` is called for a message whose delivery attempts are used up: where it returns
+    False, the message stays and is tried again. A lease that is over is forgotten: an answer that
+    bears its id comes too late, changes nothing, and the message is delivered again.
+    """
+
+    def __init__(self, clock: Clock, timers: Timers, policy: Policy, exhausted: Exhausted) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._timers = timers
+        self._exhausted = exhausted
+        self._mark = secrets.token_hex(6)
+        self._lease_numbers = itertools.count(1)
+        self._entries: OrderedDict[int, _Entry] = OrderedDict()
+        self._ready: deque[_Entry] = deque()
+        self._leases: dict[str, Lease] = {}
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._acknowledged = 0
+        self._retention_timer: Timer | None = None
+        self._discard_before = 0.0
+        self._closed: RpcError | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """What the subscription asks for; it may be changed at any time, but for its filter."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = policy
+        if not policy.retain_acked:
+            for entry in list(self._entries.values()):
+                if entry.state is _State.ACKNOWLEDGED:
+                    self._drop(entry)
+        self._watch_retention(anew=True)
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages are owed, leased ones included."""
+        return len(self._entries) - self._acknowledged
+
+    @property
+    def leased(self) -> int:
+        """How many messages are handed out at present."""
+        return len(self._leases)
+
+    def offer(self, message: Message) -> None:
+        """Take in a message, unless the filter does not want it: then it counts as acknowledged."""
+        if self._policy.filter.matches(message.proto.attributes):
+            entry = _Entry(message)
+            self._entries[message.number] = entry
+            self._watch_retention()
+            if message.published_at < self._discard_before:
+                self._finish(entry)
+            else:
+                self._make_ready(entry)
+
+    async def wait(self, seconds: float | None = None) -> bool:
+        """Wait until a message may be taken, at most that many seconds; tell whether one may.
+
+        Raises what the backlog was closed with.
+        """
+        if self._is_ready():
+            return True
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        timer = None
+        if seconds is not None:
+            timer = self._timers.after(seconds, lambda: _resolve(waiter))
+        try:
+            await waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if waiter.done() and not waiter.cancelled():
+                # Whoever was woken may find more than it takes, or be cancelled before it takes.
+                asyncio.get_running_loop().call_soon(self._wake)
+        return self._is_ready()
+
+    def take(
+        self,
+        count: int,
+        seconds: float | None = None,
+        *,
+        size: float = float("inf"),
+        ended: Callable[[Lease], None] = _nothing,
+    ) -> list[Lease]:
+        """Lease up to `count` messages, stopping once they make up `size` bytes.
+
+        The lease lasts that many seconds, by default the subscription's deadline.
+        """
+        leases: list[Lease] = []
+        while len(leases) < count and size > 0 and self._is_ready():
+            entry = self._ready.popleft()
+            size -= entry.message.size
+            leases.append(self._lease(entry, seconds or self._policy.ack_deadline, ended))
+        return leases
+
+    def acknowledge(self, ack_ids: Iterable[str]) -> None:
+        """Be done with the messages of these leases; leases that are over are passed by.
+
+        Raises `RpcError` (`INVALID_ARGUMENT`) for what was never an id of this subscription's.
+        """
+        for ack_id in self._checked(ack_ids):
+            lease = self._end(ack_id)
+            if lease is not None:
+                self._finish(lease.entry)
+
+    def modify(self, ack_ids: Iterable[str], seconds: int) -> None:
+        """Let these leases end that many seconds from now; 0 gives the messages back at once.
+
+        Leases that are over are passed by. Raises as `acknowledge` does.
+        """
+        for ack_id in self._checked(ack_ids):
+            lease = self._leases.get(ack_id)
+            if lease is None:
+                continue
+            if seconds == 0:
+                self._fail(ack_id)
+            else:
+                self._set_deadline(lease, seconds)
+
+    def seek(self, when: float, retained: Iterable[Message]) -> None:
+        """Acknowledge what was published before `when` (Unix seconds), owe again the rest.
+
+        `retained` are the messages that the topic has kept, in the order of their publication.
+        """
+        known = {number: entry.message for number, entry in self._entries.items()}
+        known |= {message.number: message for message in retained}
+        self._clear()
+        self._discard_before = when
+        horizon = self._clock.time() - self._policy.retention
+        for number in sorted(known):
+            if known[number].published_at > horizon:
+                self.offer(known[number])
+        self._watch_retention(anew=True)
+
+    def close(self, error: RpcError) -> None:
+        """Drop every message; whoever waits, and everyone after, gets `error`."""
+        self._closed = error
+        self._clear()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(error)
+
+    def _clear(self) -> None:
+        for ack_id in list(self._leases):
+            self._end(ack_id)
+        for entry in self._entries.values():
+            entry.become(_State.GONE)
+        self._entries.clear()
+        self._ready.clear()
+        self._acknowledged = 0
+        self._watch_retention(anew=True)
+
+    def _is_ready(self) -> bool:
+        if self._closed is not None:
+            raise RpcError(self._closed.code, self._closed.message)
+        while self._ready and self._ready[0].state is not _State.READY:
+            self._ready.popleft()
+        return bool(self._ready)
+
+    def _make_ready(self, entry: _Entry) -> None:
+        entry.become(_State.READY)
+        self._ready.append(entry)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiters and self._ready:
+            waiter = self._waiters.popleft()
+            if _resolve(waiter):
+                return
+
+    def _lease(self, entry: _Entry, seconds: float, ended: Callable[[Lease], None]) -> Lease:
+        ack_id = f"{self._mark}-{next(self._lease_numbers)}"
+        lease = Lease(ack_id, entry, entry.failures + 1, ended)
+        self._leases[ack_id] = lease
+        entry.become(_State.LEASED)
+        entry.ack_id = ack_id
+        self._set_deadline(lease, seconds)
+        return lease
+
+    def _set_deadline(self, lease: Lease, seconds: float) -> None:
+        if lease.entry.timer is not None:
+            lease.entry.timer.cancel()
+        lease.entry.timer = self._timers.after(seconds, lambda: self._fail(lease.ack_id))
+
+    def _end(self, ack_id: str) -> Lease | None:
+        lease = self._leases.pop(ack_id, None)
+        if lease is not None:
+            lease.entry.ack_id = ""
+            lease.ended(lease)
+        return lease
+
+    def _fail(self, ack_id: str) -> None:
+        lease = self._end(ack_id)
+        if lease is None:
+            return
+        entry = lease.entry
+        entry.failures += 1
+        if self._policy.exhausted(entry.failures) and self._exhausted(
+            entry.message, entry.failures
+        ):
+            self._finish(entry)
+            return
+        delay = self._policy.backoff.seconds(entry.failures)
+        if delay > 0:
+            entry.become(_State.WAITING)
+            entry.timer = self._timers.after(delay, lambda: self._make_ready(entry))
+        else:
+            self._make_ready(entry)
+
+    def _finish(self, entry: _Entry) -> None:
+        if self._policy.retain_acked:
+            entry.become(_State.ACKNOWLEDGED)
+            self._acknowledged += 1
+        else:
+            self._drop(entry)
+
+    def _drop(self, entry: _Entry) -> None:
+        if entry.state is _State.ACKNOWLEDGED:
+            self._acknowledged -= 1
+        entry.become(_State.GONE)
+        del self._entries[entry.message.number]
+
+    def _watch_retention(self, *, anew: bool = False) -> None:
+        if anew and self._retention_timer is not None:
+            self._retention_timer.cancel()
+            self._retention_timer = None
+        if self._retention_timer is None and self._entries:
+            oldest = next(iter(self._entries.values())).message.published_at
+            delay = oldest + self._policy.retention - self._clock.time()
+            self._retention_timer = self._timers.after(delay, self._expire)
+
+    def _expire(self) -> None:
+        self._retention_timer = None
+        horizon = self._clock.time() - self._policy.retention
+        while self._entries:
+            entry = next(iter(self._entries.values()))
+            if entry.message.published_at > horizon:
+                break
+            self._end(entry.ack_id)
+            self._drop(entry)
+        self._watch_retention()
+
+    def _checked(self, ack_ids: Iterable[str]) -> list[str]:
+        checked = list(ack_ids)
+        for ack_id in checked:
+            if not _ACK_ID.fullmatch(ack_id):
+                raise invalid(
+                    f"You have passed an invalid ack ID to the service (ack_id={ack_id})."
+                )
+            if not ack_id.startswith(self._mark):
+                raise invalid(
+                    "You have passed a subscription that does not belong to the given ack ID "
+                    f"(ack_id={ack_id})."
+                )
+        return checked
+
+
+def _resolve(waiter: asyncio.Future[None]) -> bool:
+    if waiter.done():
+        return False
+    waiter.set_result(None)
+    return True
+
+
+_ACK_ID = re.compile(r"[0-9a-f]{12}-[0-9]{1,19}")
