@@ -6,8 +6,9 @@ from hooks.local.clock import Clock
 from hooks.local.firestore import fieldpaths, names
 from hooks.local.firestore.errors import not_found
 from hooks.local.firestore.messages import Value
-from hooks.local.firestore.store import Store, micros
+from hooks.local.firestore.store import Store
 from hooks.local.firestore.transactions import Transactions
+from hooks.local.raw import micros
 
 Exists = Callable[[str], bool]
 """Tells of `projects/P/databases/D` whether it exists."""

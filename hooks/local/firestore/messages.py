@@ -1,69 +1,50 @@
-"""The protobuf messages of `google.firestore.v1`, as the client library ships them.
+"""The protobuf messages of `google.firestore.v1`, raw, as the client library ships them.
 
-The library wraps each message in proto-plus; what travels, and what an emulator stores by the
-hundred thousand, is the raw one underneath. To the type checker these are messages of their own
-names whose fields it does not know.
+To the type checker they are messages of their own names whose fields it does not know.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from google.protobuf.message import Message
+from hooks.local.raw import Empty, Message, Timestamp
 
 if TYPE_CHECKING:
+    from hooks.local.raw import RawMessage
 
-    class _Raw(Message):
-        def __init__(self, **fields: Any) -> None: ...
-        def __getattr__(self, name: str) -> Any: ...
-        def __setattr__(self, name: str, value: Any) -> None: ...
-        def CopyFrom(self, other_msg: Message) -> None: ...  # noqa: N802 - protobuf's own names
-        def HasField(self, field_name: str) -> bool: ...  # noqa: N802
-        def MergeFrom(self, other_msg: Message) -> None: ...  # noqa: N802
-        def SerializeToString(self, **kwargs: Any) -> bytes: ...  # noqa: N802
-        def WhichOneof(self, oneof_group: str) -> Any: ...  # noqa: N802
-
-    class Empty(_Raw):
-        """A reply that says nothing."""
-
-    class Timestamp(_Raw):
-        """A time in seconds and nanoseconds since the epoch, UTC."""
-
-    class Document(_Raw):
+    class Document(RawMessage):
         """A document: name, fields, times of creation and of the last change."""
 
-    class Value(_Raw):
+    class Value(RawMessage):
         """A value of a field, one of many types."""
 
-    class ArrayValue(_Raw):
+    class ArrayValue(RawMessage):
         """The elements of an array."""
 
-    class Precondition(_Raw):
+    class Precondition(RawMessage):
         """What must hold of a document before it is written."""
 
-    class DocumentMask(_Raw):
+    class DocumentMask(RawMessage):
         """The fields to write or to return."""
 
-    class Write(_Raw):
+    class Write(RawMessage):
         """An update, a deletion or a transformation of one document."""
 
-    class WriteResult(_Raw):
+    class WriteResult(RawMessage):
         """When the document was last changed, and what its transforms gave."""
 
-    class FieldTransform(_Raw):
+    class FieldTransform(RawMessage):
         """A field to be set to what the server computes."""
 
-    class StructuredQuery(_Raw):
+    class StructuredQuery(RawMessage):
         """A query."""
 
-    class Filter(_Raw):
+    class Filter(RawMessage):
         """A condition on the fields of a document."""
 
-    class TransactionOptions(_Raw):
+    class TransactionOptions(RawMessage):
         """Whether a transaction may write, and what it reads."""
 
 else:
     from google.cloud.firestore_v1.types import common, document, query, write
-    from google.protobuf.empty_pb2 import Empty
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     Document = document.Document.pb()
     Value = document.Value.pb()

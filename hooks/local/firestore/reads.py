@@ -7,8 +7,8 @@ from typing import Any
 from hooks.local.firestore.databases import Database
 from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document
-from hooks.local.firestore.store import micros
 from hooks.local.firestore.transactions import Query, Transaction
+from hooks.local.raw import micros
 
 
 @dataclass(frozen=True)

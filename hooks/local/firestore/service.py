@@ -29,8 +29,8 @@ from hooks.local.firestore.messages import (
     StructuredQuery,
     Write,
 )
-from hooks.local.firestore.store import timestamp
 from hooks.local.firestore.transactions import Query
+from hooks.local.raw import timestamp
 
 _ID_LENGTH = 20
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

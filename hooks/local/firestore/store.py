@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hooks.local.clock import Clock
 from hooks.local.firestore.errors import failed_precondition
-from hooks.local.firestore.messages import Document, Timestamp
+from hooks.local.firestore.messages import Document
 from hooks.local.firestore.names import split
 
 
@@ -126,14 +126,3 @@ class Store:
         versions.popleft()
         if not versions:
             del self._history[old.name]
-
-
-def micros(time: Timestamp) -> int:
-    """Return a timestamp in microseconds since the epoch."""
-    return int(time.seconds) * 1_000_000 + int(time.nanos) // 1000
-
-
-def timestamp(time: int) -> Timestamp:
-    """Return microseconds since the epoch as a timestamp."""
-    seconds, rest = divmod(time, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)

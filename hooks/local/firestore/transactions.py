@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from hooks.local.clock import Clock
 from hooks.local.firestore.errors import aborted, exhausted, invalid
 from hooks.local.firestore.messages import Document, TransactionOptions
-from hooks.local.firestore.store import Store, micros
+from hooks.local.firestore.store import Store
+from hooks.local.raw import micros
 
 LIFETIME_SECONDS = 270.0
 MAX_OPEN = 10_000

@@ -11,7 +11,7 @@ from hooks.local.firestore import values
 from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.fieldpaths import Fields, get, parse, put
 from hooks.local.firestore.messages import ArrayValue, FieldTransform, Value
-from hooks.local.firestore.store import timestamp
+from hooks.local.raw import timestamp
 
 _REQUEST_TIME = 1
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)

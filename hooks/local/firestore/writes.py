@@ -16,7 +16,7 @@ from hooks.local.firestore.messages import (
     Write,
     WriteResult,
 )
-from hooks.local.firestore.store import micros, timestamp
+from hooks.local.raw import micros, timestamp
 
 MAX_TRANSFORMS = 500
 

@@ -1,0 +1,25 @@
+"""The statuses that Secret Manager ends a call with."""
+
+import grpc
+
+from hooks.local.rpc import RpcError
+
+
+def invalid(message: str) -> RpcError:
+    """Refuse a request that can never succeed."""
+    return RpcError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def not_found(message: str) -> RpcError:
+    """Refuse a request for something that is not there."""
+    return RpcError(grpc.StatusCode.NOT_FOUND, message)
+
+
+def already_exists(message: str) -> RpcError:
+    """Refuse to create what is there."""
+    return RpcError(grpc.StatusCode.ALREADY_EXISTS, message)
+
+
+def failed_precondition(message: str) -> RpcError:
+    """Refuse a request that the state of a secret or version does not allow."""
+    return RpcError(grpc.StatusCode.FAILED_PRECONDITION, message)
