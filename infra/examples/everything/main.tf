@@ -1,0 +1,174 @@
+# Every option at once: routes, a subscriber of each kind, the archive, keys
+# and regions of one's own, alerts to someone.
+
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 8.0"
+    }
+  }
+}
+
+variable "deployer" {
+  description = "Who applies."
+  type        = string
+}
+
+variable "events_table" {
+  description = "BigQuery table for events, PROJECT.DATASET.TABLE."
+  type        = string
+}
+
+variable "events_bucket" {
+  description = "Cloud Storage bucket for events."
+  type        = string
+}
+
+variable "gemini_api_key" {
+  description = "Gemini API key."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+}
+
+variable "kms_key" {
+  description = "Key that encrypts everything."
+  type        = string
+}
+
+variable "notification_channel" {
+  description = "Who is told."
+  type        = string
+}
+
+variable "project" {
+  description = "Project id."
+  type        = string
+}
+
+variable "region" {
+  description = "Region."
+  type        = string
+}
+
+variable "worker_url" {
+  description = "A Cloud Run service that takes events."
+  type        = string
+}
+
+module "relay" {
+  source                  = "../.."
+  project                 = var.project
+  region                  = var.region
+  name                    = "relay-staging"
+  deployer                = var.deployer
+  gemini_api_key          = var.gemini_api_key
+  gemini_api_key_version  = 2
+  kms_key                 = var.kms_key
+  labels                  = { environment = "staging", team = "batch" }
+  message_storage_regions = [var.region]
+
+  alerts = {
+    notification_channels  = [var.notification_channel]
+    oldest_unacked_seconds = 300
+  }
+
+  archive = {
+    delete_after_days = 365
+    force_destroy     = true
+  }
+
+  functions = {
+    receiver = {
+      max_instances = 50
+      min_instances = 1
+    }
+  }
+
+  ledger = {
+    dedup_retention_days   = 14
+    delete_protection      = false
+    point_in_time_recovery = true
+  }
+
+  rotation = {
+    days                = 7
+    revocation_behavior = "revoke_previous_secrets_immediately"
+  }
+
+  routes = {
+    blue = {
+      metadata = { team = "blue" }
+      types    = ["batch.*"]
+    }
+    videos = {
+      types = ["video.generated"]
+    }
+  }
+
+  subscribers = {
+    audit = {
+      bigquery = {
+        table = var.events_table
+      }
+    }
+    lake = {
+      storage = {
+        bucket = var.events_bucket
+        prefix = "gemini/"
+        suffix = ".avro"
+      }
+    }
+    notebook = {
+      filter = "hasPrefix(attributes.ce-type, \"batch.\")"
+      pull = {
+        consumers = [var.deployer]
+      }
+      topic = "blue"
+    }
+    worker = {
+      ack_deadline_seconds = 300
+      dead_letter          = { max_attempts = 20 }
+      filter               = "attributes.ce-type = \"interaction.completed\""
+      push = {
+        cloud_run_service = {
+          location = var.region
+          name     = "worker"
+        }
+        endpoint = var.worker_url
+      }
+      retry = { minimum_seconds = 30 }
+    }
+  }
+
+  topic_retention = {
+    events = "86400s"
+  }
+
+  verification = {
+    jwt_audiences = ["https://events.example.com"]
+  }
+
+  webhook = {
+    events = ["batch.failed", "batch.succeeded", "interaction.completed", "video.generated"]
+    name   = "staging"
+    uri    = "https://events.example.com/gemini"
+  }
+}
+
+output "next_steps" {
+  description = "What to do next."
+  value       = module.relay.next_steps
+}
+
+output "subscriptions" {
+  description = "Subscriptions, and who pushes."
+  value       = module.relay.subscriptions
+}
+
+output "topics" {
+  description = "Topics."
+  value       = module.relay.topics
+}

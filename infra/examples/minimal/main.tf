@@ -1,0 +1,41 @@
+# Three values make a deployment; the API key comes from the environment:
+#   read -rs TF_VAR_gemini_api_key && export TF_VAR_gemini_api_key
+
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 8.0"
+    }
+  }
+}
+
+variable "gemini_api_key" {
+  description = "Gemini API key."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+}
+
+variable "project" {
+  description = "Project id."
+  type        = string
+}
+
+variable "region" {
+  description = "Region."
+  type        = string
+}
+
+module "relay" {
+  source         = "../.."
+  project        = var.project
+  region         = var.region
+  gemini_api_key = var.gemini_api_key
+}
+
+output "webhook_url" {
+  description = "Address that Gemini delivers to."
+  value       = module.relay.webhook_url
+}

@@ -1,0 +1,10 @@
+output "subscription" {
+  description = "Name of the subscription that holds the dead letters."
+  value       = google_pubsub_subscription.dead_letter.name
+}
+
+output "topic" {
+  description = "Full name of the dead-letter topic, once Pub/Sub may publish to it."
+  value       = google_pubsub_topic.dead_letter.id
+  depends_on  = [google_pubsub_topic_iam_member.agent]
+}

@@ -1,0 +1,43 @@
+resource "google_service_account" "dispatcher" {
+  project      = var.project
+  account_id   = "${var.name}-dispatcher"
+  display_name = "${var.name}: dispatches events"
+}
+
+resource "google_service_account" "push" {
+  project      = var.project
+  account_id   = "${var.name}-push"
+  display_name = "${var.name}: Pub/Sub's identity at the dispatcher"
+}
+
+resource "google_pubsub_topic_iam_member" "publisher" {
+  for_each = merge(
+    { dead-letter = var.dead_letter_topic, events = var.events_topic },
+    { for route in var.routes : "route ${route.name}" => route.topic },
+  )
+  topic  = each.value
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.dispatcher.member
+}
+
+# Firestore has no policy per database.
+resource "google_project_iam_member" "ledger" {
+  project = var.project
+  role    = "roles/datastore.user"
+  member  = google_service_account.dispatcher.member
+
+  condition {
+    title       = var.database_condition.title
+    description = var.database_condition.description
+    expression  = var.database_condition.expression
+  }
+}
+
+# Pub/Sub takes a message off the subscription, as its own service agent, when
+# it moves it to the dead letters.
+resource "google_pubsub_subscription_iam_member" "agent" {
+  project      = var.project
+  subscription = google_pubsub_subscription.dispatch.name
+  role         = "roles/pubsub.subscriber"
+  member       = var.pubsub_agent
+}

@@ -1,0 +1,9 @@
+output "name" {
+  description = "Name of the function and of its Cloud Run service."
+  value       = google_cloudfunctions2_function.function.name
+}
+
+output "uri" {
+  description = "The service's own `run.app` address."
+  value       = google_cloudfunctions2_function.function.service_config[0].uri
+}

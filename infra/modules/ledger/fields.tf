@@ -1,0 +1,23 @@
+# Firestore caps an index over a value that grows with time at 500 writes per
+# second, so the times of a delivery carry no index of their own.
+
+resource "google_firestore_field" "expire_at" {
+  project    = var.project
+  database   = google_firestore_database.ledger.name
+  collection = "deliveries"
+  field      = "expire_at"
+
+  index_config {}
+
+  ttl_config {}
+}
+
+resource "google_firestore_field" "unindexed" {
+  for_each   = toset(["lease_until", "received_at"])
+  project    = var.project
+  database   = google_firestore_database.ledger.name
+  collection = "deliveries"
+  field      = each.key
+
+  index_config {}
+}

@@ -1,0 +1,19 @@
+resource "google_firestore_database" "ledger" {
+  project                           = var.project
+  name                              = var.name
+  location_id                       = var.location
+  type                              = "FIRESTORE_NATIVE"
+  point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
+  delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+
+  # A refused deletion would stop a destroy half way, with the webhook gone and
+  # the rest in ruins: a protected database is left behind instead.
+  deletion_policy = var.delete_protection ? "ABANDON" : "DELETE"
+
+  dynamic "cmek_config" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+}

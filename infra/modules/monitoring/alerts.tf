@@ -1,0 +1,285 @@
+locals {
+  # One family of resources with one shape of filter: these by name.
+  services = join(", ", [for name in [var.receiver, var.dispatcher, var.registrar] : jsonencode(name)])
+  dead_letter_filter = join(" AND ", [
+    "resource.type = \"pubsub_subscription\"",
+    "resource.labels.subscription_id = one_of(${join(", ", [for name in values(var.dead_letter_subscriptions) : jsonencode(name)])})",
+  ])
+  subscription_filter = join(" AND ", [
+    "resource.type = \"pubsub_subscription\"",
+    "resource.labels.subscription_id = one_of(${join(", ", [for name in values(var.subscriptions) : jsonencode(name)])})",
+  ])
+  service_filter = join(" AND ", [
+    "resource.type = \"cloud_run_revision\"",
+    "resource.labels.location = \"${var.region}\"",
+    "resource.labels.service_name = one_of(${local.services})",
+  ])
+  receiver_filter = join(" AND ", [
+    "resource.type = \"cloud_run_revision\"",
+    "resource.labels.location = \"${var.region}\"",
+    "resource.labels.service_name = \"${var.receiver}\"",
+  ])
+  requests = "metric.type = \"run.googleapis.com/request_count\""
+  count    = var.alerts.enabled ? 1 : 0
+}
+
+resource "google_monitoring_alert_policy" "dead_letters" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: dead letters"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = "A dead-letter subscription holds messages"
+
+    condition_threshold {
+      filter          = "${local.dead_letter_filter} AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      comparison      = "COMPARISON_GT"
+      duration        = "0s"
+      threshold_value = 0
+
+      aggregations {
+        alignment_period   = "60s"
+        per_series_aligner = "ALIGN_MAX"
+      }
+    }
+  }
+
+  documentation {
+    content = "An event could not be delivered and was set aside. `hooks dlq list` tells which and why, `hooks dlq replay` returns it once the cause is mended. They are kept for 31 days."
+  }
+}
+
+resource "google_monitoring_alert_policy" "dead_letter_age" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: dead letters about to be lost"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "CRITICAL"
+
+  conditions {
+    display_name = "A dead letter is older than ${var.alerts.dead_letter_age_days} days"
+
+    condition_threshold {
+      filter          = "${local.dead_letter_filter} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      comparison      = "COMPARISON_GT"
+      duration        = "0s"
+      threshold_value = var.alerts.dead_letter_age_days * 86400
+
+      aggregations {
+        alignment_period   = "300s"
+        per_series_aligner = "ALIGN_MAX"
+      }
+    }
+  }
+
+  documentation {
+    content = "Pub/Sub drops a message that is 31 days old. Replay it (`hooks dlq replay`) or let it go (`hooks dlq purge`)."
+  }
+}
+
+resource "google_monitoring_alert_policy" "backlog" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: events are waiting"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = "An event has been waiting for ${var.alerts.oldest_unacked_seconds} s"
+
+    condition_threshold {
+      filter          = "${local.subscription_filter} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      comparison      = "COMPARISON_GT"
+      duration        = "60s"
+      threshold_value = var.alerts.oldest_unacked_seconds
+
+      aggregations {
+        alignment_period   = "60s"
+        per_series_aligner = "ALIGN_MAX"
+      }
+    }
+  }
+
+  documentation {
+    content = "Deliveries are accepted, but a subscription does not keep up or fails: for the dispatcher's see its logs, for a subscriber's ask its owner. Nothing is lost yet."
+  }
+}
+
+resource "google_monitoring_alert_policy" "errors" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: a function fails"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = "More than ${var.alerts.error_ratio * 100} % of a function's requests end in 5xx"
+
+    condition_threshold {
+      filter                  = "${local.service_filter} AND ${local.requests} AND metric.labels.response_code_class = \"5xx\""
+      denominator_filter      = "${local.service_filter} AND ${local.requests}"
+      comparison              = "COMPARISON_GT"
+      duration                = "300s"
+      evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+      threshold_value         = var.alerts.error_ratio
+
+      aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+        per_series_aligner   = "ALIGN_RATE"
+      }
+
+      denominator_aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+        per_series_aligner   = "ALIGN_RATE"
+      }
+    }
+  }
+
+  documentation {
+    content = "Gemini, Pub/Sub or the schedule tries again, so nothing is lost yet. The function's logs say why; `hooks doctor` says what to do."
+  }
+}
+
+resource "google_monitoring_alert_policy" "unavailable" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: deliveries are put off"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = "More than ${var.alerts.unavailable_ratio * 100} % of the deliveries end in 503"
+
+    condition_threshold {
+      filter                  = "${local.receiver_filter} AND ${local.requests} AND metric.labels.response_code = \"503\""
+      denominator_filter      = "${local.receiver_filter} AND ${local.requests}"
+      comparison              = "COMPARISON_GT"
+      duration                = "300s"
+      evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+      threshold_value         = var.alerts.unavailable_ratio
+
+      aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        per_series_aligner   = "ALIGN_RATE"
+      }
+
+      denominator_aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        per_series_aligner   = "ALIGN_RATE"
+      }
+    }
+  }
+
+  documentation {
+    content = "The receiver cannot have its keys or cannot reach Pub/Sub, or all its instances are busy. Gemini repeats a delivery for 24 hours, and disables an endpoint that keeps failing."
+  }
+}
+
+resource "google_monitoring_alert_policy" "refused" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: signatures are refused"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "WARNING"
+
+  conditions {
+    display_name = "More than ${var.alerts.refused_per_minute} deliveries a minute are refused"
+
+    condition_threshold {
+      filter          = "${local.receiver_filter} AND ${local.requests} AND metric.labels.response_code = \"401\""
+      comparison      = "COMPARISON_GT"
+      duration        = "300s"
+      threshold_value = var.alerts.refused_per_minute
+
+      aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        per_series_aligner   = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    content = "Someone forges deliveries, or the signing secret here is not Gemini's: `hooks doctor` tells which, `POST /rotate` at the registrar mends the latter."
+  }
+}
+
+resource "google_monitoring_alert_policy" "webhook_disabled" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: Gemini disabled the webhook"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "CRITICAL"
+
+  alert_strategy {
+    auto_close = "1800s"
+
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  conditions {
+    display_name = "The registrar found the webhook disabled"
+
+    condition_matched_log {
+      filter = join(" AND ", [
+        "resource.type = \"cloud_run_revision\"",
+        "resource.labels.service_name = \"${var.registrar}\"",
+        "jsonPayload.message = \"webhook disabled\"",
+      ])
+    }
+  }
+
+  documentation {
+    content = "Deliveries failed for so long that Gemini gave up. The registrar enables the webhook again by itself; events of the meantime that Gemini no longer repeats are missing. See why the receiver failed."
+  }
+}
+
+resource "google_monitoring_alert_policy" "rotation_failed" {
+  count                 = local.count > 0 && var.rotates ? 1 : 0
+  project               = var.project
+  display_name          = "${var.name}: rotating the signing secret failed"
+  combiner              = "OR"
+  notification_channels = var.alerts.notification_channels
+  severity              = "ERROR"
+
+  alert_strategy {
+    auto_close = "86400s"
+
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  conditions {
+    display_name = "The rotation's schedule failed"
+
+    condition_matched_log {
+      filter = join(" AND ", [
+        "resource.type = \"cloud_scheduler_job\"",
+        "resource.labels.job_id = \"${var.rotation_job}\"",
+        "severity >= ERROR",
+      ])
+    }
+  }
+
+  documentation {
+    content = "The signing secret is older than it should be; deliveries still verify. The registrar's logs say what Gemini or Secret Manager answered."
+  }
+}

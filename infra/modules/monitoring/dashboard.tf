@@ -1,0 +1,90 @@
+locals {
+  tiles = [
+    {
+      title    = "Deliveries by answer"
+      filter   = "${local.receiver_filter} AND ${local.requests}"
+      aligner  = "ALIGN_RATE"
+      reducer  = "REDUCE_SUM"
+      group_by = ["metric.label.response_code"]
+      plot     = "STACKED_AREA"
+    },
+    {
+      title    = "Time to answer, 99th percentile (ms)"
+      filter   = "${local.service_filter} AND metric.type = \"run.googleapis.com/request_latencies\""
+      aligner  = "ALIGN_PERCENTILE_99"
+      reducer  = "REDUCE_MAX"
+      group_by = ["resource.label.service_name"]
+      plot     = "LINE"
+    },
+    {
+      title    = "Dispatched by answer"
+      filter   = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.dispatcher}\" AND ${local.requests}"
+      aligner  = "ALIGN_RATE"
+      reducer  = "REDUCE_SUM"
+      group_by = ["metric.label.response_code"]
+      plot     = "STACKED_AREA"
+    },
+    {
+      title    = "Oldest waiting event (s)"
+      filter   = "${local.subscription_filter} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      aligner  = "ALIGN_MAX"
+      reducer  = "REDUCE_MAX"
+      group_by = ["resource.label.subscription_id"]
+      plot     = "LINE"
+    },
+    {
+      title    = "Dead letters"
+      filter   = "${local.dead_letter_filter} AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      aligner  = "ALIGN_MAX"
+      reducer  = "REDUCE_MAX"
+      group_by = ["resource.label.subscription_id"]
+      plot     = "LINE"
+    },
+    {
+      title    = "Instances"
+      filter   = "${local.service_filter} AND metric.type = \"run.googleapis.com/container/instance_count\""
+      aligner  = "ALIGN_MAX"
+      reducer  = "REDUCE_SUM"
+      group_by = ["resource.label.service_name"]
+      plot     = "LINE"
+    },
+  ]
+}
+
+resource "google_monitoring_dashboard" "dashboard" {
+  project = var.project
+  dashboard_json = jsonencode({
+    displayName = var.name
+    mosaicLayout = {
+      columns = 48
+      tiles = [
+        for index, tile in local.tiles : {
+          height = 16
+          width  = 24
+          xPos   = index % 2 * 24
+          yPos   = floor(index / 2) * 16
+          widget = {
+            title = tile.title
+            xyChart = {
+              dataSets = [{
+                plotType   = tile.plot
+                targetAxis = "Y1"
+                timeSeriesQuery = {
+                  timeSeriesFilter = {
+                    filter = tile.filter
+                    aggregation = {
+                      alignmentPeriod    = "60s"
+                      crossSeriesReducer = tile.reducer
+                      groupByFields      = tile.group_by
+                      perSeriesAligner   = tile.aligner
+                    }
+                  }
+                }
+              }]
+            }
+          }
+        }
+      ]
+    }
+  })
+}

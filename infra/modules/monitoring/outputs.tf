@@ -1,0 +1,20 @@
+output "alert_policies" {
+  description = "Display names of the alert policies."
+  value = [
+    for policy in concat(
+      google_monitoring_alert_policy.backlog,
+      google_monitoring_alert_policy.dead_letter_age,
+      google_monitoring_alert_policy.dead_letters,
+      google_monitoring_alert_policy.errors,
+      google_monitoring_alert_policy.refused,
+      google_monitoring_alert_policy.rotation_failed,
+      google_monitoring_alert_policy.unavailable,
+      google_monitoring_alert_policy.webhook_disabled,
+    ) : policy.display_name
+  ]
+}
+
+output "dashboard" {
+  description = "Address of the dashboard."
+  value       = "https://console.cloud.google.com/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.dashboard.id)}?project=${var.project}"
+}

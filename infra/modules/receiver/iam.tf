@@ -1,0 +1,17 @@
+resource "google_service_account" "receiver" {
+  project      = var.project
+  account_id   = "${var.name}-receiver"
+  display_name = "${var.name}: receives deliveries"
+}
+
+resource "google_pubsub_topic_iam_member" "ingress" {
+  topic  = var.ingress_topic
+  role   = "roles/pubsub.publisher"
+  member = google_service_account.receiver.member
+}
+
+resource "google_secret_manager_secret_iam_member" "signing_secret" {
+  secret_id = var.signing_secret
+  role      = var.signing_secret_role
+  member    = google_service_account.receiver.member
+}

@@ -1,0 +1,63 @@
+locals {
+  function = "${var.name}-registrar"
+  # A function cannot refer to its own address; this one of its two addresses
+  # is known before it exists, and Cloud Run takes either for an audience.
+  audience = "https://${local.function}-${var.project_number}.${var.region}.run.app"
+  # Changes with anything that Gemini is to be told, and with each deployment:
+  # one that was destroyed and made again must not find itself already done.
+  generation = substr(sha256(jsonencode([
+    terraform_data.deployment.id,
+    var.gemini_api_key.version,
+    var.registered,
+    var.webhook,
+  ])), 0, 16)
+}
+
+resource "terraform_data" "deployment" {}
+
+module "function" {
+  source      = "../function"
+  project     = var.project
+  region      = var.region
+  name        = local.function
+  build       = var.build
+  description = "Keeps the webhook at Gemini as it should be."
+  entry_point = "registrar"
+  environment = merge(
+    {
+      FIRESTORE_DATABASE = var.database
+      GENERATION         = local.generation
+      OIDC_AUDIENCE      = local.audience
+      SIGNING_SECRET     = var.signing_secret
+      WEBHOOK_EVENTS     = join(",", var.webhook.events)
+      WEBHOOK_NAME       = var.webhook.name
+      WEBHOOK_STATE      = var.registered ? "present" : "absent"
+      WEBHOOK_URI        = var.webhook.uri
+    },
+    var.gemini_base_url == null ? {} : { GOOGLE_GEMINI_BASE_URL = var.gemini_base_url },
+    var.wait == null ? {} : { READ_ONLY_CALLERS = google_service_account.wait[0].email },
+  )
+  internal = false
+  invokers = merge(
+    { schedules = google_service_account.schedules.member },
+    var.deployer == null ? {} : { deployer = var.deployer },
+    var.wait == null ? {} : { wait = google_service_account.wait[0].member },
+  )
+  kms_key = var.kms_key
+  labels  = var.labels
+  runtime = var.runtime
+  secret_environment = {
+    GEMINI_API_KEY = {
+      secret_id = var.gemini_api_key.secret_id
+      version   = var.gemini_api_key.version
+    }
+  }
+  service_account = google_service_account.registrar.email
+  size            = var.size
+  timeout_seconds = 120
+  depends_on = [
+    google_project_iam_member.ledger,
+    google_secret_manager_secret_iam_member.gemini_api_key,
+    google_secret_manager_secret_iam_member.signing_secret,
+  ]
+}

@@ -1,0 +1,23 @@
+# When the deployment goes, so does its webhook: after the schedules, while the
+# registrar and what it needs are still there. Never in the way of the rest.
+resource "terraform_data" "removal" {
+  input = {
+    audience = local.audience
+    script   = "${path.module}/remove-webhook.sh"
+    uri      = module.function.uri
+    webhook  = var.webhook.uri
+  }
+
+  provisioner "local-exec" {
+    when       = destroy
+    command    = "sh '${self.output.script}'"
+    on_failure = continue
+    environment = {
+      AUDIENCE      = self.output.audience
+      REGISTRAR_URI = self.output.uri
+      WEBHOOK_URI   = self.output.webhook
+    }
+  }
+
+  depends_on = [module.function]
+}

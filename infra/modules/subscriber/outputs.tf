@@ -1,0 +1,19 @@
+output "dead_letter_subscription" {
+  description = "Name of the subscription that holds the dead letters; null without dead letters."
+  value       = one(module.dead_letter[*].subscription)
+}
+
+output "identity" {
+  description = "E-mail of the identity whose token a push carries; null for other kinds."
+  value       = local.identity
+}
+
+output "subscription" {
+  description = "Full name of the subscription (`projects/…/subscriptions/…`)."
+  value       = google_pubsub_subscription.subscription.id
+}
+
+output "subscription_name" {
+  description = "Short name of the subscription."
+  value       = google_pubsub_subscription.subscription.name
+}

@@ -1,0 +1,545 @@
+variable "alerts" {
+  description = "Alerting: `notification_channels` by their full names, and thresholds. `dead_letter_age_days` and `oldest_unacked_seconds` bound how long a message may lie, the ratios how many of the requests may fail, `refused_per_minute` how many deliveries may bear a wrong signature. `enabled = false` makes the dashboard alone."
+  type = object({
+    dead_letter_age_days   = optional(number, 7)
+    enabled                = optional(bool, true)
+    error_ratio            = optional(number, 0.05)
+    notification_channels  = optional(list(string), [])
+    oldest_unacked_seconds = optional(number, 900)
+    refused_per_minute     = optional(number, 10)
+    unavailable_ratio      = optional(number, 0.05)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for ratio in [var.alerts.error_ratio, var.alerts.unavailable_ratio] : ratio > 0 && ratio <= 1])
+    error_message = "error_ratio and unavailable_ratio are shares of the requests: above 0, at most 1, as in 0.05."
+  }
+
+  validation {
+    condition     = var.alerts.dead_letter_age_days >= 1 && var.alerts.dead_letter_age_days <= 30
+    error_message = "dead_letter_age_days lies between 1 and 30: Pub/Sub drops a dead letter after 31 days."
+  }
+
+  validation {
+    condition = alltrue([
+      for channel in var.alerts.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))
+    ])
+    error_message = "Name notification channels as projects/PROJECT/notificationChannels/ID: gcloud beta monitoring channels list --format='value(name)'."
+  }
+}
+
+variable "archive" {
+  description = "Archives every delivery and every dead letter to a Cloud Storage bucket, as Avro with metadata; not, if null. Files are closed after `file_seconds`, deleted after `delete_after_days` (never, if null), and outlive `terraform destroy` unless `force_destroy`."
+  type = object({
+    delete_after_days = optional(number)
+    file_seconds      = optional(number, 300)
+    force_destroy     = optional(bool, false)
+    location          = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.archive.file_seconds, 300) >= 60 && try(var.archive.file_seconds, 300) <= 600
+    error_message = "archive.file_seconds lies between 60 and 600, as Pub/Sub has it."
+  }
+}
+
+variable "deployer" {
+  description = "Who applies, as an IAM member (`user:…`, `group:…`, `serviceAccount:…`): it may wait for the webhook and, on destroy, have it removed. By default whoever the credentials say; name a group when several people apply."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.deployer == null || can(regex("^(user|group|serviceAccount|principal|principalSet):.+$", var.deployer))
+    error_message = "Name the deployer as an IAM member, as in user:you@example.com, group:team@example.com or serviceAccount:ci@my-project.iam.gserviceaccount.com."
+  }
+}
+
+variable "functions" {
+  description = "Size of each function's instances, requests that one takes at once, bounds on their number, and additional environment variables."
+  type = object({
+    dispatcher = optional(object({
+      concurrency   = optional(number, 40)
+      cpu           = optional(string, "1")
+      environment   = optional(map(string), {})
+      max_instances = optional(number, 20)
+      memory        = optional(string, "512Mi")
+      min_instances = optional(number, 0)
+    }), {})
+    receiver = optional(object({
+      concurrency   = optional(number, 80)
+      cpu           = optional(string, "1")
+      environment   = optional(map(string), {})
+      max_instances = optional(number, 20)
+      memory        = optional(string, "512Mi")
+      min_instances = optional(number, 0)
+    }), {})
+    registrar = optional(object({
+      concurrency   = optional(number, 10)
+      cpu           = optional(string, "1")
+      environment   = optional(map(string), {})
+      max_instances = optional(number, 3)
+      memory        = optional(string, "512Mi")
+      min_instances = optional(number, 0)
+    }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) : size.min_instances >= 0 && size.max_instances >= max(1, size.min_instances)
+    ])
+    error_message = "max_instances is at least 1 and at least min_instances."
+  }
+
+  validation {
+    condition     = alltrue([for size in values(var.functions) : size.concurrency >= 1 && size.concurrency <= 1000])
+    error_message = "concurrency lies between 1 and 1000."
+  }
+
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) : size.concurrency == 1 || try(tonumber(size.cpu) >= 1, false)
+    ])
+    error_message = "An instance that takes more than one request at once needs a cpu of at least 1: raise cpu, or set concurrency = 1."
+  }
+}
+
+variable "gemini_api_key" {
+  description = "Gemini API key. Ephemeral and write-only: it goes to Secret Manager and into neither plan nor state. Pass it as `TF_VAR_gemini_api_key`, which leaves no trace in a shell's history."
+  type        = string
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = can(regex("^[!-~]{8,}$", var.gemini_api_key))
+    error_message = "That is no Gemini API key: it has at least eight characters and neither blanks nor line breaks. Get one at https://aistudio.google.com/apikey."
+  }
+}
+
+variable "gemini_api_key_version" {
+  description = "Number to raise when the API key changes: Terraform cannot see that a write-only value did."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.gemini_api_key_version >= 1 && floor(var.gemini_api_key_version) == var.gemini_api_key_version
+    error_message = "gemini_api_key_version is a whole number from 1 up; raise it by one with every new key."
+  }
+}
+
+variable "gemini_base_url" {
+  description = "Base URL of the Gemini API, for a proxy or a simulator; Google's when null."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.gemini_base_url == null || can(regex("^https?://[^/ ]+", var.gemini_base_url))
+    error_message = "gemini_base_url is an http or https URL, as in https://generativelanguage.googleapis.com."
+  }
+}
+
+variable "kms_key" {
+  description = "Key that encrypts topics, secrets, ledger, buckets, images and functions (`projects/…/locations/…/keyRings/…/cryptoKeys/…`, in the same region); Google's own when null."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "Name the key in full, without a version: projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY."
+  }
+}
+
+variable "labels" {
+  description = "Labels of everything that bears labels."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for key, value in var.labels :
+      can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))
+    ])
+    error_message = "Labels are lower-case letters, digits, _ and -, at most 63 of them; keys begin with a letter."
+  }
+}
+
+variable "ledger" {
+  description = "The Firestore database. A protected one refuses deletion and outlives `terraform destroy`. A repeated delivery is recognised for `dedup_retention_days`. `location` defaults to the region."
+  type = object({
+    dedup_retention_days   = optional(number, 7)
+    delete_protection      = optional(bool, true)
+    location               = optional(string)
+    point_in_time_recovery = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.ledger.dedup_retention_days >= 1 && floor(var.ledger.dedup_retention_days) == var.ledger.dedup_retention_days
+    error_message = "ledger.dedup_retention_days is a whole number from 1 up: Gemini repeats a delivery for up to 24 hours."
+  }
+}
+
+variable "message_storage_regions" {
+  description = "Regions in which Pub/Sub may store messages; any, if empty."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
+variable "name" {
+  description = "Prefix of every name, so that several deployments live side by side in one project."
+  type        = string
+  default     = "gemini-webhooks"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{2,17}[a-z0-9]$", var.name)) && !startswith(var.name, "goog")
+    error_message = "name has 4 to 19 lower-case letters, digits and hyphens, begins with a letter (not with \"goog\") and ends with a letter or digit: service accounts and databases allow no more."
+  }
+}
+
+variable "project" {
+  description = "Project id."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project is a project's id, not its number or its display name, as in my-project-123: gcloud projects list."
+  }
+}
+
+variable "propagation_seconds" {
+  description = "Seconds to wait, when they are made, until new grants hold everywhere."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.propagation_seconds >= 0 && var.propagation_seconds <= 600
+    error_message = "propagation_seconds lies between 0 and 600."
+  }
+}
+
+variable "region" {
+  description = "Region of everything."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region is a region, not a zone or a multi-region, as in europe-west1: gcloud functions regions list."
+  }
+}
+
+variable "registered" {
+  description = "Whether the webhook exists at Gemini; `false` removes it and leaves the rest."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "rotation" {
+  description = "Age in days at which the signing secret is rotated (never, if null), what becomes of the one before, and when to look, as cron in UTC."
+  type = object({
+    days                = optional(number, 30)
+    revocation_behavior = optional(string, "revoke_previous_secrets_after_h24")
+    schedule            = optional(string, "17 3 * * *")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.rotation.days == null || try(var.rotation.days >= 2, false)
+    error_message = "rotation.days is at least 2, since a rotated secret stays valid for 24 hours; null never rotates."
+  }
+
+  validation {
+    condition     = contains(["revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately"], var.rotation.revocation_behavior)
+    error_message = "rotation.revocation_behavior is revoke_previous_secrets_after_h24 or revoke_previous_secrets_immediately."
+  }
+
+  validation {
+    condition     = length(split(" ", trimspace(var.rotation.schedule))) == 5
+    error_message = "rotation.schedule is a cron expression of five fields, as in \"17 3 * * *\"."
+  }
+}
+
+variable "routes" {
+  description = "Topics beside the events topic, each with the events whose type matches one of the globs `types` and whose `user_metadata` holds all of `metadata`. Made, unless `topic` names one (`projects/…/topics/…`)."
+  type = map(object({
+    metadata = optional(map(string), {})
+    topic    = optional(string)
+    types    = optional(list(string), ["*"])
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.routes) : can(regex("^[a-z][a-z0-9-]{0,39}$", name))])
+    error_message = "A route's name has lower-case letters, digits and hyphens, at most 40, and begins with a letter."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.routes), ["dead-letter", "events", "ingress"])) == 0
+    error_message = "The names events, ingress and dead-letter are taken: call the route something else."
+  }
+
+  validation {
+    condition     = alltrue([for route in values(var.routes) : length(route.types) > 0])
+    error_message = "A route without types matches nothing: name some, as in [\"batch.*\"], or leave types out for all."
+  }
+
+  validation {
+    condition = alltrue([
+      for route in values(var.routes) : route.topic == null || can(regex("^projects/[^/]+/topics/[^/]+$", route.topic))
+    ])
+    error_message = "A route's topic is named in full, as in projects/my-project/topics/blue; leave it out to have one made."
+  }
+}
+
+variable "runtime" {
+  description = "Cloud Functions runtime."
+  type        = string
+  default     = "python313"
+  nullable    = false
+
+  validation {
+    condition     = contains(["python311", "python312", "python313"], var.runtime)
+    error_message = "runtime is python311, python312 or python313: the functions are tested on these."
+  }
+}
+
+variable "source_code" {
+  description = "Where the functions and their pinned requirements lie; beside this module by default."
+  type = object({
+    directory    = optional(string)
+    requirements = optional(string)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "subscribers" {
+  description = "Subscriptions for other services, by name: each exactly one of `push` (any URL, with an identity token), `pull`, `bigquery` or `storage`, on `topic` (`events`, `ingress` or a route's name), with a Pub/Sub filter on the attributes, retry, dead letter (`null`: none) and grants."
+  type = map(object({
+    ack_deadline_seconds = optional(number, 60)
+    bigquery = optional(object({
+      drop_unknown_fields = optional(bool, true)
+      grant               = optional(bool, true)
+      table               = string
+      use_table_schema    = optional(bool, false)
+      write_metadata      = optional(bool, true)
+    }))
+    dead_letter = optional(object({
+      max_attempts = optional(number, 100)
+    }), {})
+    filter = optional(string)
+    pull = optional(object({
+      consumers = optional(list(string), [])
+    }))
+    push = optional(object({
+      audience = optional(string)
+      cloud_run_service = optional(object({
+        location = string
+        name     = string
+        project  = optional(string)
+      }))
+      endpoint        = string
+      service_account = optional(string)
+      unwrapped       = optional(bool, false)
+    }))
+    retry = optional(object({
+      maximum_seconds = optional(number, 600)
+      minimum_seconds = optional(number, 10)
+    }), {})
+    storage = optional(object({
+      avro        = optional(bool, true)
+      bucket      = string
+      grant       = optional(bool, true)
+      max_bytes   = optional(number)
+      max_seconds = optional(number, 300)
+      prefix      = optional(string)
+      suffix      = optional(string)
+    }))
+    topic = optional(string, "events")
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.subscribers) : can(regex("^[a-z][a-z0-9-]{0,39}$", name))])
+    error_message = "A subscriber's name has lower-case letters, digits and hyphens, at most 40, and begins with a letter."
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.subscribers), [
+      "archive-dead-letter", "archive-ingress", "build", "dead-letter", "dispatch", "dispatcher", "push", "receiver", "registrar", "schedules", "wait",
+    ])) == 0
+    error_message = "The names dispatch, dead-letter, archive-… and those of the hops and their identities are taken: call the subscriber something else."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) :
+      length([for kind in [subscriber.bigquery, subscriber.pull, subscriber.push, subscriber.storage] : kind if kind != null]) == 1
+    ])
+    error_message = "Each subscriber has exactly one of push, pull, bigquery and storage, as in { pull = {} }."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : contains(concat(["events", "ingress"], keys(var.routes)), subscriber.topic)
+    ])
+    error_message = "A subscriber's topic is events, ingress or the name of one of the routes."
+  }
+
+  validation {
+    condition     = alltrue([for subscriber in values(var.subscribers) : length(coalesce(subscriber.filter, "-")) <= 256])
+    error_message = "A Pub/Sub filter has at most 256 characters."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : subscriber.ack_deadline_seconds >= 10 && subscriber.ack_deadline_seconds <= 600
+    ])
+    error_message = "ack_deadline_seconds lies between 10 and 600, as Pub/Sub has it."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) :
+      try(subscriber.dead_letter.max_attempts, 100) >= 5 && try(subscriber.dead_letter.max_attempts, 100) <= 100
+    ])
+    error_message = "dead_letter.max_attempts lies between 5 and 100, as Pub/Sub has it; dead_letter = null retries for 31 days."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) :
+      subscriber.retry.minimum_seconds >= 0 && subscriber.retry.minimum_seconds <= subscriber.retry.maximum_seconds && subscriber.retry.maximum_seconds <= 600
+    ])
+    error_message = "retry.minimum_seconds and retry.maximum_seconds lie between 0 and 600, the first no greater than the second."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : subscriber.push == null || can(regex("^https?://[^/ ]+", subscriber.push.endpoint))
+    ])
+    error_message = "push.endpoint is a URL, as in https://events.example.com/gemini."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) :
+      subscriber.bigquery == null || can(regex("^[^.]+\\.[^.]+\\.[^.]+$", subscriber.bigquery.table))
+    ])
+    error_message = "bigquery.table is named PROJECT.DATASET.TABLE."
+  }
+}
+
+variable "topic_retention" {
+  description = "How long each topic keeps its messages for replay and for new subscribers, in seconds with an `s` (at most 31 days); null keeps none."
+  type = object({
+    events  = optional(string)
+    ingress = optional(string, "604800s")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition = alltrue([
+      for retention in values(var.topic_retention) :
+      retention == null || try(tonumber(trimsuffix(retention, "s")) >= 600 && tonumber(trimsuffix(retention, "s")) <= 2678400 && endswith(retention, "s"), false)
+    ])
+    error_message = "A topic's retention lies between 600s and 2678400s, and ends with s."
+  }
+}
+
+variable "verification" {
+  description = "What the receiver accepts: kinds of signature (`v1`, `v1a`, `jwt`; by default `v1` and `v1a`, and `jwt` once there are `jwt_audiences`), the clock's tolerance, the body's size, and where Gemini's public keys lie (Google's by default)."
+  type = object({
+    jwks_uri                    = optional(string)
+    jwt_audiences               = optional(list(string), [])
+    max_body_bytes              = optional(number, 262144)
+    schemes                     = optional(list(string))
+    timestamp_tolerance_seconds = optional(number, 300)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(coalesce(var.verification.schemes, ["v1"]), ["jwt", "v1", "v1a"])) == 0 && try(length(var.verification.schemes) > 0, true)
+    error_message = "verification.schemes names some of v1, v1a and jwt."
+  }
+
+  validation {
+    condition     = !contains(coalesce(var.verification.schemes, ["v1"]), "jwt") || length(var.verification.jwt_audiences) > 0
+    error_message = "To accept jwt, name the audiences that its tokens may bear in verification.jwt_audiences: a token for someone else must not pass."
+  }
+
+  validation {
+    condition     = contains(coalesce(var.verification.schemes, ["v1"]), "v1")
+    error_message = "The registered webhook signs with v1: leave it among verification.schemes."
+  }
+}
+
+variable "wait" {
+  description = "Whether apply waits until the webhook is registered, and fails with Gemini's reason if it cannot be."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "wait_seconds" {
+  description = "Seconds that apply waits for the webhook; schedules look every minute."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.wait_seconds >= 1 && var.wait_seconds <= 100
+    error_message = "wait_seconds lies between 1 and 100: the registrar's own requests end at 120."
+  }
+}
+
+variable "webhook" {
+  description = "The webhook at Gemini: events it subscribes to, its name (`name` by default), and its address (the receiver's own, unless another one leads there)."
+  type = object({
+    events = optional(list(string), [
+      "batch.expired",
+      "batch.failed",
+      "batch.succeeded",
+      "interaction.completed",
+      "interaction.failed",
+      "interaction.requires_action",
+      "video.generated",
+    ])
+    name = optional(string)
+    uri  = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(var.webhook.events) > 0 && alltrue([for event in var.webhook.events : can(regex("^[a-z0-9_]+(\\.[a-z0-9_]+)+$", event))])
+    error_message = "webhook.events names at least one type of event, each as in batch.succeeded."
+  }
+
+  validation {
+    condition     = length(distinct(var.webhook.events)) == length(var.webhook.events)
+    error_message = "webhook.events names each type of event once."
+  }
+
+  validation {
+    condition     = var.webhook.uri == null || can(regex("^https://[^/ ]+", var.webhook.uri))
+    error_message = "webhook.uri is an https URL: Gemini delivers to no other."
+  }
+}
