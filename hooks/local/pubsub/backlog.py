@@ -4,7 +4,6 @@ Every operation on a message costs O(1), or O(log n) where it sets a timer; only
 the whole backlog.
 """
 
-import asyncio
 import itertools
 import re
 import secrets
@@ -18,6 +17,7 @@ from hooks.local.pubsub.errors import invalid
 from hooks.local.pubsub.messages import Message
 from hooks.local.pubsub.policy import Policy
 from hooks.local.pubsub.timers import Timer, Timers
+from hooks.local.pubsub.waiters import Waiters
 from hooks.local.rpc import RpcError
 
 
@@ -94,7 +94,7 @@ class Backlog:
         self._entries: OrderedDict[int, _Entry] = OrderedDict()
         self._ready: deque[_Entry] = deque()
         self._leases: dict[str, Lease] = {}
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters = Waiters(timers, lambda: bool(self._ready))
         self._acknowledged = 0
         self._retention_timer: Timer | None = None
         self._discard_before = 0.0
@@ -142,19 +142,7 @@ class Backlog:
         """
         if self._is_ready():
             return True
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        timer = None
-        if seconds is not None:
-            timer = self._timers.after(seconds, lambda: _resolve(waiter))
-        try:
-            await waiter
-        finally:
-            if timer is not None:
-                timer.cancel()
-            if waiter.done() and not waiter.cancelled():
-                # Whoever was woken may find more than it takes, or be cancelled before it takes.
-                asyncio.get_running_loop().call_soon(self._wake)
+        await self._waiters.wait(seconds)
         return self._is_ready()
 
     def take(
@@ -219,9 +207,7 @@ class Backlog:
         """Drop every message; whoever waits, and everyone after, gets `error`."""
         self._closed = error
         self._clear()
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(error)
+        self._waiters.fail(error)
 
     def _clear(self) -> None:
         for ack_id in list(self._leases):
@@ -243,13 +229,7 @@ class Backlog:
     def _make_ready(self, entry: _Entry) -> None:
         entry.become(_State.READY)
         self._ready.append(entry)
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiters and self._ready:
-            waiter = self._waiters.popleft()
-            if _resolve(waiter):
-                return
+        self._waiters.wake()
 
     def _lease(self, entry: _Entry, seconds: float, ended: Callable[[Lease], None]) -> Lease:
         ack_id = f"{self._mark}-{next(self._lease_numbers)}"
@@ -336,13 +316,6 @@ class Backlog:
                     f"(ack_id={ack_id})."
                 )
         return checked
-
-
-def _resolve(waiter: asyncio.Future[None]) -> bool:
-    if waiter.done():
-        return False
-    waiter.set_result(None)
-    return True
 
 
 _ACK_ID = re.compile(r"[0-9a-f]{12}-[0-9]{1,19}")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import grpc
+
 from hooks.local.clock import Clock
 from hooks.local.pubsub.backlog import Backlog
 from hooks.local.pubsub.errors import not_found
@@ -13,6 +15,7 @@ from hooks.local.pubsub.sender import Sender
 from hooks.local.pubsub.subscription import Subscription
 from hooks.local.pubsub.timers import Timers
 from hooks.local.pubsub.topic import Topic
+from hooks.local.rpc import RpcError
 
 Permit = Callable[[str, str, str], bool]
 """Tells whether Pub/Sub's service agent of a project may do something.
@@ -84,8 +87,9 @@ class Broker:
 
     async def close(self) -> None:
         """Stop every delivery and timer."""
+        gone = RpcError(grpc.StatusCode.UNAVAILABLE, "The service is shutting down.")
         for subscription in self.subscriptions.values():
-            await subscription.delete()
+            await subscription.close(gone)
         await self.timers.close()
 
     def _policy(self, proto: Any) -> Policy:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hooks.local.pubsub.filters import Everything, Filter, parse_filter
+from hooks.local.pubsub.filter_parser import parse_filter
+from hooks.local.pubsub.filters import Everything, Filter
 
 DEFAULT_MIN_BACKOFF_SECONDS = 10.0
 DEFAULT_MAX_BACKOFF_SECONDS = 600.0

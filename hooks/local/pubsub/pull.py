@@ -39,7 +39,8 @@ class Puller:
                 f"The value for max_messages must be greater than 0; it is {request.max_messages}."
             )
         backlog = subscription.backlog
-        await backlog.wait(0 if request.return_immediately else self._wait_seconds)
+        if not request.return_immediately:
+            await backlog.wait(self._wait_seconds)
         leases = backlog.take(min(request.max_messages, MAX_BATCH), size=MAX_BATCH_BYTES)
         reply = _PullResponse()
         _write(reply.received_messages, leases, with_attempt=_has_dead_letters(backlog))

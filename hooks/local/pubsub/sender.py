@@ -28,12 +28,13 @@ class HttpSender:
     async def __call__(self, request: PushRequest) -> int:
         """Make the request; return the status of its answer."""
         try:
-            answer = await self._connected().post(
-                request.url, content=request.body, headers=request.headers
-            )
-        except httpx2.HTTPError as error:
+            async with self._connected().stream(
+                "POST", request.url, content=request.body, headers=request.headers
+            ) as answer:
+                await _drain(answer)
+                return answer.status_code
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise PushFailedError(str(error)) from error
-        return answer.status_code
 
     async def close(self) -> None:
         """Close the connections."""
@@ -51,3 +52,15 @@ class HttpSender:
                 trust_env=False,
             )
         return self._client
+
+
+async def _drain(answer: httpx2.Response) -> None:
+    # An answer read to its end leaves the connection usable; a long one is not worth it.
+    read = 0
+    async for chunk in answer.aiter_raw():
+        read += len(chunk)
+        if read > _MAX_ANSWER_BYTES:
+            break
+
+
+_MAX_ANSWER_BYTES = 64 << 10

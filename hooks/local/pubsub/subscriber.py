@@ -5,7 +5,13 @@ from typing import Any
 from google.pubsub_v1 import types
 
 from hooks.local.pubsub.broker import Broker
-from hooks.local.pubsub.errors import already_exists, failed_precondition, invalid, not_imitated
+from hooks.local.pubsub.errors import (
+    already_exists,
+    failed_precondition,
+    invalid,
+    not_found,
+    not_imitated,
+)
 from hooks.local.pubsub.masks import merge
 from hooks.local.pubsub.paging import page
 from hooks.local.pubsub.protos import Empty
@@ -89,7 +95,7 @@ class SubscriberService:
         topic = self._broker.topics.get(subscription.proto.topic)
         if topic is not None:
             topic.subscriptions.pop(subscription.name, None)
-        await subscription.delete()
+        await subscription.close(not_found(subscription.name))
         return Empty()
 
     async def acknowledge(self, request: Any) -> Any:

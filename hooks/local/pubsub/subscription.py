@@ -6,8 +6,9 @@ from typing import Any
 from google.pubsub_v1 import types
 
 from hooks.local.pubsub.backlog import Backlog
-from hooks.local.pubsub.errors import failed_precondition, not_found
+from hooks.local.pubsub.errors import failed_precondition
 from hooks.local.pubsub.push import Pusher
+from hooks.local.rpc import RpcError
 
 DELETED_TOPIC = "_deleted-topic_"
 _EXPORTS = ("bigquery_config", "cloud_storage_config", "bigtable_config")
@@ -55,12 +56,11 @@ class Subscription:
     async def detach(self) -> None:
         """Let go of the topic and of every message, for ever."""
         self.proto.detached = True
-        self.backlog.close(failed_precondition(f"The subscription {self.name} is detached."))
-        await self.stop()
+        await self.close(failed_precondition(f"The subscription {self.name} is detached."))
 
-    async def delete(self) -> None:
-        """End it: whoever waits for messages learns that it is gone."""
-        self.backlog.close(not_found(self.name))
+    async def close(self, error: RpcError) -> None:
+        """Drop every message and stop pushing; whoever waits for messages gets `error`."""
+        self.backlog.close(error)
         await self.stop()
 
     def check_pullable(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hooks.local.pubsub.errors import invalid, not_imitated
-from hooks.local.pubsub.filters import FilterSyntaxError, parse_filter
+from hooks.local.pubsub.filter_parser import FilterSyntaxError, parse_filter
 from hooks.local.pubsub.policy import retry_bounds, seconds
 
 MAX_REQUEST_BYTES = 10_000_000
