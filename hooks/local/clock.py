@@ -55,6 +55,7 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Move on by that many seconds, letting each sleeper run at its own time."""
         end = self._now + seconds
+        await _settle()
         while self._sleepers and self._sleepers[0][0] <= end:
             self._now, _, woken = heapq.heappop(self._sleepers)
             if not woken.done():
