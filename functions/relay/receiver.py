@@ -1,0 +1,189 @@
+"""The public endpoint: verify a delivery, have Pub/Sub store it, acknowledge it. In that order."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from relay.channels import opener
+from relay.delivery import Delivery, rfc3339
+from relay.errors import Poison, Refused, Unavailable
+from relay.jwks import JWKS_PACE, JwksLoader
+from relay.keycache import KeyCache
+from relay.publisher import Publisher, create_publisher
+from relay.receiver_settings import ReceiverSettings
+from relay.refusals import Refusals
+from relay.signatures import Verified
+from relay.signatures.asymmetric import AsymmetricScheme
+from relay.signatures.symmetric import SymmetricScheme
+from relay.signing_secret import SECRET_PACE, SigningSecretLoader
+from relay.verifier import Enabled, FixedKeys, KeySource, Verifier
+
+PUBLISH_TIMEOUT = 3.0
+"""Seconds until a delivery whose message Pub/Sub has not confirmed is answered 503."""
+
+BODY_TIMEOUT = 10.0
+"""Seconds in which the whole body must have arrived."""
+
+_JSON = "application/json"
+# Digits; no length that anybody means has so many.
+_LONG_LENGTH = 19
+
+
+def _error(status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(b'{"error":"%b"}' % error.encode(), status, headers, _JSON)
+
+
+# Made once: a response holds no state of its own, and none of these says why.
+_RECEIVED = Response(b'{"status":"received"}', media_type=_JSON)
+_HEALTHY = Response(b'{"status":"ok"}', media_type=_JSON)
+_UNAVAILABLE = _error(503, "unavailable", {"Retry-After": "5"})
+_ERRORS = {
+    400: _error(400, "bad request"),
+    401: _error(401, "unauthorized"),
+    405: _error(405, "method not allowed", {"Allow": "GET, HEAD, POST"}),
+    # The rest of a body that is late would be taken for the next request.
+    408: _error(408, "request timeout", {"Connection": "close"}),
+    413: _error(413, "content too large"),
+}
+
+
+class Receiver:
+    """Answers requests by the refusal table; stateless but for its caches.
+
+    `now` returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: ReceiverSettings,
+        verifier: Verifier,
+        publisher: Publisher,
+        *,
+        now: Callable[[], float] = time.time,
+        body_timeout: float = BODY_TIMEOUT,
+    ) -> None:
+        self._settings = settings
+        self._verifier = verifier
+        self._publisher = publisher
+        self._now = now
+        self._body_timeout = body_timeout
+        self._refusals = Refusals()
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request; 200 to a delivery only with Pub/Sub's message id in hand."""
+        if request.method in ("GET", "HEAD"):
+            return _HEALTHY
+        try:
+            await self._relay(request)
+        except Refused as refused:
+            self._refusals.add("WARNING", refused.reason)
+            return _ERRORS[refused.status]
+        except (Unavailable, Poison) as error:
+            # Even a message that Pub/Sub calls invalid must not be acknowledged: it is authentic.
+            self._refusals.add("ERROR", error.reason)
+            return _UNAVAILABLE
+        return _RECEIVED
+
+    async def _relay(self, request: Request) -> None:
+        if request.method != "POST":
+            raise Refused(405, "method")
+        body = await self._body(request)
+        delivery = Delivery.parse(request.scope["headers"], body, self._now())
+        delivery.check_age(self._settings.tolerance)
+        verified = await self._verifier.verify(delivery)
+        await self._publisher.publish(
+            self._settings.topic,
+            verified.body,
+            attributes(verified, delivery),
+            timeout=PUBLISH_TIMEOUT,
+        )
+
+    async def _body(self, request: Request) -> bytes:
+        if _declared(request) > self._settings.max_body:
+            raise Refused(413, "too-large")
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                return await _read(request, self._settings.max_body)
+        except TimeoutError:
+            raise Refused(408, "slow-body") from None
+
+
+def attributes(verified: Verified, delivery: Delivery) -> dict[str, str]:
+    """Return the ingress message's attributes."""
+    found = {
+        "webhook-id": verified.id,
+        "webhook-timestamp": str(verified.timestamp),
+        "scheme": verified.scheme,
+        "dedup-key": verified.id,
+        "received-at": rfc3339(delivery.received_at),
+    }
+    if delivery.traceparent:
+        found["traceparent"] = delivery.traceparent
+    return found
+
+
+def _declared(request: Request) -> int:
+    """Return the declared length in bytes, 0 where none is; refuse (400) what is no number."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-length":
+            if not value.isdigit():
+                raise Refused(400, "malformed-length")
+            return int(value) if len(value) < _LONG_LENGTH else sys.maxsize
+    return 0
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            # Nobody is left to read the answer.
+            raise Refused(400, "disconnected")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise Refused(413, "too-large")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def create(environ: Mapping[str, str]) -> Receiver:
+    """Make the receiver of this environment; raises `ConfigurationError` if it is wrong.
+
+    Connects to nothing: that belongs into the process that serves, which the framework has yet to
+    fork.
+    """
+    settings = ReceiverSettings.read(environ)
+    return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ))
+
+
+def _enabled(settings: ReceiverSettings) -> list[Enabled]:
+    jwks = JwksLoader(settings.jwks_uri, rsa="jwt" in settings.schemes)
+    public_keys = KeyCache("jwks", jwks, JWKS_PACE, time.monotonic)
+    enabled: list[Enabled] = []
+    if "v1" in settings.schemes:
+        enabled.append(Enabled(SymmetricScheme(), _signing_secrets(settings)))
+    if "v1a" in settings.schemes:
+        enabled.append(Enabled(AsymmetricScheme(), public_keys))
+    if "jwt" in settings.schemes:
+        # PyJWT is for those who accept tokens to load.
+        from relay.signatures.token import TokenScheme
+
+        scheme = TokenScheme(settings.audiences, settings.tolerance)
+        enabled.append(Enabled(scheme, public_keys))
+    return enabled
+
+
+def _signing_secrets(settings: ReceiverSettings) -> KeySource[tuple[bytes, ...]]:
+    if settings.secrets:
+        return FixedKeys(settings.secrets)
+    # Secret Manager's client is for those who keep the secret there to load.
+    from relay.secret_versions import HOST, SecretVersions
+
+    open_channel = opener(HOST, settings.secret_manager_emulator)
+    versions = SecretVersions(settings.secret_path, open_channel)
+    loader = SigningSecretLoader(versions)
+    return KeyCache("signing-secret", loader, SECRET_PACE, time.monotonic)
