@@ -1,0 +1,83 @@
+# Every target works by itself on a clean checkout: all it needs is Python 3.11 to 3.13.
+# PYTHON chooses which one, for example `make test PYTHON=python3.13`.
+
+PYTHON ?= python3
+JOBS ?= 4
+TESTS ?= tests
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The environment is made anew when the interpreter, the lock, the project's metadata or the place
+# of the checkout changes: all of them are in the name of the file that says it is complete.
+IDENTIFY = import hashlib, os, pathlib, sys; \
+	(3, 11) <= sys.version_info < (3, 14) or sys.exit(); \
+	files = [pathlib.Path(name).read_text() for name in ("requirements-dev.txt", "pyproject.toml")]; \
+	parts = [sys.version, sys.base_prefix, os.getcwd(), *files]; \
+	print(hashlib.sha256("".join(parts).encode()).hexdigest()[:16])
+IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
+READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
+
+.PHONY: help demo dev test check format lock venv clean
+.PHONY: demo-deploy test-infra soak bench
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: venv ## one event of every kind, from Gemini to a subscriber, with a verdict
+	@$(BIN)/hooks demo
+
+dev: venv ## the laptop stack, running until Ctrl-C
+	@$(BIN)/hooks dev
+
+demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verdict
+	@$(BIN)/hooks deploy --local --demo
+
+test: venv ## all tests, with the coverage of functions/
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal --cov --cov-report term $(TESTS)
+
+test-infra: venv ## the tests of the Terraform alone
+	@$(BIN)/pytest tests/infra
+
+check: venv ## format, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: venv ## format, and mend what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+soak: venv ## the long soak: chaos, and an account that must end with nothing lost
+	@$(BIN)/python -m tests.soak
+
+bench: venv ## benchmarks
+	@$(BIN)/python -m bench
+
+# UPGRADE=--upgrade takes the newest versions instead of keeping those that still fit.
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --generate-hashes --no-header \
+	--python-version 3.11 $(UPGRADE) pyproject.toml
+lock: venv ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
+	@$(LOCK) --output-file requirements.txt
+	@$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+venv: $(READY) ## make .venv, which the other targets do by themselves
+
+$(VENV)/.ready-unknown:
+	@echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; choose one with make … PYTHON=/path/to/python3" >&2
+	@exit 1
+
+$(VENV)/.ready-%:
+	@echo "Installing into $(VENV) with $$($(PYTHON) -V) (once)…"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $@
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
