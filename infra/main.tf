@@ -14,8 +14,8 @@ locals {
   )
 }
 
-module "build" {
-  source              = "./modules/build"
+module "builder" {
+  source              = "./modules/builder"
   project             = local.project
   project_number      = local.project_number
   region              = var.region
@@ -79,7 +79,7 @@ module "receiver" {
   project             = local.project
   region              = var.region
   name                = var.name
-  build               = module.build.build
+  build               = module.builder.build
   ingress_topic       = module.topics.topics["ingress"]
   kms_key             = local.kms_key
   labels              = var.labels
@@ -96,7 +96,7 @@ module "dispatcher" {
   project_number       = local.project_number
   region               = var.region
   name                 = var.name
-  build                = module.build.build
+  build                = module.builder.build
   database             = module.ledger.database
   database_condition   = module.ledger.condition
   dead_letter_topic    = module.dead_letter.topic
@@ -117,7 +117,7 @@ module "registrar" {
   project_number      = local.project_number
   region              = var.region
   name                = var.name
-  build               = module.build.build
+  build               = module.builder.build
   database            = module.ledger.database
   database_condition  = module.ledger.condition
   deployer            = local.deployer

@@ -45,13 +45,20 @@ data "http" "webhook" {
   request_headers    = { Authorization = "Bearer ${data.google_service_account_id_token.wait[0].id_token}" }
   request_timeout_ms = (var.wait_seconds + 20) * 1000
 
+  # A dropped connection or an instance that is just being replaced.
+  retry {
+    attempts     = 2
+    min_delay_ms = 2000
+    max_delay_ms = 5000
+  }
+
   lifecycle {
     postcondition {
       condition     = try(jsondecode(self.response_body).generation, null) == module.registrar.generation
       error_message = <<-EOT
         The webhook is not registered as it should be. The registrar (${module.registrar.uri}, logs of ${module.registrar.function}) answered ${self.status_code}:
           ${try(jsondecode(self.response_body).reason, jsondecode(self.response_body).error, substr(self.response_body, 0, 500))}
-        Once that is mended, apply again.
+        ${self.status_code == 403 ? "New grants may need some minutes more to hold: apply again then." : "Once that is mended, apply again."}
       EOT
     }
   }

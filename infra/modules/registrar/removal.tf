@@ -3,14 +3,13 @@
 resource "terraform_data" "removal" {
   input = {
     audience = local.audience
-    script   = "${path.module}/remove-webhook.sh"
     uri      = module.function.uri
     webhook  = var.webhook.uri
   }
 
   provisioner "local-exec" {
     when       = destroy
-    command    = "sh '${self.output.script}'"
+    command    = "sh '${path.module}/remove-webhook.sh'"
     on_failure = continue
     environment = {
       AUDIENCE      = self.output.audience

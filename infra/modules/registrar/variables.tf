@@ -1,5 +1,5 @@
 variable "build" {
-  description = "What the function is built from, with and into: the output of the build module."
+  description = "What the function is built from, with and into: the output of the builder."
   type = object({
     bucket          = string
     object          = string

@@ -1,0 +1,44 @@
+resource "google_service_account" "build" {
+  project      = var.project
+  account_id   = "${var.name}-build"
+  display_name = "${var.name}: builds the functions"
+}
+
+resource "google_artifact_registry_repository_iam_member" "writer" {
+  project    = var.project
+  location   = var.region
+  repository = google_artifact_registry_repository.images.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.build.member
+}
+
+# Logs have no policy below the project.
+resource "google_project_iam_member" "log_writer" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+# Cloud Functions copies the archive into a bucket of its own making, which
+# does not exist before the first function does, and builds from there.
+resource "google_project_iam_member" "source_viewer" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  condition {
+    title       = "only-function-sources"
+    description = "Narrow the role to the bucket that Cloud Functions builds from."
+    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${var.project_number}-${var.region}\")"
+  }
+}
+
+resource "time_sleep" "grants" {
+  create_duration = "${var.propagation_seconds}s"
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.writer,
+    google_project_iam_member.log_writer,
+    google_project_iam_member.source_viewer,
+  ]
+}

@@ -1,0 +1,32 @@
+locals {
+  source_files = {
+    for path in fileset(var.source_dir, "**") :
+    path => "${var.source_dir}/${path}"
+    if !can(regex("(^|/)(__pycache__|tests|\\.[^/]*)(/|$)|\\.pyc$", path))
+  }
+}
+
+data "archive_file" "source" {
+  type             = "zip"
+  output_path      = "${path.root}/.terraform/${var.name}-source.zip"
+  output_file_mode = "0644"
+
+  dynamic "source" {
+    for_each = merge(local.source_files, { "requirements.txt" = var.requirements })
+    content {
+      filename = source.key
+      content  = file(source.value)
+    }
+  }
+}
+
+resource "google_storage_bucket_object" "source" {
+  bucket = google_storage_bucket.source.name
+  name   = "functions-${data.archive_file.source.output_md5}.zip"
+  source = data.archive_file.source.output_path
+
+  lifecycle {
+    # A function never names an archive that is already gone.
+    create_before_destroy = true
+  }
+}
