@@ -55,10 +55,12 @@ class Ledger:
         self._terms = terms
         self._now = now
 
-    async def claim(self, event: Event) -> Claim | Verdict:
+    async def claim(self, event: Event, deadline: float) -> Claim | Verdict:
         """Claim an event for this request, or say why not: `DUPLICATE` or `BUSY`.
 
         Where another worker's lease is alive, looks again for as long as the terms' patience.
+        After `deadline` (the loop's clock) nothing is taken over any more: a worker that was frozen
+        must not reopen what others have closed.
         """
         owner = secrets.token_hex(16)
         outcome = await self._create(event, owner)
@@ -66,7 +68,7 @@ class Ledger:
             if outcome is not Verdict.BUSY:
                 break
             await asyncio.sleep(share * self._terms.patience)
-            outcome = await self._look(event, owner)
+            outcome = await self._look(event, owner, deadline)
         return outcome
 
     async def end(self, claim: Claim, state: str, routes_done: Iterable[str]) -> Ending:
@@ -101,9 +103,11 @@ class Ledger:
             return Verdict.BUSY
         return Claim(document, owner, 1, (), version)
 
-    async def _look(self, event: Event, owner: str) -> Claim | Verdict:
+    async def _look(self, event: Event, owner: str, deadline: float) -> Claim | Verdict:
         document = claims.document_id(event.key)
         found = await self._store.read(document)
+        if asyncio.get_running_loop().time() >= deadline:
+            return Verdict.BUSY
         if found is None:
             return await self._create(event, owner)
         record = Record.of(found.fields)

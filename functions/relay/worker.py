@@ -18,7 +18,7 @@ from relay.publisher import Publisher
 from relay.push import IngressMessage
 from relay.routes import Route, select
 from relay.stopping import Stopping
-from relay.store import Store
+from relay.store import LedgerUnavailable, Store
 
 UNKNOWN_ROUTE = "unknown-route"
 
@@ -26,6 +26,7 @@ UNKNOWN_ROUTE = "unknown-route"
 # a second to spare before the platform kills the process.
 _GRACE_SECONDS = 4.0
 _RECORD_SECONDS = 5.0
+_RECORD_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Worker:
             return Outcome.DUPLICATE if claim is Verdict.DUPLICATE else Outcome.BUSY
         left = [route for route in routes if route.name not in claim.routes_done]
         progress = await fan_out(event, left, self._publisher, self.stopping, deadline=deadline)
-        return await self._conclude(message, claim, progress)
+        return await self._conclude(message, claim, progress, deadline)
 
     def _routes(self, event: Event) -> tuple[Route, ...]:
         if not event.route:
@@ -99,41 +100,50 @@ class Worker:
     async def _claim(self, event: Event, deadline: float) -> Claim | Verdict:
         try:
             async with self.stopping.limit(deadline):
-                return await self._ledger.claim(event)
+                return await self._ledger.claim(event, deadline)
         except TimeoutError:
             raise Unavailable("claim-cut-short") from None
 
-    async def _conclude(self, message: IngressMessage, claim: Claim, progress: Progress) -> Outcome:
+    async def _conclude(
+        self, message: IngressMessage, claim: Claim, progress: Progress, deadline: float
+    ) -> Outcome:
         progress.done.update(claim.routes_done)
+        state, outcome = claims.DONE, Outcome.DONE
         if progress.failed:
-            return await self._let_go(claim, progress)
-        if not progress.refused:
-            return await self._end(claim, claims.DONE, progress, Outcome.DONE)
-        try:
-            deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
-            await self._dead_letter(message, PublishRefused.REASON, deadline)
-        except Unavailable as failure:
-            log("ERROR", "dead letter failed", reason=failure.reason)
-            return await self._let_go(claim, progress)
-        return await self._end(claim, claims.DEAD_LETTERED, progress, Outcome.DEAD_LETTERED)
-
-    async def _let_go(self, claim: Claim, progress: Progress) -> Outcome:
-        # Whoever tries next goes on at once, and from here.
-        ending = await self._record(claim, claims.CLAIMED, progress)
-        return Outcome.DONE if ending is Ending.ALREADY_DONE else Outcome.UNFINISHED
-
-    async def _end(self, claim: Claim, state: str, progress: Progress, outcome: Outcome) -> Outcome:
-        ending = await self._record(claim, state, progress)
+            # Whoever tries next goes on at once, and from here.
+            state, outcome = claims.CLAIMED, Outcome.UNFINISHED
+        elif progress.refused:
+            state, outcome = await self._give_up(message)
+        ending = await self._record(claim, state, progress, deadline)
         if ending is Ending.ALREADY_DONE:
             return Outcome.DONE
         return Outcome.BUSY if ending is Ending.LOST else outcome
 
-    async def _record(self, claim: Claim, state: str, progress: Progress) -> Ending:
+    async def _give_up(self, message: IngressMessage) -> tuple[str, Outcome]:
+        deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
         try:
-            async with asyncio.timeout(_RECORD_SECONDS):
-                return await self._ledger.end(claim, state, progress.done)
-        except TimeoutError:
-            raise Unavailable("record-cut-short") from None
+            await self._dead_letter(message, PublishRefused.REASON, deadline)
+        except Unavailable as failure:
+            log("ERROR", "dead letter failed", reason=failure.reason)
+            return claims.CLAIMED, Outcome.UNFINISHED
+        return claims.DEAD_LETTERED, Outcome.DEAD_LETTERED
+
+    async def _record(
+        self, claim: Claim, state: str, progress: Progress, deadline: float
+    ) -> Ending:
+        # Without its record a publish would be repeated, so this is tried for as long as there is
+        # time, and once in any case.
+        while True:
+            try:
+                async with asyncio.timeout(_RECORD_SECONDS):
+                    return await self._ledger.end(claim, state, progress.done)
+            except (TimeoutError, LedgerUnavailable) as failure:
+                log("ERROR", "record failed", document=claim.document, reason=str(failure))
+            try:
+                async with self.stopping.limit(deadline):
+                    await asyncio.sleep(_RECORD_PAUSE_SECONDS)
+            except TimeoutError:
+                raise Unavailable("record-cut-short") from None
 
     async def _dead_letter(self, message: IngressMessage, reason: str, deadline: float) -> None:
         attributes = events.dead_letter(message, reason)

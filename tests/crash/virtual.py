@@ -1,0 +1,31 @@
+"""An event loop whose time passes only when nothing is left to do: hours in milliseconds."""
+
+import asyncio
+import selectors
+
+
+class _Selector(selectors.SelectSelector):
+    # Instead of waiting for a timer, moves the clock to it. Real input and output are still polled.
+    clock = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise RuntimeError("every task waits for another: nothing can happen any more")
+        self.clock += timeout
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A deterministic loop: the same work takes the same steps at the same times."""
+
+    def __init__(self) -> None:
+        self._virtual = _Selector()
+        super().__init__(self._virtual)
+
+    def time(self) -> float:
+        return self._virtual.clock
+
+
+def runner() -> asyncio.Runner:
+    """Return what runs coroutines one after the other on one virtual loop."""
+    return asyncio.Runner(loop_factory=VirtualLoop)
