@@ -8,6 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.firestore_fixtures import (  # noqa: F401 - pytest finds fixtures here
+    async_collection,
+    async_firestore,
+    async_secret_manager,
+    collection,
+    firestore,
+    firestore_host,
+    secret_manager,
+    secret_manager_host,
+)
 from tests.support.loop_thread import LoopThread
 
 

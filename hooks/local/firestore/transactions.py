@@ -78,11 +78,14 @@ class Transactions:
         self._ids = itertools.count(1)
 
     def begin(self, options: TransactionOptions) -> Transaction:
-        """Open a transaction; one that it retries is over."""
+        """Open a transaction.
+
+        One that it retries is of no account here: its abort has ended it. (The client library
+        names another thread's if both run one decorated function, so it must not be ended.)
+        """
         self._expire()
         if len(self._open) >= MAX_OPEN:
             raise exhausted("Too many transactions are open.")
-        self.rollback(options.read_write.retry_transaction)
         transaction = Transaction(
             id=b"transaction-%d" % next(self._ids),
             store=self._store,
