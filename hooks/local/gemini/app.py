@@ -1,5 +1,6 @@
 """The simulator as one object: an ASGI application, and what a test in its process calls."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -16,6 +17,8 @@ from hooks.local.gemini.deliveries import Account, Delivery
 from hooks.local.gemini.emitter import Emission, Emitter
 from hooks.local.gemini.errors import GoogleError, answer_error
 from hooks.local.gemini.gate import Gate
+from hooks.local.gemini.job_api import JobApi
+from hooks.local.gemini.jobs import WebhookConfig
 from hooks.local.gemini.keys import KeyRing
 from hooks.local.gemini.settings import Settings
 from hooks.local.gemini.webhook_api import WebhookApi
@@ -47,14 +50,19 @@ class Gemini:
         self._emitter = Emitter(
             self.clock, self.settings, self.webhooks, self.account, self.courier
         )
+        self.jobs = JobApi(self.clock, self.settings, self._announce)
         self.app = self._application()
+
+    def _announce(self, event_type: str, data: Mapping[str, Any], config: WebhookConfig) -> None:
+        self.emit(event_type, data=data, user_metadata=config.user_metadata, uris=list(config.uris))
 
     def emit(self, event_type: str, **options: Any) -> list[Delivery]:
         """Announce an event; the options are the fields of `Emission`."""
         return self._emitter.emit(Emission(event_type=event_type, **options))
 
     async def close(self) -> None:
-        """Stop delivering."""
+        """Stop delivering, and end no more jobs."""
+        await self.jobs.close()
         await self.courier.close()
 
     def _application(self) -> Starlette:
@@ -64,8 +72,9 @@ class Gemini:
         return Starlette(
             routes=[
                 *WebhookApi(self.webhooks, self._emitter, self.settings).routes(self.gate),
+                *self.jobs.routes(self.gate),
                 Route("/.well-known/jwks.json", self._jwks, methods=["GET"]),
-                control.routes(),
+                control.routes(*self.jobs.controls()),
             ],
             exception_handlers={GoogleError: answer_error, HTTPException: _answer_http},
         )

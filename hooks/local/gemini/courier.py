@@ -36,7 +36,7 @@ class Courier:
             transport=transport,
             timeout=settings.attempt_timeout_seconds,
             trust_env=False,
-            headers={"user-agent": "Google-Gemini-Webhooks-Simulator"},
+            headers={"user-agent": "gemini-simulator", "accept-encoding": "identity"},
         )
         self._slots = asyncio.Semaphore(settings.max_concurrent_attempts)
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -115,7 +115,7 @@ class Courier:
         now = self._clock.time()
         timestamp = int(now) if delivery.at is None else delivery.at
         active = delivery.webhook.active_secrets(now) if delivery.webhook else []
-        signers = Signers(active, self._keys.ed25519, self._keys.rsa)
+        signers = Signers(active, self._keys.ed25519, lambda: self._keys.rsa)
         if delivery.forgery:
             return forge(delivery.forgery, delivery.message, delivery.scheme, timestamp, signers)
         return sign(delivery.message, delivery.scheme, timestamp, signers)
@@ -124,7 +124,7 @@ class Courier:
         sent = self._client.stream("POST", uri, content=request.body, headers=dict(request.headers))
         async with sent as answer:
             size = 0
-            async for chunk in answer.aiter_raw():
+            async for chunk in answer.aiter_bytes():
                 size += len(chunk)
                 if size > _ANSWER_BYTES:
                     break

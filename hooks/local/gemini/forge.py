@@ -50,7 +50,7 @@ def _strangers(signers: Signers) -> Signers:
     return Signers(
         secrets=[new_secret()],
         ed25519=Ed25519Key(signers.ed25519.kid, new_ed25519()),
-        rsa=RsaKey(signers.rsa.kid, new_rsa()),
+        find_rsa=lambda: RsaKey(signers.find_rsa().kid, new_rsa()),
     )
 
 

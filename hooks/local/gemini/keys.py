@@ -73,12 +73,19 @@ class KeyRing:
     def __init__(self, ed25519_keys: int) -> None:
         self._size = max(1, ed25519_keys)
         self._okp = [Ed25519Key(_kid(), new_ed25519()) for _ in range(self._size)]
-        self._rsa = [RsaKey(_kid(), new_rsa())]
+        self._rsa_keys: list[RsaKey] = []
 
     @property
     def ed25519(self) -> Ed25519Key:
         """The key that signs `v1a` now."""
         return self._okp[0]
+
+    @property
+    def _rsa(self) -> list[RsaKey]:
+        # Made when first asked for: it takes a while, and most tests do without.
+        if not self._rsa_keys:
+            self._rsa_keys = [RsaKey(_kid(), new_rsa())]
+        return self._rsa_keys
 
     @property
     def rsa(self) -> RsaKey:
@@ -96,7 +103,7 @@ class KeyRing:
             self._okp = [okp, *self._okp[:kept]][: self._size]
             return okp.kid
         rsa = RsaKey(_kid(), new_rsa())
-        self._rsa = [rsa, *self._rsa[:kept]][:_KEPT_RSA_KEYS]
+        self._rsa_keys = [rsa, *self._rsa[:kept]][:_KEPT_RSA_KEYS]
         return rsa.kid
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:

@@ -1,7 +1,7 @@
 """One attempt's request: the headers and body that Gemini would send for an event, signed."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Signers:
 
     secrets: Sequence[str]
     ed25519: Ed25519Key
-    rsa: RsaKey
+    find_rsa: Callable[[], RsaKey]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def sign(message: Message, scheme: Scheme, timestamp: int, signers: Signers) -> 
 
 def _signature(message: Message, scheme: Scheme, timestamp: int, signers: Signers) -> str:
     if scheme == "jwt":
-        claims = token_claims(message, timestamp)
-        return sign_jwt(signers.rsa.private, signers.rsa.kid, claims)
+        rsa = signers.find_rsa()
+        return sign_jwt(rsa.private, rsa.kid, token_claims(message, timestamp))
     content = signed_bytes(message.webhook_id, timestamp, message.body)
     if scheme == "v1":
         return sign_v1_all(signers.secrets, content)

@@ -50,6 +50,8 @@ class Settings:
 
     job_seconds: float | None = None
     """How long a background job takes; `None`: until a control call ends it."""
+    batch_expires_seconds: float = 2 * DAY
+    managed_agent_prefixes: tuple[str, ...] = ("antigravity",)
     cancel_lag_seconds: float = 0.0
     """How long a GET of a cancelled interaction still says `in_progress`."""
 
