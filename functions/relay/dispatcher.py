@@ -20,6 +20,7 @@ from relay.environment import Environment
 from relay.errors import ConfigurationError, Refused, Unavailable
 from relay.ledger import COLLECTION
 from relay.log import log
+from relay.oidc import IdentityCheck, create_identity_check
 from relay.publisher import create_publisher
 from relay.routes import read_routes
 from relay.store import FirestoreStore
@@ -40,8 +41,9 @@ _ERRORS = {
 class Dispatcher:
     """Answers pushes. The worker is made at the first of them: in the process that serves."""
 
-    def __init__(self, make_worker: Callable[[], Worker]) -> None:
+    def __init__(self, make_worker: Callable[[], Worker], identity: IdentityCheck | None) -> None:
         self._make_worker = make_worker
+        self._identity = identity
         self._worker: Worker | None = None
 
     async def __call__(self, request: Request) -> Response:
@@ -49,6 +51,8 @@ class Dispatcher:
         if request.method != "POST":
             return _problem(405, "send a Pub/Sub push by POST", {"allow": "POST"})
         try:
+            if self._identity:
+                await self._identity.check(request.headers.get("authorization", ""))
             content = await body.read(request, push.MAX_PUSH_BYTES)
             message = push.parse(request.headers, content)
             outcome = await self._ready().handle(message)
@@ -72,6 +76,7 @@ class Dispatcher:
 def create(environ: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
     """Return the handler that an environment describes; raises `ConfigurationError`."""
     settings = read_settings(Environment(environ))
+    identity = create_identity_check(Environment(environ))
     # Built before the server forks, which is safe: it connects at its first message.
     publisher = create_publisher(environ)
 
@@ -79,7 +84,7 @@ def create(environ: Mapping[str, str]) -> Callable[[Request], Awaitable[Response
         client = _client(settings)
         return Worker(settings, FirestoreStore(client, COLLECTION), publisher, _now)
 
-    return Dispatcher(make_worker)
+    return Dispatcher(make_worker, identity)
 
 
 def read_settings(environment: Environment) -> Settings:
