@@ -1,0 +1,112 @@
+"""Makes in Pub/Sub and Secret Manager what a deployment has from Terraform.
+
+What exists already is used as it is, since an emulator may outlive the stack; only the push
+subscription, whose endpoint is this stack's, is always made anew, and goes with the stack.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from google.api_core.exceptions import AlreadyExists, GoogleAPICallError, NotFound
+from google.cloud.secretmanager_v1 import Replication, Secret, SecretPayload
+from google.pubsub_v1 import Subscription, Topic
+from google.pubsub_v1.types import (
+    DeadLetterPolicy,
+    ExpirationPolicy,
+    PushConfig,
+    RetryPolicy,
+)
+
+from hooks import clients
+from hooks.local.names import Names
+
+_KEPT = timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class PushTimes:
+    """The pace of the ingress subscription, by default the deployed one's; times in seconds."""
+
+    acknowledge_within: int = 90
+    minimum_backoff: float = 10.0
+    maximum_backoff: float = 600.0
+    attempts: int = 100
+
+
+@contextlib.asynccontextmanager
+async def provision(
+    names: Names,
+    pubsub: str,
+    *,
+    endpoint: str,
+    topics: Iterable[str] = (),
+    times: PushTimes | None = None,
+) -> AsyncIterator[None]:
+    """Have the topics and subscriptions at `pubsub` (`host:port`) while the block lasts.
+
+    `topics` are further ones, by full name. The ingress topic is pushed to `endpoint`.
+    """
+    wanted = (names.ingress, names.events, names.dead_letter, *topics)
+    push = _push_subscription(names, endpoint, times or PushTimes())
+    async with clients.publisher(pubsub) as publisher, clients.subscriber(pubsub) as subscriber:
+        for topic in dict.fromkeys(wanted):
+            with contextlib.suppress(AlreadyExists):
+                await publisher.create_topic(Topic(name=topic))
+        with contextlib.suppress(AlreadyExists):
+            await subscriber.create_subscription(_dead_letters(names))
+        with contextlib.suppress(NotFound):
+            await subscriber.delete_subscription(subscription=push.name)
+        await subscriber.create_subscription(push)
+        try:
+            yield
+        finally:
+            # The emulator may be gone before us; then so is the subscription.
+            with contextlib.suppress(GoogleAPICallError):
+                await subscriber.delete_subscription(subscription=push.name, timeout=5.0)
+
+
+async def keep_signing_secret(names: Names, secret_manager: str, value: str) -> None:
+    """Add a version to the signing secret at `secret_manager` (`host:port`), making the secret."""
+    async with clients.secret_manager(secret_manager) as client:
+        with contextlib.suppress(AlreadyExists):
+            await client.create_secret(
+                parent=f"projects/{names.project}",
+                secret_id=names.signing_secret.rpartition("/")[2],
+                secret=Secret(replication=Replication(automatic=Replication.Automatic())),
+            )
+        await client.add_secret_version(
+            parent=names.signing_secret, payload=SecretPayload(data=value.encode())
+        )
+
+
+def _push_subscription(names: Names, endpoint: str, times: PushTimes) -> Subscription:
+    token = PushConfig.OidcToken(service_account_email=names.push_identity, audience=endpoint)
+    return Subscription(
+        **_common(names.dispatch, names.ingress),
+        ack_deadline_seconds=times.acknowledge_within,
+        push_config=PushConfig(push_endpoint=endpoint, oidc_token=token),
+        dead_letter_policy=DeadLetterPolicy(
+            dead_letter_topic=names.dead_letter, max_delivery_attempts=times.attempts
+        ),
+        retry_policy=RetryPolicy(
+            minimum_backoff=timedelta(seconds=times.minimum_backoff),
+            maximum_backoff=timedelta(seconds=times.maximum_backoff),
+        ),
+    )
+
+
+def _dead_letters(names: Names) -> Subscription:
+    return Subscription(**_common(names.dead_letters, names.dead_letter), ack_deadline_seconds=60)
+
+
+def _common(name: str, topic: str) -> Mapping[str, Any]:
+    return {
+        "name": name,
+        "topic": topic,
+        "message_retention_duration": _KEPT,
+        # A policy without a time to live: the subscription never expires.
+        "expiration_policy": ExpirationPolicy(),
+    }

@@ -1,0 +1,189 @@
+"""The laptop stack: everything between Gemini and a subscriber, on one machine.
+
+Embedded emulators stand in for those services of Google Cloud whose emulator variables are not set;
+where one is set, whatever it points to is used.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from hooks.errors import UsageError
+from hooks.local import rpc
+from hooks.local.clock import Clock, SystemClock
+from hooks.local.firestore import Firestore
+from hooks.local.gemini import Gemini, Settings
+from hooks.local.names import Names
+from hooks.local.process import FunctionProcess, OnLine, discard
+from hooks.local.provision import PushTimes, keep_signing_secret, provision
+from hooks.local.pubsub import PubSub
+from hooks.local.registration import Registration, registered
+from hooks.local.secretmanager import SecretManager
+from hooks.local.serving import AppServer
+from relay.environment import Environment
+from relay.errors import ConfigurationError
+from relay.routes import read_routes
+
+PUBSUB = "PUBSUB_EMULATOR_HOST"
+FIRESTORE = "FIRESTORE_EMULATOR_HOST"
+SECRET_MANAGER = "SECRET_MANAGER_EMULATOR_HOST"  # noqa: S105 - a variable's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may differ from one laptop stack to another.
+
+    `environ` is where emulator variables are looked for. `routes` is the dispatcher's `ROUTES`.
+    `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
+    an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
+    one's.
+    """
+
+    project: str = "laptop"
+    name: str = "gemini-webhooks"
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    routes: str = ""
+    receive: Mapping[str, str] = field(default_factory=dict)
+    dispatch: Mapping[str, str] = field(default_factory=dict)
+    gemini: Settings = field(default_factory=Settings)
+    guard: rpc.Guard = rpc.allow
+    push: PushTimes = field(default_factory=PushTimes)
+    on_line: OnLine = discard
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class Stack:
+    """A laptop stack; `run` starts one.
+
+    `pubsub`, `firestore` and `secret_manager` are the embedded emulators, None where the
+    environment names another; `hosts` holds the addresses of all three by variable. The members
+    that belong to what runs exist while it runs.
+    """
+
+    receive: FunctionProcess
+    dispatch: FunctionProcess
+    registration: Registration
+
+    def __init__(self, options: Options) -> None:
+        clock, named = options.clock, options.environ
+        self.options = options
+        self.names = Names(options.project, options.name)
+        self.pubsub = None if named.get(PUBSUB) else PubSub(clock)
+        self.firestore = None if named.get(FIRESTORE) else Firestore(clock)
+        self.secret_manager = None if named.get(SECRET_MANAGER) else SecretManager(clock)
+        audience = options.gemini.jwt_audience or options.project
+        self.gemini = Gemini(clock, dataclasses.replace(options.gemini, jwt_audience=audience))
+        self.gemini_url = ""
+        self.hosts: dict[str, str] = {}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables with which any client reaches this stack."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": self.names.project,
+            "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
+            **self.hosts,
+        }
+
+    async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
+        """Start everything; `unwinding` stops, in reverse order, however much of it has started."""
+        topics = _route_topics(self._dispatch_environ())
+        await self._emulate(unwinding)
+        simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
+        unwinding.push_async_callback(self.gemini.close)
+        self.gemini_url = simulator.url
+        self.receive = self._function("receive", self._receive_environ(), unwinding)
+        self.dispatch = self._function("dispatch", self._dispatch_environ(), unwinding)
+        await _start(self.receive, self.dispatch)
+        # Pushing begins once there is something to push to, and ends before that goes.
+        pushing = provision(
+            self.names,
+            self.hosts[PUBSUB],
+            endpoint=self.dispatch.url,
+            topics=topics,
+            times=self.options.push,
+        )
+        await unwinding.enter_async_context(pushing)
+        webhook = registered(self.gemini_url, self.receive.url, self._keep_secret)
+        self.registration = await unwinding.enter_async_context(webhook)
+
+    async def _emulate(self, unwinding: contextlib.AsyncExitStack) -> None:
+        emulators: dict[str, PubSub | Firestore | SecretManager | None] = {
+            PUBSUB: self.pubsub,
+            FIRESTORE: self.firestore,
+            SECRET_MANAGER: self.secret_manager,
+        }
+        services: dict[str, rpc.Service] = {}
+        for emulator in emulators.values():
+            if emulator:
+                unwinding.push_async_callback(emulator.close)
+                services.update(emulator.services)
+        listener = await rpc.listen(services, guard=self.options.guard)
+        unwinding.push_async_callback(listener.stop)
+        self.hosts = {
+            variable: listener.address if emulator else self.options.environ[variable]
+            for variable, emulator in emulators.items()
+        }
+
+    async def _keep_secret(self, secret: str) -> None:
+        await keep_signing_secret(self.names, self.hosts[SECRET_MANAGER], secret)
+
+    def _function(
+        self, target: str, environ: Mapping[str, str], unwinding: contextlib.AsyncExitStack
+    ) -> FunctionProcess:
+        on_line = self.options.on_line
+        function = FunctionProcess(target, target=target, environ=environ, on_line=on_line)
+        unwinding.push_async_callback(function.close)
+        return function
+
+    def _receive_environ(self) -> dict[str, str]:
+        return {
+            **self.variables,
+            "INGRESS_TOPIC": self.names.ingress,
+            "SIGNING_SECRET": self.names.signing_secret,
+            "JWKS_URI": f"{self.gemini_url}/.well-known/jwks.json",
+            "JWT_AUDIENCE": self.gemini.settings.jwt_audience or "",
+            **self.options.receive,
+        }
+
+    def _dispatch_environ(self) -> dict[str, str]:
+        return {
+            **self.variables,
+            "EVENTS_TOPIC": self.names.events,
+            "DEAD_LETTER_TOPIC": self.names.dead_letter,
+            "ROUTES": self.options.routes,
+            **self.options.dispatch,
+        }
+
+
+@contextlib.asynccontextmanager
+async def run(options: Options | None = None) -> AsyncIterator[Stack]:
+    """Run a laptop stack while the block lasts, its webhook registered at the simulator.
+
+    Whatever way the block ends, everything is undone in reverse order. Raises `StartFailed` where
+    a function does not start, and `UsageError` for routes that the dispatcher would refuse.
+    """
+    async with contextlib.AsyncExitStack() as unwinding:
+        stack = Stack(options or Options())
+        await stack.start(unwinding)
+        yield stack
+
+
+def _route_topics(environ: Mapping[str, str]) -> list[str]:
+    try:
+        return [route.topic for route in read_routes(Environment(environ))]
+    except ConfigurationError as error:
+        raise UsageError(str(error)) from error
+
+
+async def _start(*functions: FunctionProcess) -> None:
+    starts = [asyncio.create_task(function.start()) for function in functions]
+    try:
+        await asyncio.gather(*starts)
+    finally:
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
