@@ -34,7 +34,7 @@ class SecretVersions:
         request = {"parent": self._secret, "filter": "state:ENABLED", "page_size": _MOST_LISTED}
         versions = await client.list_secret_versions(request, retry=None, timeout=_TIMEOUT)
         page = next(iter([page async for page in versions.pages]))
-        return [_number(version.name) for version in page.secret_versions]
+        return [_number(version.name) for version in page.versions]
 
     async def access(self, number: int | None) -> tuple[int, bytes]:
         """Return the number and payload of a version (None: the latest).
