@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from relay.errors import Refused
 
@@ -21,8 +22,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 """Names in lower case, as ASGI passes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One delivery; times are in Unix seconds."""
 
     id: str
@@ -65,8 +65,13 @@ class Delivery:
 
 def rfc3339(seconds: float) -> str:
     """Return a time in Unix seconds as RFC 3339, UTC, with milliseconds."""
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    # Formatted once a second rather than once a delivery.
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _pick(headers: Headers) -> dict[bytes, bytes | None]:

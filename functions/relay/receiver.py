@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from relay.channels import opener
 from relay.delivery import Delivery, rfc3339
@@ -16,6 +15,7 @@ from relay.keycache import KeyCache
 from relay.publisher import Publisher, create_publisher
 from relay.receiver_settings import ReceiverSettings
 from relay.refusals import Refusals
+from relay.replies import Reply, hush_lost_connections
 from relay.signatures import Verified
 from relay.signatures.asymmetric import AsymmetricScheme
 from relay.signatures.symmetric import SymmetricScheme
@@ -28,26 +28,21 @@ PUBLISH_TIMEOUT = 3.0
 BODY_TIMEOUT = 10.0
 """Seconds in which the whole body must have arrived."""
 
-_JSON = "application/json"
 # Digits; no length that anybody means has so many.
 _LONG_LENGTH = 19
 
 
-def _error(status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(b'{"error":"%b"}' % error.encode(), status, headers, _JSON)
-
-
-# Made once: a response holds no state of its own, and none of these says why.
-_RECEIVED = Response(b'{"status":"received"}', media_type=_JSON)
-_HEALTHY = Response(b'{"status":"ok"}', media_type=_JSON)
-_UNAVAILABLE = _error(503, "unavailable", {"Retry-After": "5"})
-_ERRORS = {
-    400: _error(400, "bad request"),
-    401: _error(401, "unauthorized"),
-    405: _error(405, "method not allowed", {"Allow": "GET, HEAD, POST"}),
+# None of these says why.
+_RECEIVED = Reply(200, b'{"status":"received"}')
+_HEALTHY = Reply(200, b'{"status":"ok"}')
+_UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "5"})
+_REFUSALS = {
+    400: Reply(400, b'{"error":"bad request"}'),
+    401: Reply(401, b'{"error":"unauthorized"}'),
+    405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "GET, HEAD, POST"}),
     # The rest of a body that is late would be taken for the next request.
-    408: _error(408, "request timeout", {"Connection": "close"}),
-    413: _error(413, "content too large"),
+    408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
+    413: Reply(413, b'{"error":"content too large"}'),
 }
 
 
@@ -73,7 +68,7 @@ class Receiver:
         self._body_timeout = body_timeout
         self._refusals = Refusals()
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request) -> Reply:
         """Answer one request; 200 to a delivery only with Pub/Sub's message id in hand."""
         if request.method in ("GET", "HEAD"):
             return _HEALTHY
@@ -81,7 +76,7 @@ class Receiver:
             await self._relay(request)
         except Refused as refused:
             self._refusals.add("WARNING", refused.reason)
-            return _ERRORS[refused.status]
+            return _REFUSALS[refused.status]
         except (Unavailable, Poison) as error:
             # Even a message that Pub/Sub calls invalid must not be acknowledged: it is authentic.
             self._refusals.add("ERROR", error.reason)
@@ -157,6 +152,7 @@ def create(environ: Mapping[str, str]) -> Receiver:
     fork.
     """
     settings = ReceiverSettings.read(environ)
+    hush_lost_connections()
     return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ))
 
 

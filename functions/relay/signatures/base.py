@@ -2,16 +2,14 @@
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from relay.delivery import Delivery
 
 Keys = TypeVar("Keys", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """What a valid signature vouches for, and nothing else."""
 
     scheme: str

@@ -1,0 +1,45 @@
+"""Responses of the receiver: made once, sent often, and quiet when nobody listens any more."""
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+_UNFINISHED = "ASGI callable returned without completing response."
+
+
+class Reply(Response):
+    """A constant JSON response, which may be sent any number of times, at once too.
+
+    Of several requests pipelined on a connection that is lost, uvicorn tells only the newest; for
+    the others uvloop refuses the write with a `RuntimeError`, which the framework would log with
+    its traceback for anybody who cares to provoke it.
+    """
+
+    media_type = "application/json"
+
+    def __init__(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body, status, headers)
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Send the response, if there still is a connection."""
+        try:
+            await super().__call__(scope, receive, send)
+        except RuntimeError:
+            # Nobody is there to be told.
+            return
+
+
+def hush_lost_connections() -> None:
+    """Keep uvicorn from logging an error for each response that `Reply` could not send."""
+    logger = logging.getLogger("uvicorn.error")
+    if _is_worth_a_line not in logger.filters:
+        logger.addFilter(_is_worth_a_line)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return record.msg != _UNFINISHED
