@@ -20,12 +20,17 @@ _RESERVED = re.compile(r"__.*__", re.DOTALL)
 
 def admit(document: Document) -> None:
     """Refuse a document that Firestore would; cut its timestamps to microseconds, as it does."""
-    size = 32 + _name_size(document.name) + _fields_size(document.fields, 1)
-    if size > MAX_DOCUMENT_BYTES:
+    actual = size(document)
+    if actual > MAX_DOCUMENT_BYTES:
         raise invalid(
-            f"Document '{document.name}' cannot be written because its size ({size:,} bytes) "
+            f"Document '{document.name}' cannot be written because its size ({actual:,} bytes) "
             f"exceeds the maximum allowed size of {MAX_DOCUMENT_BYTES:,} bytes."
         )
+
+
+def size(document: Document) -> int:
+    """Return a document's size in bytes as Firestore counts it, checking and cutting as `admit`."""
+    return 32 + _name_size(document.name) + _fields_size(document.fields, 1)
 
 
 def _fields_size(fields: Mapping[str, Value], depth: int) -> int:
@@ -36,11 +41,11 @@ def _fields_size(fields: Mapping[str, Value], depth: int) -> int:
 
 
 def _field_size(name: str, value: Value, depth: int, vector: bool) -> int:
-    size = _string_size(name)
+    name_size = _string_size(name)
     reserved = _RESERVED.fullmatch(name) and not (vector and name == "__type__")
-    if not name or reserved or size > MAX_FIELD_NAME_BYTES + 1:
+    if not name or reserved or name_size > MAX_FIELD_NAME_BYTES + 1:
         raise invalid(f'Field name "{name[:64]}" is reserved, empty or too long.')
-    return size + _size(value, depth)
+    return name_size + _size(value, depth)
 
 
 def _size(value: Value, depth: int) -> int:

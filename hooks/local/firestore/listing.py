@@ -22,20 +22,19 @@ def list_documents(store: Store, view: View, request: Any) -> tuple[list[Documen
     if request.order_by not in {"", "__name__", "__name__ asc"}:
         raise invalid(f'Documents cannot be listed in the order "{request.order_by}".')
     prefix = f"{request.parent}/{request.collection_id}/"
-    found = {document.name: document for document in store.documents(prefix[:-1], view.read_time)}
+    documents = view.run(lambda at: list(store.documents(prefix[:-1], at)))
+    found = {document.name: document for document in documents}
     if request.show_missing:
         for name in _holders(store.collections(view.read_time), prefix):
             found.setdefault(name, Document(name=name))
-    ordered = sorted(found, key=names.path_key)
-    page, token = _page(ordered, request, names.path_key)
-    # Read once more so that a transaction remembers what it was shown.
-    return [view.get(name) or found[name] for name in page], token
+    page, token = _page(sorted(found, key=names.path_key), request, names.path_key)
+    return [found[name] for name in page], token
 
 
-def list_collection_ids(store: Store, request: Any) -> tuple[list[str], str]:
+def list_collection_ids(store: Store, view: View, request: Any) -> tuple[list[str], str]:
     """Return a page of the ids of the collections right below a parent, and the next token."""
     prefix = f"{request.parent}/"
-    below = (name for name in store.collections() if name.startswith(prefix))
+    below = (name for name in store.collections(view.read_time) if name.startswith(prefix))
     ids = sorted({name[len(prefix) :].split("/")[0] for name in below})
     return _page(ids, request, str)
 

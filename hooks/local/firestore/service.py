@@ -171,7 +171,7 @@ class Firestore:
         """Return a page of the ids of the collections right below a document or the root."""
         database = self._databases.of(request.parent)
         names.check_parent(request.parent, database.name)
-        ids, token = list_collection_ids(database.store, request)
+        ids, token = list_collection_ids(database.store, reads.view(database, request), request)
         return _reply(api.ListCollectionIdsResponse, collection_ids=ids, next_page_token=token)
 
     def _batch_get(self, database: Database, request: Any) -> list[Message]:
