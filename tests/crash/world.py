@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 from relay.claims import DEAD_LETTERED, DONE, Terms, document_id
@@ -21,6 +22,7 @@ from relay.push import IngressMessage
 from relay.routes import EVENTS, Route
 from relay.store import Conflict, LedgerUnavailable, Snapshot
 from relay.worker import Outcome, Settings, Worker
+from tests.support.documents import Documents
 
 T = TypeVar("T")
 
@@ -98,12 +100,6 @@ class Process:
     worker: Worker = field(init=False)
 
 
-@dataclass
-class Document:
-    fields: dict[str, Any]
-    version: int
-
-
 class World:
     """Everything that outlives a process: the ledger's documents, the topics, the faults to come.
 
@@ -127,12 +123,11 @@ class World:
         self.publish_seconds = publish_seconds
         self.calls: list[str] = []
         self.faults: list[str] = []
-        self.documents: dict[str, Document] = {}
+        self.documents = Documents()
         self.published: list[tuple[str, bytes, dict[str, str]]] = []
         self.answers: list[Outcome | None] = []
         self.over = False
         self._end: asyncio.Future[None] = self.loop.create_future()
-        self._versions = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settings = Settings("p", "(default)", DEAD_LETTER, ROUTES, Terms())
 
@@ -195,7 +190,9 @@ class World:
 
     def document(self) -> dict[str, Any]:
         """Return the fields of the event's ledger document."""
-        return self.documents[document_id(MESSAGE.attributes["dedup-key"])].fields
+        found = self.documents.read(document_id(MESSAGE.attributes["dedup-key"]))
+        assert found is not None
+        return dict(found.fields)
 
     async def finish(self) -> None:
         """Wait for whatever is frozen or late; then end every process that died."""
@@ -255,16 +252,6 @@ class World:
                 cancelled = True
         return cancelled
 
-    def new_version(self) -> int:
-        self._versions += 1
-        return self._versions
-
-
-def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, list) else value for name, value in fields.items()
-    }
-
 
 class Seam:
     """The ledger's store and the publisher of one process."""
@@ -274,33 +261,15 @@ class Seam:
         self._process = process
 
     async def create(self, document: str, fields: Mapping[str, Any]) -> int:
-        def effect() -> int:
-            if document in self._world.documents:
-                raise Conflict("AlreadyExists")
-            version = self._world.new_version()
-            self._world.documents[document] = Document(_copied(fields), version)
-            return version
-
+        effect = partial(self._world.documents.create, document, fields)
         return await self._call("create", effect, LedgerUnavailable("ledger"), CALL_SECONDS)
 
     async def read(self, document: str) -> Snapshot | None:
-        def effect() -> Snapshot | None:
-            found = self._world.documents.get(document)
-            return Snapshot(_copied(found.fields), found.version) if found else None
-
+        effect = partial(self._world.documents.read, document)
         return await self._call("read", effect, LedgerUnavailable("ledger"), CALL_SECONDS)
 
     async def update(self, document: str, fields: Mapping[str, Any], version: int) -> int:
-        def effect() -> int:
-            found = self._world.documents.get(document)
-            if found is None or found.version != version:
-                raise Conflict("FailedPrecondition")
-            changed = {**found.fields, **_copied(fields)}
-            if changed != found.fields:
-                # A write that changes nothing leaves the update time as it is.
-                found.fields, found.version = changed, self._world.new_version()
-            return found.version
-
+        effect = partial(self._world.documents.update, document, fields, version)
         return await self._call("update", effect, LedgerUnavailable("ledger"), CALL_SECONDS)
 
     async def publish(

@@ -1,0 +1,66 @@
+"""A model of Firestore's documents: preconditions and update times exactly, and nothing else."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from relay.store import Conflict, Snapshot
+
+
+class Documents:
+    """Documents in memory; a version is an update time."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, Snapshot] = {}
+        self._versions = itertools.count(1)
+
+    def create(self, document: str, fields: Mapping[str, Any]) -> int:
+        if document in self._documents:
+            raise Conflict("AlreadyExists")
+        return self._write(document, fields)
+
+    def read(self, document: str) -> Snapshot | None:
+        found = self._documents.get(document)
+        return Snapshot(_copied(found.fields), found.version) if found else None
+
+    def update(self, document: str, fields: Mapping[str, Any], version: int) -> int:
+        found = self._documents.get(document)
+        if found is None or found.version != version:
+            raise Conflict("NotFound" if found is None else "FailedPrecondition")
+        changed = {**found.fields, **fields}
+        # A write that changes nothing leaves the update time as it is.
+        return version if changed == found.fields else self._write(document, changed)
+
+    def delete(self, document: str) -> None:
+        del self._documents[document]
+
+    def _write(self, document: str, fields: Mapping[str, Any]) -> int:
+        version = next(self._versions)
+        self._documents[document] = Snapshot(_copied(fields), version)
+        return version
+
+
+def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
+
+
+class MemoryStore:
+    """A `relay.store.Store` over documents in memory; remembers the names of its calls."""
+
+    def __init__(self) -> None:
+        self.documents = Documents()
+        self.calls: list[str] = []
+
+    async def create(self, document: str, fields: Mapping[str, Any]) -> int:
+        self.calls.append("create")
+        return self.documents.create(document, fields)
+
+    async def read(self, document: str) -> Snapshot | None:
+        self.calls.append("read")
+        return self.documents.read(document)
+
+    async def update(self, document: str, fields: Mapping[str, Any], version: int) -> int:
+        self.calls.append("update")
+        return self.documents.update(document, fields, version)
