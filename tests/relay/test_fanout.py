@@ -86,7 +86,8 @@ async def test_after_the_deadline_nothing_is_published() -> None:
 
 async def test_a_worker_that_was_frozen_publishes_nothing_more() -> None:
     def freeze(_topic: str) -> None:
-        time.sleep(0.05)  # noqa: ASYNC251 - the whole process stands still, its timers too
+        # The whole process stands still, its timers too.
+        time.sleep(0.05)
 
     topics = Topics(freeze)
     progress = await run(topics, seconds=0.04)
