@@ -65,13 +65,13 @@ def _public_keys(document: bytes) -> Iterator[Mapping[str, Any]]:
     if not isinstance(entries, list):
         raise ValueError("not a key set")
     for entry in entries:
-        if isinstance(entry, dict) and (entry.get("use") or "sig") == "sig" and "d" not in entry:
+        if isinstance(entry, dict) and entry.get("use") in (None, "sig") and "d" not in entry:
             yield entry
 
 
 def _add_ed25519(keys: KeySet, jwk: Mapping[str, Any]) -> None:
     # RFC 9864 names the algorithm Ed25519, RFC 8037 EdDSA; Google's keys were seen with either.
-    if jwk.get("crv") != "Ed25519" or (jwk.get("alg") or "EdDSA") not in ("EdDSA", "Ed25519"):
+    if jwk.get("crv") != "Ed25519" or jwk.get("alg") not in (None, "EdDSA", "Ed25519"):
         return
     try:
         key = Ed25519PublicKey.from_public_bytes(_decode(jwk.get("x")))
@@ -93,7 +93,7 @@ def _add_rsa(keys: KeySet, jwk: Mapping[str, Any]) -> None:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
     kid = jwk.get("kid")
-    if not isinstance(kid, str) or (jwk.get("alg") or "RS256") != "RS256":
+    if not isinstance(kid, str) or jwk.get("alg") not in (None, "RS256"):
         return
     try:
         key = jwt.PyJWK(dict(jwk), algorithm="RS256")
