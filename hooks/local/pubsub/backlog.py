@@ -4,69 +4,16 @@ Every operation on a message costs O(1), or O(log n) where it sets a timer; only
 the whole backlog.
 """
 
-import itertools
-import re
-import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
 
 from hooks.local.clock import Clock
-from hooks.local.pubsub.errors import invalid
+from hooks.local.pubsub.lease import AckIds, Entry, Lease, State
 from hooks.local.pubsub.messages import Message
 from hooks.local.pubsub.policy import Policy
 from hooks.local.pubsub.timers import Timer, Timers
 from hooks.local.pubsub.waiters import Waiters
 from hooks.local.rpc import RpcError
-
-
-class _State(Enum):
-    READY = auto()
-    LEASED = auto()
-    WAITING = auto()
-    ACKNOWLEDGED = auto()
-    GONE = auto()
-
-
-class _Entry:
-    """A message on this subscription."""
-
-    __slots__ = ("ack_id", "failures", "message", "state", "timer")
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        self.failures = 0
-        self.state = _State.READY
-        self.ack_id = ""
-        self.timer: Timer | None = None
-
-    def become(self, state: _State) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        self.state = state
-
-
-@dataclass(frozen=True, eq=False)
-class Lease:
-    """A message handed out until its deadline; `attempt` counts from 1.
-
-    `ended` is called once the lease is over, whether by an answer or by its deadline.
-    """
-
-    __slots__ = ("ack_id", "attempt", "ended", "entry")
-
-    ack_id: str
-    entry: _Entry
-    attempt: int
-    ended: Callable[["Lease"], None]
-
-    @property
-    def message(self) -> Message:
-        """The message that is leased."""
-        return self.entry.message
-
 
 Exhausted = Callable[[Message, int], bool]
 """Takes a message and how often its delivery failed; tells whether it was forwarded elsewhere."""
@@ -89,10 +36,9 @@ class Backlog:
         self._clock = clock
         self._timers = timers
         self._exhausted = exhausted
-        self._mark = secrets.token_hex(6)
-        self._lease_numbers = itertools.count(1)
-        self._entries: OrderedDict[int, _Entry] = OrderedDict()
-        self._ready: deque[_Entry] = deque()
+        self._ids = AckIds()
+        self._entries: OrderedDict[int, Entry] = OrderedDict()
+        self._ready: deque[Entry] = deque()
         self._leases: dict[str, Lease] = {}
         self._waiters = Waiters(timers, lambda: bool(self._ready))
         self._acknowledged = 0
@@ -110,7 +56,7 @@ class Backlog:
         self._policy = policy
         if not policy.retain_acked:
             for entry in list(self._entries.values()):
-                if entry.state is _State.ACKNOWLEDGED:
+                if entry.state is State.ACKNOWLEDGED:
                     self._drop(entry)
         self._watch_retention(anew=True)
 
@@ -127,7 +73,7 @@ class Backlog:
     def offer(self, message: Message) -> None:
         """Take in a message, unless the filter does not want it: then it counts as acknowledged."""
         if self._policy.filter.matches(message.proto.attributes):
-            entry = _Entry(message)
+            entry = Entry(message)
             self._entries[message.number] = entry
             self._watch_retention()
             if message.published_at < self._discard_before:
@@ -169,7 +115,7 @@ class Backlog:
 
         Raises `RpcError` (`INVALID_ARGUMENT`) for what was never an id of this subscription's.
         """
-        for ack_id in self._checked(ack_ids):
+        for ack_id in self._ids.checked(ack_ids):
             lease = self._end(ack_id)
             if lease is not None:
                 self._finish(lease.entry)
@@ -179,7 +125,7 @@ class Backlog:
 
         Leases that are over are passed by. Raises as `acknowledge` does.
         """
-        for ack_id in self._checked(ack_ids):
+        for ack_id in self._ids.checked(ack_ids):
             lease = self._leases.get(ack_id)
             if lease is None:
                 continue
@@ -213,7 +159,7 @@ class Backlog:
         for ack_id in list(self._leases):
             self._end(ack_id)
         for entry in self._entries.values():
-            entry.become(_State.GONE)
+            entry.become(State.GONE)
         self._entries.clear()
         self._ready.clear()
         self._acknowledged = 0
@@ -222,20 +168,20 @@ class Backlog:
     def _is_ready(self) -> bool:
         if self._closed is not None:
             raise RpcError(self._closed.code, self._closed.message)
-        while self._ready and self._ready[0].state is not _State.READY:
+        while self._ready and self._ready[0].state is not State.READY:
             self._ready.popleft()
         return bool(self._ready)
 
-    def _make_ready(self, entry: _Entry) -> None:
-        entry.become(_State.READY)
+    def _make_ready(self, entry: Entry) -> None:
+        entry.become(State.READY)
         self._ready.append(entry)
         self._waiters.wake()
 
-    def _lease(self, entry: _Entry, seconds: float, ended: Callable[[Lease], None]) -> Lease:
-        ack_id = f"{self._mark}-{next(self._lease_numbers)}"
+    def _lease(self, entry: Entry, seconds: float, ended: Callable[[Lease], None]) -> Lease:
+        ack_id = self._ids.next()
         lease = Lease(ack_id, entry, entry.failures + 1, ended)
         self._leases[ack_id] = lease
-        entry.become(_State.LEASED)
+        entry.become(State.LEASED)
         entry.ack_id = ack_id
         self._set_deadline(lease, seconds)
         return lease
@@ -265,22 +211,22 @@ class Backlog:
             return
         delay = self._policy.backoff.seconds(entry.failures)
         if delay > 0:
-            entry.become(_State.WAITING)
+            entry.become(State.WAITING)
             entry.timer = self._timers.after(delay, lambda: self._make_ready(entry))
         else:
             self._make_ready(entry)
 
-    def _finish(self, entry: _Entry) -> None:
+    def _finish(self, entry: Entry) -> None:
         if self._policy.retain_acked:
-            entry.become(_State.ACKNOWLEDGED)
+            entry.become(State.ACKNOWLEDGED)
             self._acknowledged += 1
         else:
             self._drop(entry)
 
-    def _drop(self, entry: _Entry) -> None:
-        if entry.state is _State.ACKNOWLEDGED:
+    def _drop(self, entry: Entry) -> None:
+        if entry.state is State.ACKNOWLEDGED:
             self._acknowledged -= 1
-        entry.become(_State.GONE)
+        entry.become(State.GONE)
         del self._entries[entry.message.number]
 
     def _watch_retention(self, *, anew: bool = False) -> None:
@@ -302,20 +248,3 @@ class Backlog:
             self._end(entry.ack_id)
             self._drop(entry)
         self._watch_retention()
-
-    def _checked(self, ack_ids: Iterable[str]) -> list[str]:
-        checked = list(ack_ids)
-        for ack_id in checked:
-            if not _ACK_ID.fullmatch(ack_id):
-                raise invalid(
-                    f"You have passed an invalid ack ID to the service (ack_id={ack_id})."
-                )
-            if not ack_id.startswith(self._mark):
-                raise invalid(
-                    "You have passed a subscription that does not belong to the given ack ID "
-                    f"(ack_id={ack_id})."
-                )
-        return checked
-
-
-_ACK_ID = re.compile(r"[0-9a-f]{12}-[0-9]{1,19}")

@@ -7,9 +7,10 @@ from typing import Any
 
 from google.pubsub_v1 import types
 
-from hooks.local.pubsub.backlog import Backlog, Lease
+from hooks.local.pubsub.backlog import Backlog
 from hooks.local.pubsub.broker import Broker
 from hooks.local.pubsub.errors import invalid
+from hooks.local.pubsub.lease import Lease
 from hooks.local.pubsub.validation import MAX_ACK_DEADLINE_SECONDS, check_ack_deadline
 
 # What the service sends at once, at most.

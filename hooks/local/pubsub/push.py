@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hooks.local.pubsub.backlog import Backlog, Lease
+from hooks.local.pubsub.backlog import Backlog
 from hooks.local.pubsub.envelope import PushRequest, push_request
+from hooks.local.pubsub.lease import Lease
 from hooks.local.pubsub.sender import PushFailedError, Sender
 
 ACKNOWLEDGING = frozenset({102, 200, 201, 202, 204})
