@@ -1,0 +1,15 @@
+"""A test-only double of the Google Cloud that the kit is deployed into.
+
+It answers the REST calls that the google Terraform provider makes for `infra/`, in front of the
+embedded emulators, and runs the functions that are deployed to it. IAM is enforced.
+
+It does not imitate: billing, quotas, organisation policies, audit logs and metrics; delays (every
+operation is done when it is answered, and every grant counts at once); scaling (one instance of
+each function); builds (the archive's own code runs on this machine's packages); encryption (a key
+must be usable, and is not used); what Pub/Sub writes to BigQuery and Cloud Storage by itself;
+alert policies' and metrics' evaluation; TTL and the need for composite indexes of Firestore.
+"""
+
+from hooks.local.cloud.cloud import Cloud, Settings
+
+__all__ = ["Cloud", "Settings"]

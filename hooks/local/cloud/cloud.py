@@ -1,0 +1,201 @@
+"""The local cloud as one object."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from google.cloud.secretmanager_v1 import types as secrets_api
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hooks.local.clock import Clock, SystemClock
+from hooks.local.cloud.api import Plane, Router, message
+from hooks.local.cloud.deployments import Deployments
+from hooks.local.cloud.errors import from_rpc
+from hooks.local.cloud.guard import Iam as Guard
+from hooks.local.cloud.names import Project
+from hooks.local.cloud.network import Network
+from hooks.local.cloud.planes.artifactregistry import ArtifactRegistry
+from hooks.local.cloud.planes.bigquery import BigQuery
+from hooks.local.cloud.planes.firestore import FirestoreAdmin
+from hooks.local.cloud.planes.functions import CloudFunctions
+from hooks.local.cloud.planes.iam import Iam
+from hooks.local.cloud.planes.iamcredentials import IamCredentials
+from hooks.local.cloud.planes.kms import Kms
+from hooks.local.cloud.planes.logging import Logging
+from hooks.local.cloud.planes.monitoring import Monitoring
+from hooks.local.cloud.planes.pubsub import PubSub as PubSubPlane
+from hooks.local.cloud.planes.resourcemanager import CloudBilling, ResourceManager
+from hooks.local.cloud.planes.run import CloudRun
+from hooks.local.cloud.planes.scheduler import CloudScheduler
+from hooks.local.cloud.planes.secretmanager import SecretManager as SecretManagerPlane
+from hooks.local.cloud.planes.serviceusage import ServiceUsage
+from hooks.local.cloud.planes.storage import Storage
+from hooks.local.cloud.serving import HttpServer
+from hooks.local.cloud.state import State
+from hooks.local.firestore import Firestore
+from hooks.local.process import OnLine, discard
+from hooks.local.pubsub import PubSub, PushFailedError
+from hooks.local.pubsub.sender import HttpSender
+from hooks.local.rpc import Call, Listener, RpcError, listen
+from hooks.local.secretmanager import SecretManager
+
+_ENDPOINT_OF_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a local cloud is made of.
+
+    `surroundings` are variables that every function sees unless Terraform sets them, such as where
+    Gemini is simulated. `schedule_clock` is the clock of Cloud Scheduler, `clock` everything
+    else's.
+    """
+
+    clock: Clock = field(default_factory=SystemClock)
+    schedule_clock: Clock | None = None
+    project: Project = field(default_factory=Project)
+    surroundings: Mapping[str, str] = field(default_factory=dict)
+    list_lag_seconds: float = 0.0
+    on_line: OnLine = discard
+
+
+class Cloud:
+    """A project at a Google Cloud of one's own; `async with` runs it.
+
+    `url` is where its REST APIs are; `endpoints` are the google provider's arguments that lead
+    there.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        clock = self.settings.clock
+        self.state = State(clock, self.settings.project)
+        self.network = Network()
+        self.pubsub = PubSub(
+            clock,
+            identity_token=self._push_token,
+            permit=self._permit,
+            sender=HttpSender(self.network),
+        )
+        self.firestore = Firestore(clock, exists=lambda name: name in self.state.resources)
+        self.secrets = SecretManager(
+            clock,
+            list_lag_seconds=self.settings.list_lag_seconds,
+            project_number=self.state.project.number_of,
+        )
+        self.deployments = Deployments(self.state, self.network, self.settings.on_line)
+        schedule_clock = self.settings.schedule_clock or clock
+        self.scheduler = CloudScheduler(self.state, self.network, schedule_clock)
+        self._server = HttpServer(self._answer)
+        self.planes = self._planes()
+        self._router = Router(self.state, self.planes)
+        self._listeners: dict[str, Listener] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the REST APIs are."""
+        return self._server.url
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """The google provider's `…_custom_endpoint` arguments."""
+        return {
+            argument: f"{self.url}/{path}"
+            for plane in self.planes
+            for argument, path in plane.endpoints.items()
+        }
+
+    async def address_for(self, member: str) -> str:
+        """Return the address at which the emulators take a caller for `member`."""
+        if member not in self._listeners:
+            services = {**self.pubsub.services, **self.firestore.services, **self.secrets.services}
+            guard = Guard(self.state)
+            self._listeners[member] = await listen(services, identity=member, guard=guard)
+        return self._listeners[member].address
+
+    async def variables_for(self, member: str) -> dict[str, str]:
+        """Return the environment variables by which `member` finds its way around."""
+        address = await self.address_for(member)
+        emulators = ("PUBSUB", "FIRESTORE", "SECRET_MANAGER")
+        found = {f"{name}_EMULATOR_HOST": address for name in emulators}
+        return {**self.settings.surroundings, **found}
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Stop everything, functions included."""
+        await self.scheduler.close()
+        await self.deployments.close()
+        await self.pubsub.close()
+        await self.firestore.close()
+        for listener in self._listeners.values():
+            await listener.stop()
+        await self._server.close()
+        await self.network.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _planes(self) -> Sequence[Plane]:
+        state = self.state
+        storage = Storage(state)
+        return [
+            ServiceUsage(state),
+            CloudBilling(state),
+            ResourceManager(state),
+            Iam(state),
+            IamCredentials(state),
+            storage,
+            SecretManagerPlane(state, self.secrets.services[_ENDPOINT_OF_SECRETS]),
+            PubSubPlane(state, self.pubsub.services),
+            FirestoreAdmin(state, self.firestore.drop_database),
+            CloudFunctions(state, storage, self.deployments, self.variables_for, self._read_secret),
+            CloudRun(state),
+            self.scheduler,
+            Monitoring(state),
+            Logging(state),
+            ArtifactRegistry(state),
+            BigQuery(state),
+            Kms(state),
+        ]
+
+    async def _answer(self, request: Request) -> Response:
+        if request.url.path == "/oauth2/v3/certs":
+            return JSONResponse(self.state.issuer.jwks())
+        return await self._router(request)
+
+    def _push_token(self, email: str, audience: str) -> str:
+        account = f"{self.state.root}/serviceAccounts/{email}"
+        agent = self.state.agent("pubsub.googleapis.com")
+        if not self.state.policies.allows(agent, "iam.serviceAccounts.getOpenIdToken", account):
+            raise PushFailedError(f"Pub/Sub may not mint a token of {email}")
+        return self.state.issuer.identity_token(email, audience)
+
+    def _permit(self, _project: str, permission: str, resource: str) -> bool:
+        agent = self.state.agent("pubsub.googleapis.com")
+        return self.state.policies.allows(agent, permission, resource)
+
+    async def _read_secret(self, member: str, version: str) -> str:
+        name = self.state.project.by_id(version)
+        method = "AccessSecretVersion"
+        request: Any = message(secrets_api.AccessSecretVersionRequest.pb(), {"name": name})
+        try:
+            await Guard(self.state)(Call(member, f"{_ENDPOINT_OF_SECRETS}/{method}", request, {}))
+            reply = await self.secrets.services[_ENDPOINT_OF_SECRETS][method].handler(request)
+        except RpcError as error:
+            raise from_rpc(error) from error
+        payload: bytes = reply.payload.data
+        return payload.decode()

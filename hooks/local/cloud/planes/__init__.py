@@ -1,0 +1,1 @@
+"""The control planes, one module for each of Google's APIs."""

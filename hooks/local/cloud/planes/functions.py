@@ -1,0 +1,268 @@
+"""Cloud Functions v2: builds from the uploaded archive, then deploys to Cloud Run.
+
+https://cloud.google.com/functions/docs/building
+"""
+
+import itertools
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar
+
+from hooks.errors import StartFailed
+from hooks.local.cloud.api import ApiCall, Route
+from hooks.local.cloud.deployments import Deployments, Revision
+from hooks.local.cloud.errors import ApiError, invalid, service_disabled
+from hooks.local.cloud.kms import check_key
+from hooks.local.cloud.operations import done, failed
+from hooks.local.cloud.planes.policy import policy_routes
+from hooks.local.cloud.planes.storage import Storage
+from hooks.local.cloud.state import State
+from hooks.local.cloud.store import Json
+
+_PREFIX = "cloudfunctions/v2/"
+_LOCATION = "projects/{project}/locations/{location}"
+_FUNCTION = f"{_LOCATION}/functions/{{function}}"
+_ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_RUNTIME = re.compile(r"python3(9|10|11|12|13|14)")
+_MEMORY = re.compile(r"\d+(k|M|G|Ki|Mi|Gi)?")
+_NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.googleapis.com")
+
+Surroundings = Callable[[str], Awaitable[Mapping[str, str]]]
+"""Returns the variables by which a service account's function finds the emulators."""
+
+ReadSecret = Callable[[str, str], Awaitable[str]]
+"""Returns, to a member, the payload of a secret version; `ApiError` if it may not have it."""
+
+
+class CloudFunctions:
+    """Deploys functions, each an operation that is done once the function answers."""
+
+    service: ClassVar[str] = "cloudfunctions.googleapis.com"
+    endpoints: ClassVar[Mapping[str, str]] = {"cloudfunctions2_custom_endpoint": _PREFIX}
+
+    def __init__(
+        self,
+        state: State,
+        storage: Storage,
+        deployments: Deployments,
+        surroundings: Surroundings,
+        read_secret: ReadSecret,
+    ) -> None:
+        self._state = state
+        self._storage = storage
+        self._deployments = deployments
+        self._surroundings = surroundings
+        self._read_secret = read_secret
+        self._revisions = itertools.count(1)
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The calls of this API."""
+        return [
+            *policy_routes(self._state, _PREFIX, _FUNCTION, self._exists),
+            Route("POST", f"{_PREFIX}{_LOCATION}/functions", self._create),
+            Route("GET", f"{_PREFIX}{_LOCATION}/functions", self._list),
+            Route("GET", _PREFIX + _FUNCTION, self._get),
+            Route("PATCH", _PREFIX + _FUNCTION, self._patch),
+            Route("DELETE", _PREFIX + _FUNCTION, self._delete),
+        ]
+
+    async def _exists(self, name: str) -> Json:
+        return self._state.resources.get(name)
+
+    def _name(self, call: ApiCall) -> str:
+        return self._state.project.by_id(_FUNCTION.format(**call.names))
+
+    async def _create(self, call: ApiCall) -> Json:
+        function = call.query.get("functionId", "")
+        if not _ID.fullmatch(function):
+            raise invalid(f"Could not validate the function id {function!r}.")
+        location = self._state.project.by_id(_LOCATION.format(**call.names))
+        name = f"{location}/functions/{function}"
+        if name in self._state.resources:
+            raise ApiError("ALREADY_EXISTS", f"Resource '{name}' already exists")
+        now = self._state.timestamp()
+        return await self._deploy(name, {**call.body, "name": name, "createTime": now})
+
+    async def _list(self, call: ApiCall) -> Json:
+        location = self._state.project.by_id(_LOCATION.format(**call.names))
+        return {"functions": self._state.resources.under(f"{location}/functions/")}
+
+    async def _get(self, call: ApiCall) -> Json:
+        return self._state.resources.get(self._name(call))
+
+    async def _patch(self, call: ApiCall) -> Json:
+        name = self._name(call)
+        before = self._state.resources.get(name)
+        changed = self._state.resources.patch(name, call.body, call.mask())
+        self._state.resources.put(name, before)
+        return await self._deploy(name, changed)
+
+    async def _delete(self, call: ApiCall) -> Json:
+        name = self._name(call)
+        self._state.resources.delete(name)
+        self._state.resources.delete(_service(name))
+        for resource in (name, _service(name)):
+            self._state.policies.delete(resource)
+        await self._deployments.remove(name)
+        return done({})
+
+    async def _deploy(self, name: str, function: Json) -> Json:
+        self._validate(function)
+        try:
+            revision = self._build(name, function)
+            uri = await self._deployments.deploy(name, revision)
+        except ApiError as error:
+            return failed(error)
+        except StartFailed as error:
+            return failed(ApiError("FAILED_PRECONDITION", _not_listening(name, error)))
+        described = self._describe(name, function, uri)
+        service = _service(name)
+        self._state.resources.put(service, {"name": service, "uri": uri})
+        return done(self._state.resources.put(name, described))
+
+    def _validate(self, function: Json) -> None:
+        build, service = function.get("buildConfig", {}), function.get("serviceConfig", {})
+        for needed in _NEEDED:
+            if not self._state.is_enabled(needed):
+                raise service_disabled(needed, self._state.project.number)
+        if not _RUNTIME.fullmatch(build.get("runtime", "")):
+            raise invalid(f"The runtime {build.get('runtime')!r} is not supported.")
+        if not _MEMORY.fullmatch(service.get("availableMemory", "256M")):
+            raise invalid(f"The memory {service['availableMemory']!r} is no quantity.")
+        cpu = service.get("availableCpu", "1")
+        if float(cpu) < 1 and service.get("maxInstanceRequestConcurrency", 1) > 1:
+            raise invalid("Total cpu < 1 is not supported with concurrency > 1.")
+        for email in (service.get("serviceAccountEmail"), build.get("serviceAccount")):
+            self._check_account(str(email or ""))
+        check_key(self._state, function.get("kmsKeyName"), self._state.agent(self.service))
+
+    def _check_account(self, account: str) -> None:
+        email = account.rpartition("/")[2]
+        if f"{self._state.root}/serviceAccounts/{email}" not in self._state.resources:
+            raise invalid(
+                f"Service account {email or 'of the default'} was not found: name one that exists."
+            )
+
+    def _build(self, name: str, function: Json) -> Revision:
+        build, service = function["buildConfig"], function["serviceConfig"]
+        self._check_build(name, build)
+        source = build.get("source", {}).get("storageSource", {})
+        agent = self._state.agent(self.service)
+        archive = self._storage.read(agent, source.get("bucket", ""), source.get("object", ""))
+        short = name.rpartition("/")[2]
+        number, location = self._state.project.number, name.split("/")[3]
+        return Revision(
+            name=short,
+            service=_service(name),
+            archive=archive,
+            entry_point=build.get("entryPoint", ""),
+            environment=lambda: self._environment(name, service),
+            internal=service.get("ingressSettings") == "ALLOW_INTERNAL_ONLY",
+            audiences=frozenset({f"https://{short}-{number}.{location}.run.app"}),
+            timeout=float(service.get("timeoutSeconds", 60)),
+        )
+
+    def _check_build(self, name: str, build: Json) -> None:
+        """Refuse a build whose identity lacks what Cloud Build needs of it."""
+        email = build["serviceAccount"].rpartition("/")[2]
+        member = f"serviceAccount:{email}"
+        location = name.split("/")[3]
+        # The service copies the archive here first; the build reads the copy.
+        copies = f"gcf-v2-sources-{self._state.project.number}-{location}"
+        repository = self._state.project.by_id(
+            build.get("dockerRepository") or f"{_location(name)}/repositories/gcf-artifacts"
+        )
+        if build.get("dockerRepository") and repository not in self._state.resources:
+            raise invalid(f"The repository {repository} does not exist.")
+        for permission, resource in (
+            ("storage.objects.get", f"projects/_/buckets/{copies}/objects/{name}/source.zip"),
+            ("artifactregistry.repositories.uploadArtifacts", repository),
+            ("logging.logEntries.create", self._state.root),
+        ):
+            if not self._state.policies.allows(member, permission, resource):
+                raise ApiError(
+                    "INVALID_ARGUMENT",
+                    f"Build failed: the service account {email} lacks {permission} on {resource}. "
+                    "See https://cloud.google.com/functions/docs/troubleshooting"
+                    "#build-service-account",
+                )
+
+    async def _environment(self, name: str, service: Json) -> Mapping[str, str]:
+        account = service["serviceAccountEmail"]
+        secrets = {
+            item["key"]: await self._secret(account, item)
+            for item in service.get("secretEnvironmentVariables", [])
+        }
+        short = name.rpartition("/")[2]
+        platform = {"K_SERVICE": short, "K_CONFIGURATION": short, "K_REVISION": f"{short}-00001"}
+        given = service.get("environmentVariables", {})
+        around = await self._surroundings(f"serviceAccount:{account}")
+        return {**platform, **around, **given, **secrets}
+
+    async def _secret(self, account: str, item: Json) -> str:
+        project = item.get("projectId") or self._state.project.id
+        version = f"projects/{project}/secrets/{item['secret']}/versions/{item['version']}"
+        try:
+            return await self._read_secret(f"serviceAccount:{account}", version)
+        except ApiError as error:
+            if error.code != "PERMISSION_DENIED":
+                raise
+            raise ApiError(
+                "FAILED_PRECONDITION",
+                f"Permission denied on secret: {version} for Revision service account {account}. "
+                "The service account used must be granted the 'Secret Manager Secret Accessor' "
+                "role (roles/secretmanager.secretAccessor) at the secret, project or higher level.",
+            ) from error
+
+    def _describe(self, name: str, function: Json, uri: str) -> Json:
+        project, location, short = self._state.project, name.split("/")[3], name.split("/")[-1]
+        revision = f"{short}-{next(self._revisions):05}-loc"
+        build = {
+            **function["buildConfig"],
+            "build": f"projects/{project.number}/locations/{location}/builds/{revision}",
+        }
+        build["source"]["storageSource"].setdefault("generation", "1")
+        service = {
+            "ingressSettings": "ALLOW_ALL",
+            "availableMemory": "256M",
+            "timeoutSeconds": 60,
+            "availableCpu": "1",
+            "maxInstanceRequestConcurrency": 1,
+            **function["serviceConfig"],
+            "service": _service(name),
+            "uri": uri,
+            "revision": revision,
+            "allTrafficOnLatestRevision": True,
+        }
+        # https://cloud.google.com/functions/docs/monitoring/logging: set by the service itself.
+        service["environmentVariables"] = {
+            "LOG_EXECUTION_ID": "true",
+            **service.get("environmentVariables", {}),
+        }
+        return {
+            **function,
+            "buildConfig": build,
+            "serviceConfig": service,
+            "state": "ACTIVE",
+            "environment": "GEN_2",
+            "updateTime": self._state.timestamp(),
+            "url": f"https://{location}-{project.id}.cloudfunctions.net/{short}",
+        }
+
+
+def _service(function: str) -> str:
+    return function.replace("/functions/", "/services/")
+
+
+def _location(name: str) -> str:
+    return name.rpartition("/functions/")[0]
+
+
+def _not_listening(name: str, error: StartFailed) -> str:
+    return (
+        f"Could not create or update Cloud Run service {name.rpartition('/')[2]}, Container "
+        "Healthcheck failed. The user-provided container failed to start and listen on the port "
+        "defined provided by the PORT=8080 environment variable within the allocated timeout. "
+        f"Logs: {error}"
+    )

@@ -1,0 +1,159 @@
+"""Terraform, run on a copy of a configuration and against a local cloud."""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hooks.errors import HooksError
+from hooks.local.process import OnLine, discard
+
+_SPARED = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "*.tfvars", "tests")
+
+
+class TerraformFailed(HooksError):
+    """Terraform ended with an error; `output` is all that it wrote."""
+
+    def __init__(self, command: str, output: str) -> None:
+        super().__init__(f"terraform {command} failed:\n{output.strip()}")
+        self.command = command
+        self.output = output
+
+
+class TerraformMissing(HooksError):
+    """There is no terraform on the machine's PATH."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command answered: its exit status and its whole output."""
+
+    status: int
+    output: str
+
+
+class Workspace:
+    """A copy of a root module, whose google provider is led to a local cloud.
+
+    `endpoints` are the provider's arguments; `variables` are given to every command by the
+    environment, so that a secret stands in no argument list. Raises `TerraformMissing` where there
+    is no terraform.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        directory: Path,
+        *,
+        endpoints: Mapping[str, str],
+        variables: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
+        on_line: OnLine = discard,
+    ) -> None:
+        found = shutil.which("terraform")
+        if not found:
+            raise TerraformMissing(
+                "terraform is not installed: see https://developer.hashicorp.com/terraform/install"
+            )
+        self.directory = directory
+        self.variables = dict(variables or {})
+        self.environ = dict(environ or {})
+        self._terraform = found
+        self._on_line = on_line
+        shutil.copytree(source, directory, ignore=_SPARED, dirs_exist_ok=True)
+        (directory / "local_cloud.tf").write_text(_provider(endpoints))
+
+    async def init(self) -> None:
+        """Fetch the providers."""
+        await self.run("init", "-input=false")
+
+    async def apply(self, *arguments: str) -> str:
+        """Make it so; return the output. Raises `TerraformFailed`."""
+        return await self.run("apply", *_UNASKED, *arguments)
+
+    async def plan(self, *arguments: str) -> str:
+        """Say what would change; return the output. Raises `TerraformFailed`."""
+        return await self.run("plan", "-input=false", *arguments)
+
+    async def destroy(self, *arguments: str) -> str:
+        """Take it all down; return the output. Raises `TerraformFailed`."""
+        return await self.run("destroy", *_UNASKED, *arguments)
+
+    async def outputs(self) -> dict[str, Any]:
+        """Return the outputs by name."""
+        found = json.loads(await self.run("output", "-json"))
+        return {name: output["value"] for name, output in found.items()}
+
+    async def show(self, *arguments: str) -> dict[str, Any]:
+        """Return the state, or a plan's file, as JSON."""
+        shown: dict[str, Any] = json.loads(await self.run("show", "-json", *arguments))
+        return shown
+
+    async def run(self, command: str, *arguments: str) -> str:
+        """Run a command; return its output, or raise `TerraformFailed`."""
+        outcome = await self.attempt(command, *arguments)
+        if outcome.status != 0:
+            raise TerraformFailed(command, outcome.output)
+        return outcome.output
+
+    async def attempt(self, command: str, *arguments: str) -> Outcome:
+        """Run a command; return how it ended. A cancelled wait interrupts it first."""
+        process = await asyncio.create_subprocess_exec(
+            self._terraform,
+            command,
+            *(["-no-color"] if command in _SHOWN else []),
+            *arguments,
+            cwd=self.directory,
+            env=self._environ(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            output = await self._follow(process.stdout, command)
+            return Outcome(await process.wait(), output)
+        except asyncio.CancelledError:
+            # Terraform ends by itself after an interrupt, once what it has begun is recorded.
+            process.terminate()
+            await process.wait()
+            raise
+
+    async def _follow(self, stream: asyncio.StreamReader | None, command: str) -> str:
+        lines = []
+        async for line in stream or asyncio.StreamReader():
+            lines.append(line.decode(errors="replace"))
+            if command in _SHOWN:
+                self._on_line("terraform", lines[-1].rstrip())
+        return "".join(lines)
+
+    def _environ(self) -> dict[str, str]:
+        given = {f"TF_VAR_{name}": _text(value) for name, value in self.variables.items()}
+        return {**os.environ, **_ALWAYS, **given, **self.environ}
+
+
+_ALWAYS = {
+    "CHECKPOINT_DISABLE": "1",
+    "TF_IN_AUTOMATION": "1",
+    # The copy has no lock file to break; without this, a plugin cache is written anew every time.
+    "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+}
+
+# Most of the time goes into the provider's own waits, which may as well pass side by side.
+_UNASKED = ("-auto-approve", "-input=false", "-parallelism=30")
+
+_SHOWN = frozenset({"init", "apply", "plan", "destroy"})
+
+
+def _provider(endpoints: Mapping[str, str]) -> str:
+    arguments = {"access_token": "x", **endpoints}
+    lines = "".join(f"  {name} = {json.dumps(value)}\n" for name, value in arguments.items())
+    return f'provider "google" {{\n{lines}}}\n'
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
