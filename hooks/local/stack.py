@@ -37,6 +37,7 @@ class Options:
     """What may differ from one laptop stack to another.
 
     `environ` is where emulator variables are looked for. `routes` is the dispatcher's `ROUTES`.
+    `receive_port` is where the receiver listens, 0 for a free port.
     `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
     an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
     one's.
@@ -46,6 +47,7 @@ class Options:
     name: str = "gemini-webhooks"
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     routes: str = ""
+    receive_port: int = 0
     receive: Mapping[str, str] = field(default_factory=dict)
     dispatch: Mapping[str, str] = field(default_factory=dict)
     gemini: Settings = field(default_factory=Settings)
@@ -59,8 +61,9 @@ class Stack:
     """A laptop stack; `run` starts one.
 
     `pubsub`, `firestore` and `secret_manager` are the embedded emulators, None where the
-    environment names another; `hosts` holds the addresses of all three by variable. The members
-    that belong to what runs exist while it runs.
+    environment names another; `hosts` holds the addresses of all three by variable. `topics` maps
+    `ingress`, the names of the routes, and `dead-letter` to full names. The members that belong to
+    what runs exist while it runs.
     """
 
     receive: FunctionProcess
@@ -78,6 +81,7 @@ class Stack:
         self.gemini = Gemini(clock, dataclasses.replace(options.gemini, jwt_audience=audience))
         self.gemini_url = ""
         self.hosts: dict[str, str] = {}
+        self.topics: dict[str, str] = {}
 
     @property
     def variables(self) -> dict[str, str]:
@@ -90,20 +94,23 @@ class Stack:
 
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
         """Start everything; `unwinding` stops, in reverse order, however much of it has started."""
-        topics = _route_topics(self._dispatch_environ())
+        routes = _routes(self._dispatch_environ())
         await self._emulate(unwinding)
         simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
         unwinding.push_async_callback(self.gemini.close)
         self.gemini_url = simulator.url
-        self.receive = self._function("receive", self._receive_environ(), unwinding)
+        port = self.options.receive_port
+        self.receive = self._function("receive", self._receive_environ(), unwinding, port)
         self.dispatch = self._function("dispatch", self._dispatch_environ(), unwinding)
         await _start(self.receive, self.dispatch)
+        ingress, dead_letter = self.names.ingress, self.names.dead_letter
+        self.topics = {"ingress": ingress, **routes, "dead-letter": dead_letter}
         # Pushing begins once there is something to push to, and ends before that goes.
         pushing = provision(
             self.names,
             self.hosts[PUBSUB],
             endpoint=self.dispatch.url,
-            topics=topics,
+            topics=routes.values(),
             times=self.options.push,
         )
         await unwinding.enter_async_context(pushing)
@@ -132,10 +139,19 @@ class Stack:
         await keep_signing_secret(self.names, self.hosts[SECRET_MANAGER], secret)
 
     def _function(
-        self, target: str, environ: Mapping[str, str], unwinding: contextlib.AsyncExitStack
+        self,
+        target: str,
+        environ: Mapping[str, str],
+        unwinding: contextlib.AsyncExitStack,
+        port: int = 0,
     ) -> FunctionProcess:
         on_line = self.options.on_line
-        function = FunctionProcess(target, target=target, environ=environ, on_line=on_line)
+        try:
+            function = FunctionProcess(
+                target, target=target, environ=environ, on_line=on_line, port=port
+            )
+        except OSError as error:
+            raise UsageError(f"cannot listen on port {port}: {error.strerror}") from error
         unwinding.push_async_callback(function.close)
         return function
 
@@ -172,9 +188,9 @@ async def run(options: Options | None = None) -> AsyncIterator[Stack]:
         yield stack
 
 
-def _route_topics(environ: Mapping[str, str]) -> list[str]:
+def _routes(environ: Mapping[str, str]) -> dict[str, str]:
     try:
-        return [route.topic for route in read_routes(Environment(environ))]
+        return {route.name: route.topic for route in read_routes(Environment(environ))}
     except ConfigurationError as error:
         raise UsageError(str(error)) from error
 

@@ -1,0 +1,35 @@
+"""The command `hooks`: each of its commands is a module of `hooks.commands`.
+
+Those modules are light, so that `hooks --help` is quick: what a command needs, it imports when it
+is called.
+"""
+
+import sys
+
+import typer
+
+from hooks.commands import demo, dev, send, tail
+from hooks.errors import HooksError
+
+app = typer.Typer(
+    name="hooks",
+    help="Gemini webhooks, relayed: the laptop stack, and an operator's tools.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("dev")(dev.dev)
+app.command("send")(send.send)
+app.command("tail")(tail.tail)
+
+
+def main() -> None:
+    """Run the command; an error of ours is shown as one line, and decides the exit status."""
+    try:
+        app()
+    except HooksError as error:
+        from hooks.console import problem
+
+        problem(str(error))
+        sys.exit(error.exit_code)

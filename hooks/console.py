@@ -1,0 +1,76 @@
+"""What people read: colours where the terminal has them, plain text where it does not."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+_SEVERITIES = {
+    "DEBUG": "dim",
+    "INFO": "green",
+    "NOTICE": "cyan",
+    "WARNING": "yellow",
+    "ERROR": "red",
+    "CRITICAL": "bold red",
+}
+_STYLES = ("cyan", "magenta", "blue", "green", "yellow")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(document: object) -> None:
+    """Write one JSON document as one line on standard output."""
+    sys.stdout.write(json.dumps(document, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def problem(message: str) -> None:
+    """Tell on standard error what went wrong."""
+    err.print(Text.assemble(("error: ", "bold red"), message))
+
+
+def source_style(name: str) -> str:
+    """Return the colour in which a source of lines is always shown."""
+    return _STYLES[sum(name.encode()) % len(_STYLES)]
+
+
+def log_line(name: str, line: str, *, width: int = 8) -> Text:
+    """Return a line of a function's log for the eye, the function's name before it.
+
+    A structured entry (https://cloud.google.com/logging/docs/structured-logging) shows its message
+    and then its fields; anything else stays as it is.
+    """
+    shown = Text.assemble((f"{name:<{width}}", source_style(name)), (" │ ", "dim"))
+    entry = _entry(line)
+    if entry is None:
+        return shown.append(line)
+    severity = str(entry.pop("severity", ""))
+    shown.append(f"{severity:<8}", _SEVERITIES.get(severity, ""))
+    shown.append(str(entry.pop("message", "")))
+    for field, value in entry.items():
+        shown.append(f"  {field}=", "dim")
+        shown.append(value if isinstance(value, str) else json.dumps(value))
+    return shown
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and "message" in entry else None
+
+
+def pairs(entries: Mapping[str, str]) -> Text:
+    """Return names and values, one pair a line, the values under each other."""
+    width = max(map(len, entries), default=0)
+    lines = [
+        Text.assemble((f"  {name:<{width}}  ", "dim"), value) for name, value in entries.items()
+    ]
+    return Text("\n").join(lines)

@@ -1,0 +1,1 @@
+"""`hooks demo`: one event of every kind from Gemini to a subscriber, and an account of them all."""
