@@ -1,0 +1,83 @@
+"""The registrar: keeps the webhook at Gemini, and its secret in Secret Manager, as they should be.
+
+A controller in the sense of control theory: called every minute, it compares the webhook with its
+environment, and mends what differs. It is the only holder of the API key.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.firestore import AsyncClient
+from starlette.requests import Request
+from starlette.responses import Response
+
+from relay.channels import opener
+from relay.environment import Environment
+from relay.errors import Unavailable
+from relay.oidc import IdentityCheck, create_identity_check
+from relay.registrar.controller import Controller
+from relay.registrar.observer import Observer
+from relay.registrar.service import Service, unavailable
+from relay.registrar.settings import Settings, read_settings
+from relay.registrar.vault import HOST, SecretManagerVault
+from relay.registrar.webhooks import GeminiWebhooks
+from relay.store import FirestoreStore
+
+COLLECTION = "registrar"
+
+# People's tokens from gcloud name gcloud as their audience, and Cloud Run takes them for any
+# service. Who may call is IAM's decision; we only look at who it was.
+# https://cloud.google.com/run/docs/authenticating/developers
+_GCLOUD_AUDIENCE = "32555940559.apps.googleusercontent.com"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def create(environ: Mapping[str, str]) -> Handler:
+    """Return the handler that an environment describes; raises `ConfigurationError`."""
+    settings = read_settings(environ)
+    identity = _identity(environ)
+    vault = SecretManagerVault(
+        settings.signing_secret, opener(HOST, settings.secret_manager_emulator)
+    )
+
+    @functools.cache
+    def service() -> Service:
+        store = FirestoreStore(_firestore(settings), COLLECTION)
+        gemini = GeminiWebhooks(api_key=settings.api_key, base_url=settings.base_url)
+        return Service(
+            Controller(settings, gemini, vault, store, _now),
+            Observer(settings, gemini, vault, store),
+            identity,
+            settings.read_only_callers,
+        )
+
+    async def handle(request: Request) -> Response:
+        # Made at the first request: in the worker, on its loop, not before the server forks.
+        try:
+            answer = service()
+        except Unavailable as failure:
+            return unavailable(request, failure)
+        return await answer(request)
+
+    return handle
+
+
+def _identity(environ: Mapping[str, str]) -> IdentityCheck | None:
+    audiences = environ.get("OIDC_AUDIENCE", "").strip()
+    if audiences:
+        environ = {**environ, "OIDC_AUDIENCE": f"{audiences},{_GCLOUD_AUDIENCE}"}
+    return create_identity_check(Environment(environ))
+
+
+def _firestore(settings: Settings) -> AsyncClient:
+    try:
+        return AsyncClient(project=settings.project, database=settings.database)
+    except GoogleAuthError:
+        raise Unavailable("credentials") from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

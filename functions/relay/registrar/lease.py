@@ -1,0 +1,106 @@
+"""The right to act, held by one request at a time, and the memory that comes with it.
+
+Every write is conditional on the one before. A write whose reply was lost is recognised by the
+mark that it left. A holder that dies keeps others out until its lease is over; one that is late
+finds its next write refused.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from relay.errors import Unavailable
+from relay.log import log
+from relay.registrar.problems import Busy
+from relay.registrar.state import State, from_fields, to_fields
+from relay.store import Conflict, Snapshot, Store, Version
+
+DOCUMENT = "webhook"
+LEASE = timedelta(seconds=90)
+PATIENCE = timedelta(seconds=30)
+"""How long a request waits for another one's lease to end."""
+
+_PAUSE_SECONDS = 0.5
+
+Now = Callable[[], datetime]
+Pause = Callable[[float], Awaitable[None]]
+
+
+class Lease:
+    """A lease that is held. `state` is what was last written, or found when it was taken."""
+
+    def __init__(self, store: Store, owner: str, state: State, version: Version) -> None:
+        self._store = store
+        self._owner = owner
+        self._version = version
+        self.state = state
+
+    async def write(self, state: State) -> None:
+        """Remember a state. Raises `Busy` when the lease is another's by now."""
+        await self._update(to_fields(state))
+        self.state = state
+
+    async def end(self, state: State, now: datetime) -> None:
+        """Remember a state and let others in."""
+        await self._update({**to_fields(state), "lease_until": now})
+        self.state = state
+
+    async def _update(self, fields: dict[str, Any]) -> None:
+        marked = {**fields, "mark": secrets.token_hex(8)}
+        try:
+            self._version = await self._store.update(DOCUMENT, marked, self._version)
+        except Conflict:
+            found = await self._store.read(DOCUMENT)
+            if found is None or found.fields.get("mark") != marked["mark"]:
+                raise Busy("Another request took over.") from None
+            self._version = found.version
+
+
+async def take(store: Store, now: Now, pause: Pause = asyncio.sleep) -> Lease:
+    """Return the lease, waiting for another's to end; raises `Busy` after half a minute."""
+    owner = secrets.token_hex(16)
+    give_up = now() + PATIENCE
+    while now() < give_up:
+        found = await store.read(DOCUMENT)
+        if found is None or _free(found, owner, now()):
+            lease = await _try(store, found, owner, now())
+            if lease is not None:
+                return lease
+        else:
+            await pause(_PAUSE_SECONDS)
+    raise Busy("Another request is at work.")
+
+
+async def remembered(store: Store) -> State:
+    """Return what the registrar remembers, without the right to act on it."""
+    found = await store.read(DOCUMENT)
+    return State() if found is None else from_fields(found.fields)
+
+
+async def give_back(lease: Lease, state: State, now: datetime) -> None:
+    """End a lease after a failure; where that fails too it ends by itself."""
+    try:
+        await lease.end(state, now)
+    except (Busy, Unavailable) as error:
+        log("WARNING", "lease left to expire", reason=str(error))
+
+
+def _free(found: Snapshot, owner: str, now: datetime) -> bool:
+    until = found.fields.get("lease_until")
+    return found.fields.get("owner") == owner or until is None or until <= now
+
+
+async def _try(store: Store, found: Snapshot | None, owner: str, now: datetime) -> Lease | None:
+    claim = {"owner": owner, "lease_until": now + LEASE}
+    state = State() if found is None else from_fields(found.fields)
+    try:
+        if found is None:
+            version = await store.create(DOCUMENT, {**to_fields(state), **claim})
+        else:
+            version = await store.update(DOCUMENT, claim, found.version)
+    except Conflict:
+        # Another was faster, or our own write was applied and its reply lost: looking tells.
+        return None
+    return Lease(store, owner, state, version)

@@ -1,0 +1,36 @@
+"""Decisions about webhooks: which one is ours, and what of it differs from what it should be."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from relay.registrar.settings import Settings
+from relay.registrar.webhooks import Webhook
+
+ENABLED = "enabled"
+
+
+def listed(webhooks: Iterable[Webhook], identifier: str) -> Webhook | None:
+    """Return the webhook of that id, if it is among these; none has an empty one."""
+    return next((each for each in webhooks if identifier and each.id == identifier), None)
+
+
+def alike(webhooks: Iterable[Webhook], uri: str, but: str = "") -> tuple[Webhook, ...]:
+    """Return those with our URI, except the one whose id is `but`.
+
+    Nobody else's webhook leads to our URI: we made it, and the reply was lost.
+    """
+    return tuple(each for each in webhooks if each.uri == uri and each.id != but)
+
+
+def differences(webhook: Webhook, settings: Settings) -> dict[str, Any]:
+    """Return the fields to change, with their values; none where the webhook is as it should be."""
+    wanted: dict[str, Any] = {}
+    if webhook.name != settings.name:
+        wanted["name"] = settings.name
+    if webhook.uri != settings.uri:
+        wanted["uri"] = settings.uri
+    if webhook.events != frozenset(settings.events):
+        wanted["subscribed_events"] = list(settings.events)
+    if webhook.state != ENABLED:
+        wanted["state"] = ENABLED
+    return wanted
