@@ -26,15 +26,14 @@ class JwksError(Exception):
 
 
 class JwksLoader:
-    """Fetches the set at `uri`, with its RSA keys if `rsa`.
+    """Fetches the set at `uri`, with its RSA keys if `rsa`, over `transport` or the network."""
 
-    `client` is made on first use, in the worker.
-    """
-
-    def __init__(self, uri: str, *, rsa: bool, client: "httpx2.AsyncClient | None" = None) -> None:
+    def __init__(
+        self, uri: str, *, rsa: bool, transport: "httpx2.AsyncBaseTransport | None" = None
+    ) -> None:
         self._uri = uri
         self._rsa = rsa
-        self._client = client
+        self._transport = transport
 
     async def __call__(self) -> "Loaded[KeySet]":
         """Fetch the set once.
@@ -47,10 +46,12 @@ class JwksLoader:
 
         from relay.signatures.keyset import parse_key_set
 
-        if self._client is None:
-            self._client = httpx2.AsyncClient(timeout=2.0, limits=httpx2.Limits(max_connections=2))
         headers = {"accept": "application/json", "accept-encoding": "identity"}
-        async with self._client.stream("GET", self._uri, headers=headers) as response:
+        # A client each time: no connection would live until the next.
+        async with (
+            httpx2.AsyncClient(timeout=2.0, transport=self._transport) as client,
+            client.stream("GET", self._uri, headers=headers) as response,
+        ):
             if response.status_code != 200 or "content-encoding" in response.headers:
                 raise JwksError(f"answered {response.status_code}")
             document = await _read(response)
