@@ -1,5 +1,6 @@
 import grpc
 import pytest
+from google.pubsub_v1 import types
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,8 +164,6 @@ async def test_without_a_policy_no_attempt_is_told(pubsub: Calls) -> None:
 
 
 async def test_without_a_dead_letter_topic_a_message_is_tried_on(dead_letters: Calls) -> None:
-    from google.pubsub_v1 import types
-
     await dead_letters.call("DeleteTopic", types.DeleteTopicRequest(topic=DEAD_TOPIC))
     await dead_letters.publish()
     for attempt in range(1, 8):
@@ -236,6 +235,20 @@ async def test_a_topic_s_retention_prolongs_the_subscription_s(pubsub: Calls) ->
     await pubsub.publish(topic=topic)
     await pubsub.clock.advance(2 * DAY)
     assert len(await pubsub.pull()) == 1
+
+
+async def test_a_topic_s_retention_may_be_set_later(pubsub: Calls) -> None:
+    await pubsub.subscribe(message_retention_duration={"seconds": 600})
+    await pubsub.publish()
+    request = types.UpdateTopicRequest(
+        topic={"name": TOPIC, "message_retention_duration": {"seconds": DAY}},
+        update_mask={"paths": ["message_retention_duration"]},
+    )
+    await pubsub.call("UpdateTopic", request)
+    await pubsub.clock.advance(DAY - 1)
+    assert pubsub.pubsub.backlog(SUBSCRIPTION) == 1
+    await pubsub.clock.advance(1)
+    assert pubsub.pubsub.backlog(SUBSCRIPTION) == 0
 
 
 async def test_seeking_back_brings_back_what_was_acknowledged(pubsub: Calls) -> None:

@@ -73,6 +73,9 @@ async def test_a_topic_s_settings_have_bounds(pubsub: Calls, fields: dict[str, A
 async def test_what_is_not_imitated_is_refused(pubsub: Calls) -> None:
     with refused(grpc.StatusCode.UNIMPLEMENTED, match="schema_settings"):
         await pubsub.topic("projects/p/topics/another", schema_settings={"schema": "s"})
+    transform = {"javascript_udf": {"function_name": "f", "code": ""}}
+    with refused(grpc.StatusCode.UNIMPLEMENTED, match="message_transforms"):
+        await pubsub.topic("projects/p/topics/another", message_transforms=[transform])
     with refused(grpc.StatusCode.UNIMPLEMENTED, match="snapshots"):
         await pubsub.call("ListTopicSnapshots", types.ListTopicSnapshotsRequest(topic=TOPIC))
 
