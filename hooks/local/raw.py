@@ -4,7 +4,7 @@ The client libraries wrap their messages in proto-plus; what travels, and what a
 is the raw message underneath, whose classes are made at run time.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from google.protobuf.message import Message
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         def __init__(self, **fields: Any) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+        @classmethod
+        def FromString(cls, data: bytes) -> Self: ...  # noqa: N802
         def ClearField(self, field_name: str) -> None: ...  # noqa: N802 - protobuf's own names
         def CopyFrom(self, other_msg: Message) -> None: ...  # noqa: N802
         def HasField(self, field_name: str) -> bool: ...  # noqa: N802

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from hooks.local.clock import Clock
 from hooks.local.firestore import fieldpaths, names
 from hooks.local.firestore.errors import not_found
+from hooks.local.firestore.indexes import Indexes
 from hooks.local.firestore.messages import Value
 from hooks.local.firestore.store import Store
 from hooks.local.firestore.transactions import Transactions
 from hooks.local.raw import micros
+
+Indexed = Callable[[str, str], Indexes]
+"""Returns the indexes of a collection group, by `projects/P/databases/D` and its id."""
 
 Exists = Callable[[str], bool]
 """Tells of `projects/P/databases/D` whether it exists."""

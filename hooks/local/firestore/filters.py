@@ -46,7 +46,7 @@ def compile_filter(condition: Filter) -> Predicate:
 def inequality_fields(condition: Filter) -> set[Path]:
     """Return the fields that a filter compares by more than equality: a query orders by these."""
     return {
-        fieldpaths.parse(leaf.field.field_path) for leaf in _leaves(condition) if _unequal(leaf)
+        fieldpaths.parse(leaf.field.field_path) for leaf in _leaves(condition) if is_unequal(leaf)
     }
 
 
@@ -173,30 +173,35 @@ def _leaves(condition: Filter) -> Iterator[Any]:
     if condition.HasField("composite_filter"):
         for part in condition.composite_filter.filters:
             yield from _leaves(part)
-    elif condition.HasField("unary_filter"):
-        yield condition.unary_filter
     else:
-        yield condition.field_filter
+        yield leaf(condition)
 
 
-def _is_unary(leaf: Any) -> bool:
+def leaf(condition: Filter) -> Any:
+    """Return the unary or field filter that a filter which is not composite holds."""
+    return condition.unary_filter if condition.HasField("unary_filter") else condition.field_filter
+
+
+def is_unary(leaf: Any) -> bool:
+    """Tell a unary filter from a field filter."""
     return "value" not in leaf.DESCRIPTOR.fields_by_name
 
 
 def _negated(leaf: Any) -> bool:
-    negative = {_Unary.IS_NOT_NAN, _Unary.IS_NOT_NULL} if _is_unary(leaf) else _NEGATIVE
+    negative = {_Unary.IS_NOT_NAN, _Unary.IS_NOT_NULL} if is_unary(leaf) else _NEGATIVE
     return leaf.op in negative
 
 
-def _unequal(leaf: Any) -> bool:
-    return _negated(leaf) or (not _is_unary(leaf) and leaf.op in _INEQUALITIES)
+def is_unequal(leaf: Any) -> bool:
+    """Tell whether a unary or field filter compares by more than equality or membership."""
+    return _negated(leaf) or (not is_unary(leaf) and leaf.op in _INEQUALITIES)
 
 
 def _check_negative(condition: Filter) -> None:
     leaves = list(_leaves(condition))
     if sum(_negated(leaf) for leaf in leaves) > 1:
         raise invalid("A query can have one NOT_EQUAL, NOT_IN, IS_NOT_NULL or IS_NOT_NAN only.")
-    ops = {leaf.op for leaf in leaves if not _is_unary(leaf)}
+    ops = {leaf.op for leaf in leaves if not is_unary(leaf)}
     if _Op.NOT_IN in ops and (
         ops & {_Op.IN, _Op.ARRAY_CONTAINS_ANY} or _disjunctions(condition) > 1
     ):

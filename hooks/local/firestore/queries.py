@@ -48,7 +48,7 @@ class _Descending:
 
 def run(store: Store, parent: str, query: StructuredQuery, at: int | None = None) -> list[Document]:
     """Return what a query finds below `parent`, before its projection, now or as of a time."""
-    _check(query)
+    check(query)
     order = orders(query)
     meets = filters.compile_filter(query.where) if query.HasField("where") else _any
     found = (document for document in _scan(store, parent, query, at) if meets(document))
@@ -80,7 +80,8 @@ def project(query: StructuredQuery, document: Document) -> Document:
     return fieldpaths.project(document, paths)
 
 
-def _check(query: StructuredQuery) -> None:
+def check(query: StructuredQuery) -> None:
+    """Refuse a query that is malformed, apart from its filter."""
     if query.HasField("find_nearest"):
         raise unimplemented("vector search")
     if len(query.from_) != 1:

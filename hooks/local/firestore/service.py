@@ -13,11 +13,12 @@ from hooks.local.firestore import (
     aggregations,
     commits,
     fieldpaths,
+    indexes,
     names,
     queries,
     reads,
 )
-from hooks.local.firestore.databases import Database, Databases, Exists
+from hooks.local.firestore.databases import Database, Databases, Exists, Indexed
 from hooks.local.firestore.errors import not_found, unimplemented
 from hooks.local.firestore.listing import list_collection_ids, list_documents
 from hooks.local.firestore.messages import (
@@ -44,11 +45,16 @@ class Firestore:
     """An embedded Firestore: all state in memory, on the event loop that its handlers run on.
 
     `exists` tells of `projects/P/databases/D` whether that database exists; every database does
-    by default. `services` is what `hooks.local.rpc.listen` serves.
+    by default. `indexed` returns the indexes of a collection group, and a query that they do not
+    serve is refused; by default every query is answered. `services` is what
+    `hooks.local.rpc.listen` serves.
     """
 
-    def __init__(self, clock: Clock, *, exists: Exists = _always) -> None:
+    def __init__(
+        self, clock: Clock, *, exists: Exists = _always, indexed: Indexed | None = None
+    ) -> None:
         self._databases = Databases(clock, exists)
+        self._indexed = indexed
         self.services: Mapping[str, rpc.Service] = {
             "google.firestore.v1.Firestore": self._methods()
         }
@@ -138,7 +144,7 @@ class Firestore:
         """Yield what a query finds; one reply without a document if that is nothing."""
         database, view = self._queried(request)
         query = request.structured_query
-        found = view.run(_bound(database, request.parent, query))
+        found = view.run(self._bound(database, request.parent, query))
         for reply in _query_replies(view, query, found):
             yield reply
 
@@ -146,7 +152,7 @@ class Firestore:
         """Yield one reply with the aggregations of what a query finds."""
         database, view = self._queried(request)
         aggregation = request.structured_aggregation_query
-        found = view.run(_bound(database, request.parent, aggregation.structured_query))
+        found = view.run(self._bound(database, request.parent, aggregation.structured_query))
         fields = aggregations.aggregate(aggregation.aggregations, found)
         yield _reply(
             api.RunAggregationQueryResponse,
@@ -173,6 +179,12 @@ class Firestore:
         names.check_parent(request.parent, database.name)
         ids, token = list_collection_ids(database.store, reads.view(database, request), request)
         return _reply(api.ListCollectionIdsResponse, collection_ids=ids, next_page_token=token)
+
+    def _bound(self, database: Database, parent: str, query: StructuredQuery) -> Query:
+        queries.check(query)
+        if self._indexed is not None:
+            indexes.check(query, self._indexed(database.name, query.from_[0].collection_id))
+        return lambda at: queries.run(database.store, parent, query, at)
 
     def _batch_get(self, database: Database, request: Any) -> list[Message]:
         view = reads.view(database, request)
@@ -297,10 +309,6 @@ def _mask(request: Any) -> DocumentMask | None:
 
 def _random_id() -> str:
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
-
-
-def _bound(database: Database, parent: str, query: StructuredQuery) -> Query:
-    return lambda at: queries.run(database.store, parent, query, at)
 
 
 def _query_replies(

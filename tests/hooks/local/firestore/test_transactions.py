@@ -88,7 +88,7 @@ def test_a_snapshot_is_the_same_for_every_read(opened: Transactions, store: Stor
     transaction = opened.begin(TransactionOptions())
     first = transaction.get(NAME)
     put(store, 2)
-    assert transaction.get(NAME) is first
+    assert transaction.get(NAME) == first
     with pytest.raises(RpcError, match="contention"):
         opened.finish(transaction.id, writes=True)
 
