@@ -6,6 +6,7 @@ https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 https://cloud.google.com/run/docs/troubleshooting#signature-removed
 """
 
+import importlib
 import json
 import math
 import time
@@ -137,6 +138,8 @@ def create_identity_check(environment: Environment) -> IdentityCheck | None:
             problem = "is not set, though OIDC_EMAILS is: nothing would be checked"
             raise ConfigurationError("OIDC_AUDIENCE", problem, example="https://dispatch.example")
         return None
+    # The loader's own import, ahead of time: a load has seconds, and this may take one.
+    importlib.import_module("httpx2")
     loader = JwksLoader(environment.text("OIDC_JWKS_URI", GOOGLE_CERTS_URI), rsa=True)
     keys = KeyCache("identity-keys", loader, JWKS_PACE, time.monotonic)
     # Set by Cloud Run and by nothing else:

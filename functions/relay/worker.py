@@ -1,7 +1,7 @@
 """Taking one ingress message to its end: claim, fan out, record."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -82,6 +82,21 @@ class Worker:
         except Poison as poison:
             await self._dead_letter(message, poison.reason, deadline)
             return Outcome.DEAD_LETTERED
+        outcome = await self._relay(message, event, routes, deadline)
+        log(
+            "INFO",
+            "event handled",
+            id=event.id,
+            type=event.type,
+            outcome=outcome.value,
+            message_id=message.message_id,
+            delivery_attempt=message.delivery_attempt,
+        )
+        return outcome
+
+    async def _relay(
+        self, message: IngressMessage, event: Event, routes: Iterable[Route], deadline: float
+    ) -> Outcome:
         claim = await self._claim(event, deadline)
         if isinstance(claim, Verdict):
             return Outcome.DUPLICATE if claim is Verdict.DUPLICATE else Outcome.BUSY
