@@ -188,6 +188,10 @@ class World:
             await asyncio.sleep(BACKOFF_SECONDS[min(attempt, len(BACKOFF_SECONDS) - 1)])
         raise AssertionError("never acknowledged")
 
+    def exists(self) -> bool:
+        """Tell whether anybody has claimed the event."""
+        return self.documents.read(document_id(MESSAGE.attributes["dedup-key"])) is not None
+
     def document(self) -> dict[str, Any]:
         """Return the fields of the event's ledger document."""
         found = self.documents.read(document_id(MESSAGE.attributes["dedup-key"]))
