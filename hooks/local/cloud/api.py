@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hooks.local.cloud.errors import ApiError, from_rpc, invalid, service_disabled
 from hooks.local.cloud.journal import Entry
@@ -185,6 +186,16 @@ class Router:
             )
         if plane.service not in _ALWAYS_ON and not self._state.is_enabled(plane.service):
             raise service_disabled(plane.service, self._state.project.number)
+
+
+def application(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Return an ASGI application that answers every request by one function."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return app
 
 
 def _without_nulls(value: Any) -> Any:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hooks.local.clock import Clock, SystemClock
-from hooks.local.cloud.api import Plane, Router, message
+from hooks.local.cloud.api import Plane, Router, application, message
 from hooks.local.cloud.deployments import Deployments
 from hooks.local.cloud.errors import from_rpc
 from hooks.local.cloud.guard import Iam as Guard
@@ -32,7 +32,6 @@ from hooks.local.cloud.planes.scheduler import CloudScheduler
 from hooks.local.cloud.planes.secretmanager import SecretManager as SecretManagerPlane
 from hooks.local.cloud.planes.serviceusage import ServiceUsage
 from hooks.local.cloud.planes.storage import Storage
-from hooks.local.cloud.serving import HttpServer
 from hooks.local.cloud.state import State
 from hooks.local.firestore import Firestore
 from hooks.local.process import OnLine, discard
@@ -40,6 +39,7 @@ from hooks.local.pubsub import PubSub, PushFailedError
 from hooks.local.pubsub.sender import HttpSender
 from hooks.local.rpc import Call, Listener, RpcError, listen
 from hooks.local.secretmanager import SecretManager
+from hooks.local.serving import AppServer
 
 _ENDPOINT_OF_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
 
@@ -88,7 +88,7 @@ class Cloud:
         self.deployments = Deployments(self.state, self.network, self.settings.on_line)
         schedule_clock = self.settings.schedule_clock or clock
         self.scheduler = CloudScheduler(self.state, self.network, schedule_clock)
-        self._server = HttpServer(self._answer)
+        self._server = AppServer(application(self._answer))
         self.planes = self._planes()
         self._router = Router(self.state, self.planes)
         self._listeners: dict[str, Listener] = {}
@@ -124,7 +124,7 @@ class Cloud:
 
     async def start(self) -> None:
         """Begin to answer."""
-        await self._server.start()
+        await self._server.__aenter__()
 
     async def close(self) -> None:
         """Stop everything, functions included."""
@@ -134,7 +134,7 @@ class Cloud:
         await self.firestore.close()
         for listener in self._listeners.values():
             await listener.stop()
-        await self._server.close()
+        await self._server.__aexit__(None, None, None)
         await self.network.aclose()
 
     async def __aenter__(self) -> Self:

@@ -1,6 +1,7 @@
 """Functions that run: unpacked, started as processes, and put behind their doors."""
 
 import asyncio
+import contextlib
 import io
 import shutil
 import tempfile
@@ -12,11 +13,12 @@ from pathlib import Path
 import httpx2
 
 from hooks.errors import StartFailed
+from hooks.local.cloud.api import application
 from hooks.local.cloud.door import Behind, Door
 from hooks.local.cloud.network import Network
-from hooks.local.cloud.serving import HttpServer
 from hooks.local.cloud.state import State
 from hooks.local.process import FunctionProcess, OnLine, discard
+from hooks.local.serving import AppServer
 
 Environment = Callable[[], Awaitable[Mapping[str, str]]]
 """Returns what a function sees, secrets included; asked for at every start."""
@@ -62,7 +64,8 @@ class Deployment:
         self._client = client
         self._on_line = on_line
         self._running: _Running | None = None
-        self._server = HttpServer(Door(state, network.mark, self._behind, client))
+        self._open = contextlib.AsyncExitStack()
+        self._server = AppServer(application(Door(state, network.mark, self._behind, client)))
         network.own(self.url)
 
     @property
@@ -99,11 +102,11 @@ class Deployment:
         if before:
             await before.stop()
         else:
-            await self._server.start()
+            await self._open.enter_async_context(self._server)
 
     async def close(self) -> None:
         """Stop the function and close its door."""
-        await self._server.close()
+        await self._open.aclose()
         if self._running:
             await self._running.stop()
 

@@ -56,7 +56,7 @@ class Collection:
 
     async def _create(self, call: ApiCall) -> Json:
         name = f"{self._collection(call)}/{self.id_of(call)}"
-        value = self.prepare(call, {"name": name, **call.body, "name": name})
+        value = self.prepare(call, {**call.body, "name": name})
         return self.wrap_new(self.state.resources.create(name, value))
 
     async def _list(self, call: ApiCall) -> Json:

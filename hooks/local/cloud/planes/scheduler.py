@@ -58,14 +58,14 @@ class CloudScheduler:
     async def fire(self, name: str) -> int:
         """Run a job once, with its retries; return the last status, 0 if there was no answer."""
         job = self._state.resources.get(name)
-        retry = job.get("retryConfig", {})
-        pause = _seconds(retry.get("minBackoffDuration", "5s"))
+        retry = job["retryConfig"]
+        pause = _seconds(retry["minBackoffDuration"])
         status = await self._attempt(job)
         for _ in range(int(retry.get("retryCount", 0))):
             if 200 <= status < 300:
                 break
             await self._clock.sleep(pause)
-            pause = min(pause * 2, _seconds(retry.get("maxBackoffDuration", "3600s")))
+            pause = min(pause * 2, _seconds(retry["maxBackoffDuration"]))
             status = await self._attempt(job)
         if name in self._state.resources:
             self._record(name, status)
@@ -147,6 +147,7 @@ class CloudScheduler:
             "attemptDeadline": "180s",
             "timeZone": "Etc/UTC",
             **job,
+            "retryConfig": {**_RETRIES, **job.get("retryConfig", {})},
             "userUpdateTime": self._state.timestamp(),
             "scheduleTime": rfc3339(following),
             "httpTarget": {"httpMethod": "POST", **target},
@@ -213,6 +214,13 @@ class CloudScheduler:
         now = self._state.timestamp()
         self._state.resources.patch(name, {"lastAttemptTime": now, "status": outcome})
 
+
+_RETRIES: Json = {
+    "maxRetryDuration": "0s",
+    "minBackoffDuration": "5s",
+    "maxBackoffDuration": "3600s",
+    "maxDoublings": 5,
+}
 
 # https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs: google.rpc.Code
 _RPC = {0: 4, 400: 3, 401: 16, 403: 7, 404: 5, 409: 10, 429: 8, 500: 13, 503: 14, 504: 4}
