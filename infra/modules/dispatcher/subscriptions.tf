@@ -21,6 +21,8 @@ resource "google_pubsub_subscription" "dispatch" {
 
   push_config {
     # Internal ingress lets Pub/Sub in by the service's run.app address alone.
+    # What Pub/Sub fills in by itself, and every plan would take away again.
+    attributes    = { x-goog-version = "v1" }
     push_endpoint = module.function.uri
 
     oidc_token {

@@ -68,6 +68,8 @@ resource "google_pubsub_subscription" "subscription" {
   dynamic "push_config" {
     for_each = var.push == null ? [] : [var.push]
     content {
+      # What Pub/Sub fills in by itself, and every plan would take away again.
+      attributes    = { x-goog-version = "v1" }
       push_endpoint = push_config.value.endpoint
 
       dynamic "no_wrapper" {
