@@ -1,7 +1,7 @@
 """Lists, newest first, a page at a time, and perhaps behind the truth.
 
-Secret Manager's lists are only eventually consistent, while a version is readable by its number at
-once: https://cloud.google.com/secret-manager/docs/overview#consistency
+Secret Manager's lists are only eventually consistent, and so is `latest`, while a version is
+readable by its number at once: https://cloud.google.com/secret-manager/docs/reference/consistency
 """
 
 from collections.abc import Iterable, Sequence

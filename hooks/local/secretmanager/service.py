@@ -36,9 +36,10 @@ def _same(project: str) -> str:
 class SecretManager:
     """An embedded Secret Manager: all state in memory, on the event loop of its handlers.
 
-    Lists show the versions as they were `list_lag_seconds` ago on the clock, which may be changed
-    at any time. `project_number` maps a project's id to its number, which the service uses in the
-    names it returns (and a number to itself); by default a project keeps the name it is asked by.
+    Lists, and `latest`, show the versions as they were `list_lag_seconds` ago on the clock, which
+    may be changed at any time; a version is readable by its number at once. `project_number` maps
+    a project's id to its number, which the service uses in the names it returns (and a number to
+    itself); by default a project keeps the name it is asked by.
     `services` is what `hooks.local.rpc.listen` serves.
     """
 
@@ -104,11 +105,11 @@ class SecretManager:
 
     async def get_secret_version(self, request: Any) -> Message:
         """Return a version without its payload."""
-        return self._store.version(request.name).message
+        return self._store.version(request.name, self.list_lag_seconds).message
 
     async def access_secret_version(self, request: Any) -> Message:
         """Return the payload of an enabled version."""
-        version = self._store.version(request.name)
+        version = self._store.version(request.name, self.list_lag_seconds)
         return _reply(
             api.AccessSecretVersionResponse, name=version.message.name, payload=version.access()
         )
@@ -151,7 +152,7 @@ class SecretManager:
         return version.message
 
     def _guarded(self, request: Any) -> Version:
-        version = self._store.version(request.name)
+        version = self._store.version(request.name, self.list_lag_seconds)
         check_etag(request.etag, version.message.etag)
         return version
 

@@ -92,13 +92,17 @@ class Store:
         secret.versions[number] = Version(number, message, payload)
         return message
 
-    def version(self, name: str) -> Version:
-        """Return a version by number, alias or `latest`; NOT_FOUND if there is none."""
+    def version(self, name: str, lag: float) -> Version:
+        """Return a version by number, alias or `latest`; NOT_FOUND if there is none.
+
+        The latest is the one that was so `lag` seconds ago.
+        """
         owner, wanted = parse_version(name)
         secret = self._live(self._canonical(owner))
-        if secret is None or (wanted == "latest" and not secret.versions):
+        latest = 0 if secret is None else _latest(secret, self.now() - int(lag * 1_000_000))
+        if secret is None or (wanted == "latest" and not latest):
             raise not_found(f"Secret [{self._canonical(owner)}] not found or has no versions.")
-        number = _number(secret, wanted)
+        number = latest if wanted == "latest" else _number(secret, wanted)
         if number not in secret.versions:
             raise not_found(f"Secret Version [{secret.message.name}/versions/{wanted}] not found.")
         return self.settled(secret.versions[number])
@@ -127,11 +131,13 @@ def check_etag(given: str, stored: str) -> None:
         raise failed_precondition(f"The etag {given} does not match the current etag {stored}.")
 
 
+def _latest(secret: Stored, time: int) -> int:
+    return max((each.number for each in secret.versions.values() if each.as_of(time)), default=0)
+
+
 def _number(secret: Stored, wanted: str) -> int:
     if wanted.isdecimal():
         return int(wanted)
-    if wanted == "latest":
-        return len(secret.versions)
     aliases = secret.message.version_aliases
     return int(aliases[wanted]) if wanted in aliases else 0
 

@@ -23,12 +23,17 @@ async def test_a_list_lags_while_a_read_by_number_does_not(
     secret = await create(invoke)
     first = await add(invoke, secret)
     assert await listed(invoke, secret) == {}
+    latest = f"{secret}/versions/latest"
+    with pytest.raises(RpcError, match="has no versions"):
+        await invoke("AccessSecretVersion", name=latest)
     assert (await invoke("AccessSecretVersion", name=first)).payload.data == b"x"
     await clock.advance(30)
     await add(invoke, secret, b"y")
     await clock.advance(30)
     assert await listed(invoke, secret) == {"1": State.ENABLED}
+    assert (await invoke("AccessSecretVersion", name=latest)).name == first
     await clock.advance(30)
+    assert (await invoke("AccessSecretVersion", name=latest)).payload.data == b"y"
     assert list(await listed(invoke, secret)) == ["2", "1"]
 
 
