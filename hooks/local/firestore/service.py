@@ -30,6 +30,7 @@ from hooks.local.firestore.messages import (
     StructuredQuery,
     Write,
 )
+from hooks.local.firestore.methods import TYPES
 from hooks.local.firestore.transactions import Query
 from hooks.local.raw import timestamp
 
@@ -214,80 +215,31 @@ class Firestore:
         return database, reads.view(database, request)
 
     def _methods(self) -> rpc.Service:
-        unary: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
-            "BatchWrite": (api.BatchWriteRequest, api.BatchWriteResponse, self.batch_write),
-            "BeginTransaction": (
-                api.BeginTransactionRequest,
-                api.BeginTransactionResponse,
-                self.begin_transaction,
-            ),
-            "Commit": (api.CommitRequest, api.CommitResponse, self.commit),
-            "CreateDocument": (api.CreateDocumentRequest, Document, self.create_document),
-            "DeleteDocument": (api.DeleteDocumentRequest, Empty, self.delete_document),
-            "GetDocument": (api.GetDocumentRequest, Document, self.get_document),
-            "ListCollectionIds": (
-                api.ListCollectionIdsRequest,
-                api.ListCollectionIdsResponse,
-                self.list_collection_ids,
-            ),
-            "ListDocuments": (
-                api.ListDocumentsRequest,
-                api.ListDocumentsResponse,
-                self.list_documents,
-            ),
-            "PartitionQuery": (
-                api.PartitionQueryRequest,
-                api.PartitionQueryResponse,
-                self.partition_query,
-            ),
-            "Rollback": (api.RollbackRequest, Empty, self.rollback),
-            "UpdateDocument": (api.UpdateDocumentRequest, Document, self.update_document),
+        handlers: dict[str, Callable[[Any], Any]] = {
+            "BatchGetDocuments": self.batch_get_documents,
+            "BatchWrite": self.batch_write,
+            "BeginTransaction": self.begin_transaction,
+            "Commit": self.commit,
+            "CreateDocument": self.create_document,
+            "DeleteDocument": self.delete_document,
+            "ExecutePipeline": _refuse("pipelines"),
+            "GetDocument": self.get_document,
+            "ListCollectionIds": self.list_collection_ids,
+            "ListDocuments": self.list_documents,
+            "Listen": _refuse("Listen: poll with a query"),
+            "PartitionQuery": self.partition_query,
+            "Rollback": self.rollback,
+            "RunAggregationQuery": self.run_aggregation_query,
+            "RunQuery": self.run_query,
+            "UpdateDocument": self.update_document,
+            "Write": _refuse("Write streams: use Commit"),
         }
-        streamed: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
-            "BatchGetDocuments": (
-                api.BatchGetDocumentsRequest,
-                api.BatchGetDocumentsResponse,
-                self.batch_get_documents,
-            ),
-            "ExecutePipeline": (
-                api.ExecutePipelineRequest,
-                api.ExecutePipelineResponse,
-                _refuse("pipelines"),
-            ),
-            "RunAggregationQuery": (
-                api.RunAggregationQueryRequest,
-                api.RunAggregationQueryResponse,
-                self.run_aggregation_query,
-            ),
-            "RunQuery": (api.RunQueryRequest, api.RunQueryResponse, self.run_query),
-        }
-        both: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
-            "Listen": (api.ListenRequest, api.ListenResponse, _refuse("Listen: poll with a query")),
-            "Write": (api.WriteRequest, api.WriteResponse, _refuse("Write streams: use Commit")),
-        }
-        return {
-            **_of_kind("unary_unary", unary),
-            **_of_kind("unary_stream", streamed),
-            **_of_kind("stream_stream", both),
-        }
-
-
-def _of_kind(
-    kind: rpc.Kind, methods: Mapping[str, tuple[Any, Any, Callable[..., Any]]]
-) -> dict[str, rpc.Method]:
-    return {
-        name: rpc.Method(kind, _raw(request), _raw(reply), handler)
-        for name, (request, reply, handler) in methods.items()
-    }
+        return {name: rpc.Method(*TYPES[name], handler) for name, handler in handlers.items()}
 
 
 def _reply(kind: Any, **fields: Any) -> Message:
     message: Message = kind.pb()(**fields)
     return message
-
-
-def _raw(message: Any) -> Any:
-    return message.pb() if hasattr(message, "pb") else message
 
 
 def _refuse(what: str) -> Callable[[Any], AsyncIterator[Message]]:
