@@ -11,6 +11,7 @@ locals {
       "artifactregistry.googleapis.com",
       "cloudbuild.googleapis.com",
       "cloudfunctions.googleapis.com",
+      "cloudresourcemanager.googleapis.com",
       "cloudscheduler.googleapis.com",
       "firestore.googleapis.com",
       "iam.googleapis.com",
@@ -26,15 +27,6 @@ locals {
   )
 }
 
-# Apart from the others, since the project's number hangs on it: were they one
-# resource, adding a service would put the number, and all that holds it, in
-# doubt.
-resource "google_project_service" "resource_manager" {
-  project            = var.project
-  service            = "cloudresourcemanager.googleapis.com"
-  disable_on_destroy = false
-}
-
 resource "google_project_service" "services" {
   for_each           = toset(local.services)
   project            = var.project
@@ -42,7 +34,8 @@ resource "google_project_service" "services" {
   disable_on_destroy = false
 }
 
+# Read in the plan, so that every name in it is known: which is why the Resource
+# Manager API is the one that must be on beforehand.
 data "google_project" "project" {
   project_id = var.project
-  depends_on = [google_project_service.resource_manager]
 }

@@ -181,8 +181,8 @@ variable "ledger" {
   nullable = false
 
   validation {
-    condition     = var.ledger.dedup_retention_days >= 1 && floor(var.ledger.dedup_retention_days) == var.ledger.dedup_retention_days
-    error_message = "ledger.dedup_retention_days is a whole number from 1 up: Gemini repeats a delivery for up to 24 hours."
+    condition     = contains(range(1, 366), var.ledger.dedup_retention_days)
+    error_message = "ledger.dedup_retention_days is a whole number from 1 to 365: Gemini repeats a delivery for up to 24 hours."
   }
 }
 
@@ -474,6 +474,16 @@ variable "verification" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = var.verification.max_body_bytes >= 1024 && var.verification.max_body_bytes <= 9000000
+    error_message = "verification.max_body_bytes lies between 1024 and 9000000: Pub/Sub takes no more."
+  }
+
+  validation {
+    condition     = var.verification.timestamp_tolerance_seconds >= 1 && var.verification.timestamp_tolerance_seconds <= 86400
+    error_message = "verification.timestamp_tolerance_seconds lies between 1 and 86400; the specification has 300."
+  }
 
   validation {
     condition     = length(setsubtract(coalesce(var.verification.schemes, ["v1"]), ["jwt", "v1", "v1a"])) == 0 && try(length(var.verification.schemes) > 0, true)

@@ -1,10 +1,12 @@
 # No provider block: whoever applies this module decides about credentials,
 # quota project and endpoints, by the provider's environment variables or by a
-# block of their own. Every resource names its project and region itself.
+# block of their own. Every resource names its project and region itself. The
+# modules use these providers; here they are told together.
 
 terraform {
   required_version = ">= 1.11"
   required_providers {
+    # tflint-ignore: terraform_unused_required_providers
     archive = {
       source  = "hashicorp/archive"
       version = "~> 2.8"
@@ -13,10 +15,12 @@ terraform {
       source  = "hashicorp/google"
       version = "~> 8.0"
     }
+    # tflint-ignore: terraform_unused_required_providers
     http = {
       source  = "hashicorp/http"
       version = "~> 3.6"
     }
+    # tflint-ignore: terraform_unused_required_providers
     time = {
       source  = "hashicorp/time"
       version = "~> 0.14"

@@ -11,6 +11,11 @@ terraform {
   }
 }
 
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
 variable "deployer" {
   description = "Who applies."
   type        = string

@@ -11,6 +11,11 @@ terraform {
   }
 }
 
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
 variable "gemini_api_key" {
   description = "Gemini API key."
   type        = string

@@ -3,8 +3,8 @@ output "build" {
   value = {
     bucket          = google_storage_bucket.source.name
     object          = google_storage_bucket_object.source.name
-    repository      = google_artifact_registry_repository.images.id
-    service_account = google_service_account.build.id
+    repository      = "projects/${var.project}/locations/${var.region}/repositories/${google_artifact_registry_repository.images.repository_id}"
+    service_account = "projects/${var.project}/serviceAccounts/${google_service_account.build.email}"
   }
   depends_on = [time_sleep.grants]
 }

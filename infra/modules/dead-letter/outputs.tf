@@ -5,6 +5,6 @@ output "subscription" {
 
 output "topic" {
   description = "Full name of the dead-letter topic, once Pub/Sub may publish to it."
-  value       = google_pubsub_topic.dead_letter.id
+  value       = "projects/${google_pubsub_topic.dead_letter.project}/topics/${google_pubsub_topic.dead_letter.name}"
   depends_on  = [google_pubsub_topic_iam_member.agent]
 }

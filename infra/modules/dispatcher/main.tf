@@ -20,6 +20,7 @@ module "function" {
     FIRESTORE_DATABASE   = var.database
     LEASE_SECONDS        = "120"
     OIDC_AUDIENCE        = local.audience
+    OIDC_EMAILS          = google_service_account.push.email
     ROUTES               = jsonencode(var.routes)
   }
   internal        = true

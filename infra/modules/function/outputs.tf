@@ -1,3 +1,8 @@
+output "environment" {
+  description = "Environment variables, but for those from Secret Manager."
+  value       = google_cloudfunctions2_function.function.service_config[0].environment_variables
+}
+
 output "name" {
   description = "Name of the function and of its Cloud Run service."
   value       = google_cloudfunctions2_function.function.name

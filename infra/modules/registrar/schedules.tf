@@ -34,7 +34,7 @@ resource "google_cloud_scheduler_job" "rotate" {
   project          = var.project
   region           = var.region
   name             = "${var.name}-rotate"
-  description      = "Rotates the signing secret every ${var.rotation.days} days."
+  description      = "Rotates the signing secret once it is ${var.rotation.days} days old."
   schedule         = var.rotation.schedule
   time_zone        = "Etc/UTC"
   attempt_deadline = "90s"

@@ -10,7 +10,7 @@ output "identity" {
 
 output "subscription" {
   description = "Full name of the subscription (`projects/…/subscriptions/…`)."
-  value       = google_pubsub_subscription.subscription.id
+  value       = "projects/${var.project}/subscriptions/${google_pubsub_subscription.subscription.name}"
 }
 
 output "subscription_name" {

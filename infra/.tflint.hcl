@@ -1,0 +1,9 @@
+plugin "terraform" {
+  enabled = true
+  preset  = "all"
+}
+
+# Files are cut by entity; the examples are one file each.
+rule "terraform_standard_module_structure" {
+  enabled = false
+}

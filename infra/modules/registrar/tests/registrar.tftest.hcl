@@ -1,0 +1,175 @@
+mock_provider "google" {
+  mock_resource "google_service_account" {
+    defaults = {
+      email  = "mock-identity@my-project.iam.gserviceaccount.com"
+      member = "serviceAccount:mock-identity@my-project.iam.gserviceaccount.com"
+      name   = "projects/my-project/serviceAccounts/mock-identity@my-project.iam.gserviceaccount.com"
+    }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = {
+      service_config = { uri = "https://registrar.invalid" }
+    }
+  }
+}
+mock_provider "time" {}
+
+variables {
+  build = {
+    bucket          = "my-project-relay-source"
+    object          = "functions-0.zip"
+    repository      = "projects/my-project/locations/europe-west1/repositories/relay"
+    service_account = "projects/my-project/serviceAccounts/relay-build@my-project.iam.gserviceaccount.com"
+  }
+  database = "relay"
+  database_condition = {
+    description = "Narrow."
+    expression  = "resource.name == \"projects/my-project/databases/relay\""
+    title       = "only-relay"
+  }
+  deployer = "group:deployers@example.com"
+  gemini_api_key = {
+    id        = "projects/my-project/secrets/relay-gemini-api-key"
+    secret_id = "relay-gemini-api-key"
+    version   = "1"
+  }
+  name           = "relay"
+  project        = "my-project"
+  project_number = "123456789012"
+  region         = "europe-west1"
+  registered     = true
+  rotation = {
+    days                = 30
+    revocation_behavior = "revoke_previous_secrets_after_h24"
+    schedule            = "17 3 * * *"
+  }
+  runtime             = "python313"
+  signing_secret      = "projects/my-project/secrets/relay-signing-secret"
+  signing_secret_role = "projects/my-project/roles/relay_signing_secret_keeper"
+  size = {
+    concurrency   = 10
+    cpu           = "1"
+    environment   = {}
+    max_instances = 3
+    memory        = "512Mi"
+    min_instances = 0
+  }
+  wait = { propagation_seconds = 0 }
+  webhook = {
+    events = ["batch.failed", "batch.succeeded"]
+    name   = "relay"
+    uri    = "https://receiver.invalid"
+  }
+}
+
+run "tells_the_registrar_what_is_wanted" {
+  assert {
+    condition = module.function.environment == tomap({
+      FIRESTORE_DATABASE   = "relay"
+      GENERATION           = output.generation
+      GOOGLE_CLOUD_PROJECT = "my-project"
+      OIDC_AUDIENCE        = "https://relay-registrar-123456789012.europe-west1.run.app"
+      READ_ONLY_CALLERS    = "mock-identity@my-project.iam.gserviceaccount.com"
+      SIGNING_SECRET       = "projects/my-project/secrets/relay-signing-secret"
+      WEBHOOK_EVENTS       = "batch.failed,batch.succeeded"
+      WEBHOOK_NAME         = "relay"
+      WEBHOOK_STATE        = "present"
+      WEBHOOK_URI          = "https://receiver.invalid"
+    })
+    error_message = "The environment is not the contract's."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.converge.schedule == "* * * * *" && google_cloud_scheduler_job.converge.http_target[0].uri == "https://registrar.invalid/converge"
+    error_message = "It does not converge every minute."
+  }
+  assert {
+    condition = alltrue([
+      for job in [google_cloud_scheduler_job.converge, google_cloud_scheduler_job.rotate[0]] :
+      job.http_target[0].oidc_token[0].audience == "https://relay-registrar-123456789012.europe-west1.run.app"
+    ])
+    error_message = "A schedule's token is for someone else."
+  }
+  assert {
+    condition     = google_service_account_iam_member.deployer[0].role == "roles/iam.serviceAccountOpenIdTokenCreator"
+    error_message = "The deployer may do more with the waiting identity than get its identity token."
+  }
+}
+
+run "new_events_are_a_new_generation" {
+  variables {
+    webhook = {
+      events = ["batch.failed"]
+      name   = "relay"
+      uri    = "https://receiver.invalid"
+    }
+  }
+  assert {
+    condition     = output.generation != run.tells_the_registrar_what_is_wanted.generation
+    error_message = "Other events would not be waited for."
+  }
+}
+
+run "a_new_api_key_is_a_new_generation" {
+  variables {
+    gemini_api_key = {
+      id        = "projects/my-project/secrets/relay-gemini-api-key"
+      secret_id = "relay-gemini-api-key"
+      version   = "2"
+    }
+  }
+  assert {
+    condition     = output.generation != run.tells_the_registrar_what_is_wanted.generation
+    error_message = "A wrong API key would go unnoticed."
+  }
+}
+
+run "a_new_size_is_not" {
+  variables {
+    size = {
+      concurrency   = 20
+      cpu           = "2"
+      environment   = {}
+      max_instances = 3
+      memory        = "1Gi"
+      min_instances = 0
+    }
+  }
+  assert {
+    condition     = output.generation == run.tells_the_registrar_what_is_wanted.generation
+    error_message = "Nothing changes for Gemini."
+  }
+}
+
+run "can_be_told_to_remove_it" {
+  variables {
+    registered = false
+  }
+  assert {
+    condition     = module.function.environment.WEBHOOK_STATE == "absent" && output.generation != run.tells_the_registrar_what_is_wanted.generation
+    error_message = "The webhook would stay."
+  }
+}
+
+run "without_waiting_nobody_is_made_to_wait" {
+  variables {
+    deployer = null
+    rotation = {
+      days                = null
+      revocation_behavior = "revoke_previous_secrets_after_h24"
+      schedule            = "17 3 * * *"
+    }
+    wait = null
+  }
+  assert {
+    condition     = length(google_service_account.wait) + length(google_service_account_iam_member.deployer) + length(time_sleep.grants) == 0 && output.wait == null
+    error_message = "Something is left of the waiting."
+  }
+  assert {
+    condition     = length(google_cloud_scheduler_job.rotate) == 0 && output.jobs.rotate == null
+    error_message = "It rotates."
+  }
+  assert {
+    condition     = !contains(keys(module.function.environment), "READ_ONLY_CALLERS")
+    error_message = "Nobody is there to be held to reading."
+  }
+}

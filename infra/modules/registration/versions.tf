@@ -1,0 +1,13 @@
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 8.0"
+    }
+    http = {
+      source  = "hashicorp/http"
+      version = "~> 3.6"
+    }
+  }
+}

@@ -1,0 +1,1 @@
+"""Tests of the Terraform configuration: what can be known without applying it."""

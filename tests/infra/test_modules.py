@@ -1,0 +1,145 @@
+"""`terraform test` with mock providers, and what the refusals say."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infra.workspace import REPOSITORY, Workspace
+
+INFRA = REPOSITORY / "infra"
+TESTED = sorted({str(path.parents[1].relative_to(INFRA)) for path in INFRA.rglob("*.tftest.hcl")})
+
+
+def _diagnostics(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for event in events:
+        if event["type"] == "diagnostic":
+            yield event["diagnostic"] | {"file": event.get("@testfile", "")}
+
+
+def _summary(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    (summary,) = [event["test_summary"] for event in events if event["type"] == "test_summary"]
+    return summary  # type: ignore[no-any-return]  # JSON
+
+
+@pytest.mark.parametrize("directory", TESTED)
+def test_terraform_test(workspace: Workspace, directory: str) -> None:
+    if directory != ".":
+        workspace.init(directory)
+    events = workspace.test(at=directory)
+    summary = _summary(events)
+    told = [f"{d['file']}: {d['summary']}: {d['detail']}" for d in _diagnostics(events)]
+    assert summary["status"] == "pass", "\n".join(told)
+    assert summary["passed"] > 0
+
+
+REFUSED: Sequence[tuple[str, object, str]] = [
+    ("alerts", {"error_ratio": 5}, "as in 0.05"),
+    ("alerts", {"dead_letter_age_days": 31}, "between 1 and 30"),
+    ("alerts", {"notification_channels": ["me@example.com"]}, "channels list"),
+    ("archive", {"file_seconds": 5}, "between 60 and 600"),
+    ("deployer", "me@example.com", "as in user:you@example.com"),
+    ("functions", {"receiver": {"max_instances": 0}}, "max_instances is at least 1"),
+    ("functions", {"receiver": {"max_instances": 2, "min_instances": 3}}, "at least min_instances"),
+    ("functions", {"dispatcher": {"concurrency": 2000}}, "between 1 and 1000"),
+    ("functions", {"receiver": {"cpu": "0.5"}}, "set concurrency = 1"),
+    ("gemini_api_key", "", "aistudio.google.com/apikey"),
+    ("gemini_api_key", "a key with blanks", "neither blanks nor line breaks"),
+    ("gemini_api_key_version", 0, "whole number from 1"),
+    ("gemini_api_key_version", 1.5, "raise it by one"),
+    ("gemini_base_url", "generativelanguage.googleapis.com", "as in https://"),
+    ("kms_key", "my-key", "projects/PROJECT/locations"),
+    ("kms_key", "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1", "without"),
+    ("labels", {"Team": "Blue"}, "lower-case"),
+    ("ledger", {"dedup_retention_days": 0}, "24 hours"),
+    ("name", "goog-webhooks", "not with"),
+    ("name", "a-name-that-is-too-long", "4 to 19"),
+    ("name", "Relay", "lower-case"),
+    ("project", "123456789012", "not its number"),
+    ("project", "My Project", "gcloud projects list"),
+    ("propagation_seconds", 601, "between 0 and 600"),
+    ("region", "europe-west1-b", "not a zone"),
+    ("region", "EU", "as in europe-west1"),
+    ("rotation", {"days": 1}, "at least 2"),
+    ("rotation", {"revocation_behavior": "now"}, "revoke_previous_secrets_immediately"),
+    ("rotation", {"schedule": "monthly"}, "five fields"),
+    ("routes", {"events": {}}, "are taken"),
+    ("routes", {"Blue": {}}, "lower-case"),
+    ("routes", {"blue": {"types": []}}, "matches nothing"),
+    ("routes", {"blue": {"topic": "blue"}}, "named in full"),
+    ("runtime", "nodejs22", "python313"),
+    ("subscribers", {"mine": {}}, "exactly one of"),
+    ("subscribers", {"mine": {"pull": {}, "push": {"endpoint": "https://a.b"}}}, "exactly one of"),
+    ("subscribers", {"dispatch": {"pull": {}}}, "are taken"),
+    ("subscribers", {"my_own": {"pull": {}}}, "hyphens"),
+    ("subscribers", {"mine": {"pull": {}, "topic": "blue"}}, "one of the routes"),
+    ("subscribers", {"mine": {"pull": {}, "filter": "a" * 257}}, "256 characters"),
+    ("subscribers", {"mine": {"pull": {}, "ack_deadline_seconds": 5}}, "between 10 and 600"),
+    ("subscribers", {"mine": {"pull": {}, "dead_letter": {"max_attempts": 1}}}, "5 and 100"),
+    ("subscribers", {"mine": {"pull": {}, "retry": {"minimum_seconds": 700}}}, "0 and 600"),
+    ("subscribers", {"mine": {"push": {"endpoint": "worker"}}}, "is a URL"),
+    ("subscribers", {"mine": {"bigquery": {"table": "events"}}}, "PROJECT.DATASET.TABLE"),
+    ("topic_retention", {"ingress": "7d"}, "ends with s"),
+    ("topic_retention", {"ingress": "9999999s"}, "2678400s"),
+    ("verification", {"max_body_bytes": 0}, "between 1024"),
+    ("verification", {"timestamp_tolerance_seconds": 0}, "between 1 and 86400"),
+    ("verification", {"schemes": ["v2"]}, "v1, v1a and jwt"),
+    ("verification", {"schemes": ["v1", "jwt"]}, "jwt_audiences"),
+    ("verification", {"schemes": ["v1a"]}, "signs with v1"),
+    ("wait_seconds", 300, "between 1 and 100"),
+    ("webhook", {"events": []}, "at least one"),
+    ("webhook", {"events": ["done"]}, "batch.succeeded"),
+    ("webhook", {"events": ["batch.failed", "batch.failed"]}, "once"),
+    ("webhook", {"uri": "http://example.com"}, "https URL"),
+]
+ACCEPTED = {
+    "deployer": "user:me@example.com",
+    "gemini_api_key": "not-a-real-key",
+    "project": "my-project",
+    "region": "europe-west1",
+}
+
+
+@pytest.fixture(scope="module")
+def refusals(workspace: Workspace) -> Mapping[str, str]:
+    """What Terraform says to each of the refused values, by the name of the case's file."""
+    # The variables alone: no provider is started to refuse one.
+    folder = workspace.root / "refused"
+    (folder / "tests").mkdir(parents=True)
+    shutil.copy(workspace.infra / "variables.tf", folder)
+    for number, (name, value, _) in enumerate(REFUSED):
+        values = ACCEPTED | {name: value}
+        lines = "".join(f"  {key} = {json.dumps(given)}\n" for key, given in values.items())
+        case = f'variables {{\n{lines}}}\nrun "refused" {{\n  command = plan\n}}\n'
+        (folder / "tests" / f"case{number}.tftest.hcl").write_text(case)
+    workspace.init("../refused")
+    events = workspace.test(at="../refused")
+    said: dict[str, str] = {}
+    for diagnostic in _diagnostics(events):
+        file = Path(diagnostic["file"]).name
+        said[file] = said.get(file, "") + f"{diagnostic['summary']}: {diagnostic['detail']}\n"
+    return said
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "hint"),
+    [
+        pytest.param(number, name, hint, id=f"{name}={json.dumps(value)[:40]}")
+        for number, (name, value, hint) in enumerate(REFUSED)
+    ],
+)
+def test_refuses_with_a_hint(
+    refusals: Mapping[str, str], number: int, name: str, hint: str
+) -> None:
+    said = refusals.get(f"case{number}.tftest.hcl", "")
+    assert said.startswith("Invalid value for variable: "), said
+    assert hint in said, f"{name}: {said}"
+
+
+def test_every_rule_is_tried(refusals: Mapping[str, str]) -> None:
+    rules = (INFRA / "variables.tf").read_text().count("  validation {\n")
+    said = {text.partition("Invalid value for variable: ")[2] for text in refusals.values()}
+    assert len(said) >= rules

@@ -1,0 +1,303 @@
+"""What a plan of an empty project shows; nothing is asked of Google."""
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.dispatcher import create as create_dispatcher
+from relay.receiver import create as create_receiver
+from tests.infra.workspace import Workspace
+
+API_KEY = "an-API-key-that-nobody-may-see"
+INVENTORY = Path(__file__).parent / "inventory"
+EVERYTHING = {
+    "deployer": "group:deployers@example.com",
+    "events_bucket": "my-lake",
+    "events_table": "my-project.gemini.events",
+    "kms_key": "projects/my-project/locations/europe-west1/keyRings/ring/cryptoKeys/key",
+    "notification_channel": "projects/my-project/notificationChannels/1",
+    "project": "my-project",
+    "region": "europe-west1",
+    "worker_url": "https://worker-abcdefghij-ew.a.run.app/events",
+}
+MINIMAL = {"project": "my-project", "region": "europe-west1"}
+
+Plan = Mapping[str, Any]
+Resources = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def minimal(workspace: Workspace) -> Plan:
+    # The root module itself: the example would ask Google who applies.
+    return workspace.plan(".", MINIMAL | {"deployer": "user:me@example.com"}, api_key=API_KEY)
+
+
+@pytest.fixture(scope="module")
+def everything(workspace: Workspace) -> Plan:
+    workspace.init("examples/everything")
+    return workspace.plan("examples/everything", EVERYTHING, api_key=API_KEY)
+
+
+def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield module
+    for child in module.get("child_modules", ()):
+        yield from _modules(child)
+
+
+def _resources(plan: Plan) -> Resources:
+    root = plan["planned_values"]["root_module"]
+    return {
+        resource["address"].removeprefix("module.relay."): resource["values"]
+        for module in _modules(root)
+        for resource in module.get("resources", ())
+        if resource["mode"] == "managed"
+    }
+
+
+def _of(plan: Plan, kind: str) -> Resources:
+    return {
+        address: values
+        for address, values in _resources(plan).items()
+        if f"{kind}." in f".{address}"
+    }
+
+
+def _environment(plan: Plan, hop: str) -> dict[str, str]:
+    address = f"module.{hop}.module.function.google_cloudfunctions2_function.function"
+    environment: dict[str, str] = _resources(plan)[address]["service_config"][0][
+        "environment_variables"
+    ]
+    return environment
+
+
+@pytest.mark.parametrize("name", ["minimal", "everything"])
+def test_inventory(name: str, request: pytest.FixtureRequest) -> None:
+    addresses = sorted(_resources(request.getfixturevalue(name)))
+    planned = "".join(f"{address}\n" for address in addresses)
+    expected = INVENTORY / f"{name}.txt"
+    assert planned == expected.read_text(), f"if that is meant, write it to {expected}"
+
+
+@pytest.mark.parametrize("name", ["minimal", "everything"])
+def test_the_api_key_is_nowhere_in_the_plan(name: str, request: pytest.FixtureRequest) -> None:
+    assert API_KEY not in json.dumps(request.getfixturevalue(name))
+
+
+def test_a_subscription_of_ours_keeps_messages_31_days_and_never_expires(everything: Plan) -> None:
+    subscriptions = _of(everything, "google_pubsub_subscription")
+    assert len(subscriptions) == 12
+    for address, values in subscriptions.items():
+        assert values["message_retention_duration"] == "2678400s", address
+        assert values["expiration_policy"] == [{"ttl": ""}], address
+
+
+def test_the_times_of_a_dispatch_belong_together(minimal: Plan) -> None:
+    resources = _resources(minimal)
+    dispatch = resources["module.dispatcher.google_pubsub_subscription.dispatch"]
+    functions = _of(minimal, "google_cloudfunctions2_function").values()
+    (function,) = [each for each in functions if each["name"].endswith("dispatcher")]
+    lease = int(_environment(minimal, "dispatcher")["LEASE_SECONDS"])
+    assert function["service_config"][0]["timeout_seconds"] == 60
+    assert dispatch["ack_deadline_seconds"] == 90
+    assert lease == 120
+    assert dispatch["retry_policy"] == [{"maximum_backoff": "600s", "minimum_backoff": "10s"}]
+    assert dispatch["dead_letter_policy"][0]["max_delivery_attempts"] == 100
+
+
+def test_ingress_is_kept_for_replay(minimal: Plan, everything: Plan) -> None:
+    def retention(plan: Plan) -> dict[str, str | None]:
+        topics = _of(plan, "google_pubsub_topic").values()
+        return {topic["name"]: topic["message_retention_duration"] for topic in topics}
+
+    assert retention(minimal) == {
+        "gemini-webhooks-dead-letter": None,
+        "gemini-webhooks-events": None,
+        "gemini-webhooks-ingress": "604800s",
+    }
+    assert retention(everything)["relay-staging-events"] == "86400s"
+
+
+def test_only_the_receiver_is_public_and_the_dispatcher_is_internal(minimal: Plan) -> None:
+    functions = _of(minimal, "google_cloudfunctions2_function").values()
+    ingress = {each["name"]: each["service_config"][0]["ingress_settings"] for each in functions}
+    assert ingress == {
+        "gemini-webhooks-dispatcher": "ALLOW_INTERNAL_ONLY",
+        "gemini-webhooks-receiver": "ALLOW_ALL",
+        "gemini-webhooks-registrar": "ALLOW_ALL",
+    }
+    public = [
+        address
+        for address, values in _resources(minimal).items()
+        if "iam_member" in address and values["member"].startswith("all")
+    ]
+    assert public == [
+        'module.receiver.module.function.google_cloud_run_v2_service_iam_member.invokers["public"]'
+    ]
+
+
+def test_every_function_has_an_identity_of_its_own(minimal: Plan) -> None:
+    functions = _of(minimal, "google_cloudfunctions2_function").values()
+    identities = Counter(f["service_config"][0]["service_account_email"] for f in functions)
+    assert identities == {
+        f"gemini-webhooks-{hop}@my-project.iam.gserviceaccount.com": 1
+        for hop in ("dispatcher", "receiver", "registrar")
+    }
+
+
+def test_roles_on_the_project_are_those_that_the_design_names(everything: Plan) -> None:
+    grants = _of(everything, "google_project_iam_member")
+    granted = {
+        address: (values["role"], [condition["expression"] for condition in values["condition"]])
+        for address, values in grants.items()
+    }
+    ledger = 'resource.name == "projects/my-project/databases/relay-staging"'
+    narrowed = granted.pop("module.builder.google_project_iam_member.source_viewer")
+    assert narrowed[0] == "roles/storage.objectViewer"
+    assert granted == {
+        "module.builder.google_project_iam_member.log_writer": ("roles/logging.logWriter", []),
+        "module.dispatcher.google_project_iam_member.ledger": ("roles/datastore.user", [ledger]),
+        "module.registrar.google_project_iam_member.ledger": ("roles/datastore.user", [ledger]),
+    }
+
+
+def test_the_signing_secret_takes_roles_of_our_own(minimal: Plan) -> None:
+    roles = _of(minimal, "google_project_iam_custom_role").values()
+    assert {role["role_id"]: set(role["permissions"]) for role in roles} == {
+        "gemini_webhooks_signing_secret_keeper": {
+            "secretmanager.versions.access",
+            "secretmanager.versions.add",
+            "secretmanager.versions.disable",
+            "secretmanager.versions.enable",
+            "secretmanager.versions.list",
+        },
+        "gemini_webhooks_signing_secret_reader": {
+            "secretmanager.versions.access",
+            "secretmanager.versions.list",
+        },
+    }
+
+
+def test_the_receiver_is_given_what_its_contract_names(minimal: Plan, everything: Plan) -> None:
+    assert _environment(minimal, "receiver") == {
+        "GOOGLE_CLOUD_PROJECT": "my-project",
+        "INGRESS_TOPIC": "projects/my-project/topics/gemini-webhooks-ingress",
+        "MAX_BODY_BYTES": "262144",
+        "SIGNING_SECRET": "projects/my-project/secrets/gemini-webhooks-signing-secret",
+        "TIMESTAMP_TOLERANCE_SECONDS": "300",
+    }
+    assert _environment(everything, "receiver")["JWT_AUDIENCE"] == "https://events.example.com"
+
+
+def test_the_dispatcher_is_given_its_routes(minimal: Plan, everything: Plan) -> None:
+    by_default = _environment(minimal, "dispatcher")
+    assert json.loads(by_default.pop("ROUTES")) == []
+    assert by_default == {
+        "DEAD_LETTER_TOPIC": "projects/my-project/topics/gemini-webhooks-dead-letter",
+        "DEDUP_RETENTION_DAYS": "7",
+        "EVENTS_TOPIC": "projects/my-project/topics/gemini-webhooks-events",
+        "FIRESTORE_DATABASE": "gemini-webhooks",
+        "GOOGLE_CLOUD_PROJECT": "my-project",
+        "LEASE_SECONDS": "120",
+        "OIDC_AUDIENCE": "https://gemini-webhooks-dispatcher-123456789012.europe-west1.run.app",
+        "OIDC_EMAILS": "gemini-webhooks-push@my-project.iam.gserviceaccount.com",
+    }
+    assert json.loads(_environment(everything, "dispatcher")["ROUTES"]) == [
+        {
+            "metadata": {"team": "blue"},
+            "name": "blue",
+            "topic": "projects/my-project/topics/relay-staging-route-blue",
+            "types": ["batch.*"],
+        },
+        {
+            "metadata": {},
+            "name": "videos",
+            "topic": "projects/my-project/topics/relay-staging-route-videos",
+            "types": ["video.generated"],
+        },
+    ]
+
+
+def test_the_environments_are_accepted_by_the_functions(everything: Plan) -> None:
+    create_receiver(_environment(everything, "receiver"))
+    create_dispatcher(_environment(everything, "dispatcher"))
+
+
+def test_rotation_is_asked_for_with_its_age(minimal: Plan, everything: Plan) -> None:
+    def body(plan: Plan) -> object:
+        job = _resources(plan)["module.registrar.google_cloud_scheduler_job.rotate[0]"]
+        return json.loads(base64.b64decode(job["http_target"][0]["body"]))
+
+    assert body(minimal) == {
+        "if_older_than_seconds": 30 * 86400,
+        "revocation_behavior": "revoke_previous_secrets_after_h24",
+    }
+    assert body(everything) == {
+        "if_older_than_seconds": 7 * 86400,
+        "revocation_behavior": "revoke_previous_secrets_immediately",
+    }
+
+
+def test_times_of_the_ledger_expire_and_carry_no_index(minimal: Plan) -> None:
+    fields = _of(minimal, "google_firestore_field").values()
+    assert {field["field"]: bool(field["ttl_config"]) for field in fields} == {
+        "expire_at": True,
+        "lease_until": False,
+        "received_at": False,
+    }
+    for field in fields:
+        assert field["index_config"] == [{"indexes": None}]
+    (index,) = _of(minimal, "google_firestore_index").values()
+    assert [(field["field_path"], field["order"]) for field in index["fields"][:2]] == [
+        ("shard", "ASCENDING"),
+        ("received_at", "DESCENDING"),
+    ]
+
+
+def test_a_protected_ledger_outlives_the_destroy(minimal: Plan, everything: Plan) -> None:
+    def protection(plan: Plan) -> tuple[str, str]:
+        (database,) = _of(plan, "google_firestore_database").values()
+        return database["delete_protection_state"], database["deletion_policy"]
+
+    assert protection(minimal) == ("DELETE_PROTECTION_ENABLED", "ABANDON")
+    assert protection(everything) == ("DELETE_PROTECTION_DISABLED", "DELETE")
+
+
+def test_the_name_of_a_subscription_carries_its_filters_digest(everything: Plan) -> None:
+    names = {
+        address.split('"')[1]: values["name"]
+        for address, values in _of(everything, "google_pubsub_subscription").items()
+        if address.endswith("google_pubsub_subscription.subscription")
+    }
+    assert names == {
+        "audit": "relay-staging-audit",
+        "lake": "relay-staging-lake",
+        "notebook": "relay-staging-notebook-25cdbec3",
+        "worker": "relay-staging-worker-9bf29a06",
+    }
+
+
+def test_everything_that_can_be_is_encrypted_with_the_key(everything: Plan) -> None:
+    key = EVERYTHING["kms_key"]
+    resources = _resources(everything)
+    for address, values in resources.items():
+        if address.startswith("google_kms"):
+            continue
+        holders = ("google_pubsub_topic.", "google_cloudfunctions2_function.", "repository.images")
+        if any(holder in address for holder in holders):
+            assert values["kms_key_name"] == key, address
+    text = json.dumps(resources)
+    assert text.count(key) >= 15
+
+
+def test_labels_reach_what_bears_them(everything: Plan) -> None:
+    labelled = [
+        address
+        for address, values in _resources(everything).items()
+        if (values.get("labels") or {}).get("team") == "batch"
+    ]
+    assert len(labelled) == 29
