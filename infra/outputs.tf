@@ -30,12 +30,11 @@ output "next_steps" {
     Dashboard  ${module.monitoring.dashboard}
 
     Subscribe  gcloud pubsub subscriptions create my-events --project ${var.project} \
-                 --topic ${module.topics.topics["events"]} \
-                 --message-filter 'hasPrefix(attributes.ce-type, "batch.")'
+                 --topic ${module.topics.topics["events"]}
+               (with --message-filter 'hasPrefix(attributes.ce-type, "batch.")' for some of them),
                or add an entry to the variable subscribers.
 
-    Test       hooks doctor --project ${var.project} --name ${var.name} --region ${var.region}
-               or have Gemini deliver a ping:
+    Test       Have Gemini deliver a ping:
                curl -X POST ${module.registrar.uri}/ping \
                  -H "Authorization: Bearer $(gcloud auth print-identity-token)"
 

@@ -1,6 +1,9 @@
 # When the deployment goes, so does its webhook: after the schedules, while the
 # registrar and what it needs are still there. Never in the way of the rest.
 resource "terraform_data" "removal" {
+  # Another name or region is another deployment: the webhook of this one goes.
+  triggers_replace = [var.project, var.region, var.name]
+
   input = {
     audience = local.audience
     uri      = module.function.uri
