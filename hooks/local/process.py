@@ -249,10 +249,13 @@ class FunctionProcess:
             await client.get(self.url)
 
     async def _reap(self) -> int | None:
-        if not self._exit:
+        exit_ = self._exit
+        if not exit_:
             return None
-        status = await asyncio.shield(self._exit)
-        self._running = self._exit = None
+        status = await asyncio.shield(exit_)
+        # Whoever waited beside us may have started the next one already.
+        if self._exit is exit_:
+            self._running = self._exit = None
         return status
 
 

@@ -69,6 +69,7 @@ class Stack:
     receive: FunctionProcess
     dispatch: FunctionProcess
     registration: Registration
+    _listener: rpc.Listener
 
     def __init__(self, options: Options) -> None:
         clock, named = options.clock, options.environ
@@ -91,6 +92,15 @@ class Stack:
             "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
             **self.hosts,
         }
+
+    async def interrupt(self) -> None:
+        """Take the embedded emulators off the network, as an outage would; they forget nothing."""
+        await self._listener.stop()
+
+    async def resume(self) -> None:
+        """Bring the embedded emulators back at the same address."""
+        guard, address = self.options.guard, self._listener.address
+        self._listener = await rpc.listen(self._services, guard=guard, address=address)
 
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
         """Start everything; `unwinding` stops, in reverse order, however much of it has started."""
@@ -128,10 +138,11 @@ class Stack:
             if emulator:
                 unwinding.push_async_callback(emulator.close)
                 services.update(emulator.services)
-        listener = await rpc.listen(services, guard=self.options.guard)
-        unwinding.push_async_callback(listener.stop)
+        self._services = services
+        self._listener = await rpc.listen(services, guard=self.options.guard)
+        unwinding.push_async_callback(self.interrupt)
         self.hosts = {
-            variable: listener.address if emulator else self.options.environ[variable]
+            variable: self._listener.address if emulator else self.options.environ[variable]
             for variable, emulator in emulators.items()
         }
 

@@ -1,0 +1,153 @@
+"""The laptop stack with the real functions, shared by the tests of a module."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from hooks.listening import Received, listening
+from hooks.local import stack
+from hooks.local.gemini import Settings
+from hooks.local.gemini.deliveries import Delivery
+from hooks.local.provision import PushTimes
+from hooks.local.rpc import Call
+
+PUBLISH = "google.pubsub.v1.Publisher/Publish"
+COMMIT = "google.firestore.v1.Firestore/Commit"
+
+Fault = Callable[[Call], Awaitable[None]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/e2e/" in item.nodeid:
+            # A stack lives on one event loop, and its tests in one process.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@dataclass
+class Faults:
+    """The guard of the embedded emulators: lets pass what no fault of a test concerns."""
+
+    active: list[Fault] = field(default_factory=list)
+
+    async def __call__(self, call: Call) -> None:
+        for fault in tuple(self.active):
+            await fault(call)
+
+    @contextlib.contextmanager
+    def injected(self, fault: Fault) -> Iterator[None]:
+        self.active.append(fault)
+        try:
+            yield
+        finally:
+            self.active.remove(fault)
+
+
+@dataclass
+class World:
+    """A running stack, what goes wrong in it, and what its functions have written."""
+
+    stack: stack.Stack
+    faults: Faults
+    lines: list[tuple[str, str]]
+
+    @property
+    def uri(self) -> str:
+        return self.stack.receive.url
+
+    def emit(self, event_type: str, scheme: str = "v1", **more: Any) -> list[Delivery]:
+        """Send as Gemini does: v1 to the registered webhook, the rest to a dynamic one."""
+        target = {"to": [self.stack.registration.id]}
+        if scheme in ("v1a", "jwt"):
+            target = {"uris": [self.uri]}
+        return self.stack.gemini.emit(event_type, scheme=scheme, **target, **more)
+
+    async def answered(self, deliveries: list[Delivery]) -> list[int | None]:
+        """Return the status of the first answer to each delivery."""
+        await self.stack.gemini.courier.quiet()
+        return [delivery.attempts[0].status for delivery in deliveries]
+
+    async def settled(self, deliveries: list[Delivery]) -> None:
+        """Return once each is delivered or given up."""
+        await self.stack.gemini.courier.settled(deliveries, 60)
+
+    def stored(self) -> set[str]:
+        """Return the ids of the deliveries in the ingress topic."""
+        assert self.stack.pubsub
+        messages = self.stack.pubsub.published(self.stack.names.ingress)
+        return {message.attributes["webhook-id"] for message in messages}
+
+    async def dispatched(self) -> None:
+        """Return once the dispatcher owes nothing."""
+        assert self.stack.pubsub
+        async with asyncio.timeout(60):
+            # The embedded Pub/Sub tells of its backlog only when asked.
+            while self.stack.pubsub.backlog(self.stack.names.dispatch):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    @contextlib.asynccontextmanager
+    async def subscribed(
+        self, message_filter: str = "", topic: str = "events"
+    ) -> AsyncIterator["Inbox"]:
+        """Subscribe with the real client while the block lasts."""
+        emulator, name = self.stack.hosts[stack.PUBSUB], self.stack.topics[topic]
+        async with listening(name, emulator=emulator, message_filter=message_filter) as listener:
+            yield Inbox(aiter(listener))
+
+
+@dataclass
+class Inbox:
+    """What a subscriber gets."""
+
+    messages: AsyncIterator[Received]
+    received: list[Received] = field(default_factory=list)
+
+    async def until(self, *identifiers: str) -> list[Received]:
+        """Return the messages so far once all of these events are among them."""
+        async with asyncio.timeout(60):
+            while not set(identifiers) <= set(self.ids()):
+                self.received.append(await anext(self.messages))
+        return self.received
+
+    def ids(self) -> list[str]:
+        return [message.attributes["ce-id"] for message in self.received]
+
+    def of(self, identifier: str) -> list[Received]:
+        return [each for each in self.received if each.attributes["ce-id"] == identifier]
+
+
+def identifier(deliveries: list[Delivery]) -> str:
+    """Return the id of the event that these deliveries announce."""
+    (found,) = {delivery.message.webhook_id for delivery in deliveries}
+    return found
+
+
+OPTIONS: dict[str, Any] = {
+    "routes": '[{"name": "blue", "types": ["batch.*"], "metadata": {"team": "blue"}, '
+    '"topic": "gemini-webhooks-route-blue"}]',
+    # A killed worker's claim, and waits between attempts, are over soon.
+    "dispatch": {"LEASE_SECONDS": "2"},
+    "push": PushTimes(minimum_backoff=0.1, maximum_backoff=1.0),
+    "gemini": Settings(time_scale=50.0),
+    "environ": {},
+}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def world() -> AsyncIterator[World]:
+    """A stack for every test of the session that can share one."""
+    faults = Faults()
+    lines: list[tuple[str, str]] = []
+    options = stack.Options(
+        guard=faults, on_line=lambda name, line: lines.append((name, line)), **OPTIONS
+    )
+    async with stack.run(options) as running:
+        yield World(running, faults, lines)
+    said = "\n".join(f"{name}: {line}" for name, line in lines)
+    assert "Traceback" not in said, said
