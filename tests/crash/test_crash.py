@@ -95,6 +95,16 @@ def test_every_single_fault(run: Run, fault: Fault, skews: tuple[float, ...]) ->
         assert run(scenario({call: fault}, skews=skews)).faults
 
 
+@pytest.mark.parametrize("skews", SKEWS)
+@pytest.mark.parametrize("fault", Fault)
+def test_every_single_fault_of_a_slow_worker(
+    run: Run, fault: Fault, skews: tuple[float, ...]
+) -> None:
+    # So slow that one who wakes up meets the one who took over at work.
+    for call in range(len(HAPPY)):
+        assert run(scenario({call: fault}, skews=skews, publish_seconds=14.0)).faults
+
+
 @pytest.mark.parametrize("first", Fault)
 def test_every_pair_of_faults(run: Run, first: Fault) -> None:
     for call in range(len(HAPPY)):

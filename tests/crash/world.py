@@ -79,8 +79,8 @@ _FREEZES = {
     Fault.FREEZE_AFTER: 150.0,
     Fault.WAKE_BEFORE: 150.0,
     Fault.WAKE_AFTER: 150.0,
-    Fault.NAP_BEFORE: 50.0,
-    Fault.NAP_AFTER: 50.0,
+    Fault.NAP_BEFORE: 60.0,
+    Fault.NAP_AFTER: 60.0,
 }
 _BEFORE = {fault for fault in Fault if fault.name.endswith("_BEFORE")}
 
@@ -125,7 +125,7 @@ class World:
         self.faults: list[str] = []
         self.documents = Documents()
         self.published: list[tuple[str, bytes, dict[str, str]]] = []
-        self.answers: list[Outcome | None] = []
+        self.violations: list[AssertionError] = []
         self.over = False
         self._end: asyncio.Future[None] = self.loop.create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -162,14 +162,20 @@ class World:
         return answer.result() if answer.done() else None
 
     async def _answer(self, process: Process, message: IngressMessage) -> Outcome | None:
+        began = self.loop.time()
         try:
             outcome = await process.worker.handle(message)
         except Unavailable:
             outcome = Outcome.UNFINISHED
         acknowledged = outcome not in {Outcome.BUSY, Outcome.UNFINISHED}
-        self.answers.append(outcome if acknowledged else None)
-        if acknowledged and not self.over:
-            self.check_finished()
+        try:
+            # Also of answers that come too late for anybody to hear them.
+            if acknowledged:
+                self.check_finished()
+            if not process.frozen_until:
+                assert self.loop.time() - began < FUNCTION_TIMEOUT_SECONDS
+        except AssertionError as violation:
+            self.violations.append(violation)
         return outcome if acknowledged else None
 
     async def deliver(
@@ -209,6 +215,12 @@ class World:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.check_answers()
+
+    def check_answers(self) -> None:
+        """Raise the first broken promise of any answer so far."""
+        for violation in self.violations:
+            raise violation
 
     def check_finished(self) -> None:
         """Assert what an acknowledgement promises: nothing is left to do for anyone."""
