@@ -36,7 +36,7 @@ from hooks.local.cloud.state import State
 from hooks.local.firestore import Firestore
 from hooks.local.process import OnLine, discard
 from hooks.local.pubsub import PubSub, PushFailedError
-from hooks.local.pubsub.sender import HttpSender
+from hooks.local.pubsub.sender import TransportSender
 from hooks.local.rpc import Call, Listener, RpcError, listen
 from hooks.local.secretmanager import SecretManager
 from hooks.local.serving import AppServer
@@ -77,7 +77,7 @@ class Cloud:
             clock,
             identity_token=self._push_token,
             permit=self._permit,
-            sender=HttpSender(self.network),
+            sender=TransportSender(self.network),
         )
         self.firestore = Firestore(clock, exists=lambda name: name in self.state.resources)
         self.secrets = SecretManager(
