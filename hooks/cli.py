@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from hooks.commands import demo, dev, send, tail
+from hooks.commands import demo, deploy, dev, send, tail
 from hooks.errors import HooksError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("deploy")(deploy.deploy)
 app.command("dev")(dev.dev)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)

@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from google.cloud.secretmanager_v1 import types as secrets_api
+from google.pubsub_v1 import types as pubsub_api
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hooks.local.clock import Clock, SystemClock
-from hooks.local.cloud.api import Plane, Router, application, message
+from hooks.local.cloud.api import Plane, Router, application, invoke, message
 from hooks.local.cloud.deployments import Deployments
 from hooks.local.cloud.errors import from_rpc
 from hooks.local.cloud.guard import Iam as Guard
 from hooks.local.cloud.names import Project
 from hooks.local.cloud.network import Network
+from hooks.local.cloud.outside import Outside
 from hooks.local.cloud.planes.artifactregistry import ArtifactRegistry
 from hooks.local.cloud.planes.bigquery import BigQuery
 from hooks.local.cloud.planes.firestore import FirestoreAdmin
@@ -37,9 +39,12 @@ from hooks.local.firestore import Firestore
 from hooks.local.process import OnLine, discard
 from hooks.local.pubsub import PubSub, PushFailedError
 from hooks.local.pubsub.sender import TransportSender
-from hooks.local.rpc import Call, Listener, RpcError, listen
+from hooks.local.rpc import Call, Listener, RpcError, Service, listen
 from hooks.local.secretmanager import SecretManager
 from hooks.local.serving import AppServer
+
+if TYPE_CHECKING:
+    from hooks.local.raw import Message
 
 _ENDPOINT_OF_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
 
@@ -88,6 +93,7 @@ class Cloud:
         self.deployments = Deployments(self.state, self.network, self.settings.on_line)
         schedule_clock = self.settings.schedule_clock or clock
         self.scheduler = CloudScheduler(self.state, self.network, schedule_clock)
+        self.outside = Outside(self.state)
         self._server = AppServer(application(self._answer))
         self.planes = self._planes()
         self._router = Router(self.state, self.planes)
@@ -122,9 +128,57 @@ class Cloud:
         found = {f"{name}_EMULATOR_HOST": address for name in emulators}
         return {**self.settings.surroundings, **found}
 
+    async def remains(self) -> list[str]:
+        """Return the names of what somebody made and nobody has deleted, grants included.
+
+        Enabled APIs, Google's own accounts and grants, and deleted custom roles do not count: they
+        stay at Google as well.
+        """
+        stored = [
+            name
+            for name in self.state.resources
+            if not name.startswith(f"{self.state.root}/services/")
+            and not self.state.resources.get(name).keys() & {"agent", "deleted"}
+        ]
+        grants = [
+            f"{binding.role} of {binding.member} on {binding.resource}"
+            for binding in self.state.policies.bindings()
+            if not self.state.is_googles(binding)
+        ]
+        return [*stored, *await self._emulated(), *grants]
+
+    async def _emulated(self) -> list[str]:
+        project, number = self.state.root, f"projects/{self.state.project.number}"
+        asked: Sequence[tuple[Service, str, Message]] = (
+            (
+                self.pubsub.services["google.pubsub.v1.Publisher"],
+                "ListTopics",
+                pubsub_api.ListTopicsRequest.pb()(project=project),
+            ),
+            (
+                self.pubsub.services["google.pubsub.v1.Subscriber"],
+                "ListSubscriptions",
+                pubsub_api.ListSubscriptionsRequest.pb()(project=project),
+            ),
+            (
+                self.secrets.services[_ENDPOINT_OF_SECRETS],
+                "ListSecrets",
+                secrets_api.ListSecretsRequest.pb()(parent=number),
+            ),
+        )
+        listed = [await invoke(*call) for call in asked]
+        return [
+            item["name"]
+            for reply in listed
+            for items in reply.values()
+            if isinstance(items, list)
+            for item in items
+        ]
+
     async def start(self) -> None:
         """Begin to answer."""
         await self._server.__aenter__()
+        await self.outside.__aenter__()
 
     async def close(self) -> None:
         """Stop everything, functions included."""
@@ -135,6 +189,7 @@ class Cloud:
         for listener in self._listeners.values():
             await listener.stop()
         await self._server.__aexit__(None, None, None)
+        await self.outside.__aexit__()
         await self.network.aclose()
 
     async def __aenter__(self) -> Self:

@@ -64,6 +64,12 @@ class State:
             if agent.role:
                 self.policies.grant(Binding(self.root, agent.role, f"serviceAccount:{email}"))
 
+    def is_googles(self, binding: Binding) -> bool:
+        """Tell whether a grant is one that Google, or the making of the project, gave."""
+        return binding.resource == self.root and (
+            binding.role == OWNER or binding.role.endswith(".serviceAgent")
+        )
+
     def agent(self, service: str) -> str:
         """Return the member that is an API's service agent."""
         return f"serviceAccount:{AGENTS[service][0].email(self.project)}"

@@ -12,16 +12,20 @@ from typing import Any, cast
 from hooks.errors import HooksError
 from hooks.local.process import OnLine, discard
 
-_SPARED = shutil.ignore_patterns(".terraform*", "terraform.tfstate*", "*.tfvars", "tests")
-
 
 class TerraformFailed(HooksError):
     """Terraform ended with an error; `output` is all that it wrote."""
 
     def __init__(self, command: str, output: str) -> None:
-        super().__init__(f"terraform {command} failed:\n{output.strip()}")
+        super().__init__(f"terraform {command} failed:\n{_errors(output)}")
         self.command = command
         self.output = output
+
+
+def _errors(output: str) -> str:
+    """Return what the output says from its first error on, or all of it."""
+    _, found, rest = output.partition("\nError: ")
+    return f"{found.lstrip()}{rest}".strip() if found else output.strip()
 
 
 class TerraformMissing(HooksError):
@@ -37,17 +41,16 @@ class Outcome:
 
 
 class Workspace:
-    """A copy of a root module, whose google provider is led to a local cloud.
+    """A root module in `directory`, whose google provider is led to a local cloud.
 
-    `endpoints` are the provider's arguments; `variables` are given to every command by the
-    environment, so that a secret stands in no argument list. What is meant for any other host of
-    Google's goes to `proxy`, which refuses it by name. Raises `TerraformMissing` where there is no
-    terraform.
+    `endpoints` are the provider's arguments, written to a file of their own in it; `variables` are
+    given to every command by the environment, so that a secret stands in no argument list. What is
+    meant for any other host goes to `proxy`, which refuses it by name. Raises `TerraformMissing`
+    where there is no terraform.
     """
 
     def __init__(
         self,
-        source: Path,
         directory: Path,
         *,
         endpoints: Mapping[str, str],
@@ -67,7 +70,6 @@ class Workspace:
         self._terraform = found
         self._proxy = proxy
         self._on_line = on_line
-        shutil.copytree(source, directory, ignore=_SPARED, dirs_exist_ok=True)
         (directory / _provider_file(directory)).write_text(_provider(endpoints))
 
     async def init(self) -> None:
@@ -138,13 +140,22 @@ class Workspace:
         given = {f"TF_VAR_{name}": _text(value) for name, value in self.variables.items()}
         # Providers are fetched from where they are; loopback is never reached by a proxy.
         proxied = {} if command == "init" else {"HTTPS_PROXY": self._proxy}
-        return {**os.environ, **_ALWAYS, **proxied, **given, **self.environ}
+        return {**_inherited(), **_ALWAYS, **proxied, **given, **self.environ}
+
+
+def _inherited() -> dict[str, str]:
+    environ = dict(os.environ)
+    # From a directory of packed providers Terraform unpacks into the cache anew each time, and
+    # fails where another process runs what lies there.
+    if "-plugin-dir" in environ.get("TF_CLI_ARGS_init", ""):
+        environ.pop("TF_PLUGIN_CACHE_DIR", None)
+    return environ
 
 
 _ALWAYS = {
     "CHECKPOINT_DISABLE": "1",
     "TF_IN_AUTOMATION": "1",
-    # The copy has no lock file to break; without this, a plugin cache is written anew every time.
+    # The copy has no lock file to break; without this, a plugin cache is not used.
     "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
 }
 
@@ -157,8 +168,8 @@ _SHOWN = frozenset({"init", "apply", "plan", "destroy"})
 def _provider(endpoints: Mapping[str, str]) -> str:
     arguments = {"access_token": "x", **endpoints}
     lines = "".join(f"  {name} = {json.dumps(value)}\n" for name, value in arguments.items())
-    # Changes to one policy are gathered for three seconds, unless it is told otherwise.
-    batching = '  batching {\n    send_after = "200ms"\n  }\n'
+    # Changes to one policy are gathered for three seconds, where one is enough.
+    batching = '  batching {\n    send_after = "1s"\n  }\n'
     return f'provider "google" {{\n{lines}{batching}}}\n'
 
 
