@@ -54,9 +54,14 @@ def _subscription(name: str) -> str:
     return f"projects/{PROJECT}/subscriptions/{name}"
 
 
+Services = dict[str, rpc.Service]
+
+
 @contextlib.asynccontextmanager
-async def emulated() -> AsyncIterator[Emulated]:
-    """Run a fresh pair while the block lasts."""
+async def emulated(
+    around: Callable[[Services], Services] = lambda services: services,
+) -> AsyncIterator[Emulated]:
+    """Run a fresh pair while the block lasts; `around` may wrap its methods."""
     clock = SystemClock()
     pubsub, firestore = PubSub(clock), Firestore(clock)
 
@@ -65,7 +70,7 @@ async def emulated() -> AsyncIterator[Emulated]:
         if running.guard:
             running.guard(call)
 
-    listener = await rpc.listen({**pubsub.services, **firestore.services}, guard=guard)
+    listener = await rpc.listen(around({**pubsub.services, **firestore.services}), guard=guard)
     environ = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "PUBSUB_EMULATOR_HOST": listener.address,

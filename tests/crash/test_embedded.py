@@ -1,0 +1,118 @@
+"""The claim protocol over the real client libraries and the embedded Firestore and Pub/Sub.
+
+A smaller run than over the model: it shows that the model says the same as the clients do, above
+all when a reply is lost and the client tries again.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+
+from hooks.local.rpc import RpcError
+from relay import dispatcher
+from relay.claims import DONE, document_id
+from relay.environment import Environment
+from relay.errors import Unavailable
+from relay.publisher import create_publisher
+from relay.store import FirestoreStore
+from relay.worker import Outcome, Worker
+from tests.crash.world import MESSAGE
+from tests.support.emulated import Emulated, emulated, firestore_client
+from tests.support.striking import Striker, When
+
+TOPICS = ("gemini-webhooks-events", "blue")
+CALLS = ["Commit", "Publish", "Publish", "Commit"]
+ROUTES = json.dumps([{"name": "blue", "types": ["batch.*"], "topic": "blue"}])
+
+
+class Stage:
+    """A worker over the real clients, the emulators that it talks to, and its ledger."""
+
+    def __init__(self, running: Emulated, worker: Worker, store: FirestoreStore) -> None:
+        self.running = running
+        self.worker = worker
+        self.store = store
+
+    async def push(self) -> Outcome | None:
+        try:
+            return await self.worker.handle(MESSAGE)
+        except Unavailable:
+            return None
+
+    async def copies(self) -> list[int]:
+        counts = []
+        for topic in TOPICS:
+            messages = await self.running.messages(topic)
+            assert {attributes["ce-id"] for _, attributes in messages} == {"evt_1"}
+            counts.append(len(messages))
+        return counts
+
+    async def check_done(self) -> None:
+        found = await self.store.read(document_id("evt_1"))
+        assert found is not None
+        assert found.fields["state"] == DONE
+        assert found.fields["routes_done"] == ["blue", "events"]
+
+
+@asynccontextmanager
+async def stage(striker: Striker) -> AsyncIterator[Stage]:
+    async with emulated(striker.around) as running, firestore_client(running) as client:
+        for topic in TOPICS:
+            await running.topic(topic)
+        environ = {**running.environ, "ROUTES": ROUTES, "LEASE_SECONDS": "2"}
+        parsed = dispatcher.read_settings(Environment(environ))
+        publisher = create_publisher(environ)
+        store = FirestoreStore(client, "deliveries")
+        yield Stage(running, Worker(parsed, store, publisher, dispatcher._now), store)
+        await publisher.close()
+
+
+async def fail() -> None:
+    raise RpcError(grpc.StatusCode.UNAVAILABLE, "as told")
+
+
+async def deny() -> None:
+    raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "as told")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(len(CALLS)))
+async def test_a_reply_that_is_lost_once_is_made_up_for_by_the_client(
+    number: int, when: When
+) -> None:
+    striker = Striker(number, when, fail)
+    async with stage(striker) as set_up:
+        assert await set_up.push() is Outcome.DONE
+        assert striker.struck
+        await set_up.check_done()
+        repeated = CALLS[number] == "Publish" and when == "after"
+        assert sorted(await set_up.copies()) == ([1, 2] if repeated else [1, 1])
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(len(CALLS)))
+async def test_a_call_that_fails_for_good_is_made_up_for_by_the_next_push(
+    number: int, when: When
+) -> None:
+    striker = Striker(number, when, deny)
+    async with stage(striker) as set_up:
+        for _ in range(100):
+            if await set_up.push() in {Outcome.DONE, Outcome.DUPLICATE}:
+                break
+            # A lease that nobody could end lasts two seconds.
+            await asyncio.sleep(0.1)
+        assert striker.struck
+        await set_up.check_done()
+        assert max(await set_up.copies()) <= 2
+
+
+async def test_of_many_pushes_at_once_one_does_the_work() -> None:
+    async with stage(Striker(-1, "before", fail)) as set_up:
+        outcomes = await asyncio.gather(*(set_up.push() for _ in range(50)))
+        assert outcomes.count(Outcome.DONE) == 1
+        assert await set_up.copies() == [1, 1]
+        await set_up.check_done()
