@@ -56,7 +56,7 @@ class _Cohort:
 
 def backoff(attempt: int) -> float:
     """Return the seconds that Pub/Sub waits after the given failed attempt, counted from 1."""
-    return min(MAX_BACKOFF, MIN_BACKOFF * 2 ** min(attempt - 1, 20))
+    return min(MAX_BACKOFF, MIN_BACKOFF * (1 << min(attempt - 1, 20)))
 
 
 def simulate(scenario: Scenario) -> Account:
