@@ -6,13 +6,12 @@ body over the cap, and 503 where trying again may help. Pub/Sub delivers again a
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore import AsyncClient
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from relay import body, push
 from relay.claims import Terms
@@ -22,20 +21,26 @@ from relay.ledger import COLLECTION
 from relay.log import log
 from relay.oidc import IdentityCheck, create_identity_check
 from relay.publisher import create_publisher
+from relay.push import IngressMessage
+from relay.replies import Reply, hush_lost_connections
 from relay.routes import read_routes
 from relay.store import FirestoreStore
 from relay.worker import Outcome, Settings, Worker
 
 # https://firebase.google.com/docs/firestore/manage-databases#database_name
 _DATABASE = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
-_RETRY_AFTER = {"retry-after": "10"}
-_STATUS = {Outcome.BUSY: 409, Outcome.UNFINISHED: 503}
-_ERRORS = {
-    400: "not a Pub/Sub push",
-    401: "no valid identity token",
-    403: "not allowed",
-    413: "too large",
+
+_SETTLED = Reply(204, b"")
+_BUSY = Reply(409, b'{"error":"another worker holds the event"}')
+_UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "10"})
+_REFUSALS = {
+    400: Reply(400, b'{"error":"not a Pub/Sub push"}'),
+    401: Reply(401, b'{"error":"unauthorized"}'),
+    403: Reply(403, b'{"error":"forbidden"}'),
+    405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "POST"}),
+    413: Reply(413, b'{"error":"content too large"}'),
 }
+_REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: _UNAVAILABLE}
 
 
 class Dispatcher:
@@ -46,25 +51,25 @@ class Dispatcher:
         self._identity = identity
         self._worker: Worker | None = None
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
-        if request.method != "POST":
-            return _problem(405, "send a Pub/Sub push by POST", {"allow": "POST"})
         try:
-            if self._identity:
-                await self._identity.check(request.headers.get("authorization", ""))
-            content = await body.read(request, push.MAX_PUSH_BYTES)
-            message = push.parse(request.headers, content)
+            message = await self._message(request)
             outcome = await self._ready().handle(message)
         except Refused as refused:
             log("WARNING", "push refused", reason=refused.reason)
-            return _problem(refused.status, _ERRORS[refused.status])
+            return _REFUSALS[refused.status]
         except Unavailable as failure:
             log("ERROR", "push put off", reason=failure.reason)
-            return _problem(503, "try again", _RETRY_AFTER)
-        if outcome in _STATUS:
-            return _problem(_STATUS[outcome], outcome.value, _RETRY_AFTER)
-        return Response(status_code=204)
+            return _UNAVAILABLE
+        return _REPLIES.get(outcome, _SETTLED)
+
+    async def _message(self, request: Request) -> IngressMessage:
+        if request.method != "POST":
+            raise Refused(405, "method")
+        if self._identity:
+            await self._identity.check(request.headers.get("authorization", ""))
+        return push.parse(request.headers, await body.read(request, push.MAX_PUSH_BYTES))
 
     def _ready(self) -> Worker:
         if self._worker is None:
@@ -73,10 +78,11 @@ class Dispatcher:
         return self._worker
 
 
-def create(environ: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the handler that an environment describes; raises `ConfigurationError`."""
+def create(environ: Mapping[str, str]) -> Dispatcher:
+    """Make the dispatcher of this environment; raises `ConfigurationError` if it is wrong."""
     settings = read_settings(Environment(environ))
     identity = create_identity_check(Environment(environ))
+    hush_lost_connections()
     # Built before the server forks, which is safe: it connects at its first message.
     publisher = create_publisher(environ)
 
@@ -117,7 +123,3 @@ def _client(settings: Settings) -> AsyncClient:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _problem(status: int, error: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": error}, status_code=status, headers=headers)

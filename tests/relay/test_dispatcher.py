@@ -247,7 +247,10 @@ async def test_while_another_worker_holds_the_event_it_is_refused(
     held = first_claim(EVENT, "another", dispatcher._now(), parsed.terms)
     await store.create(document_id("evt_1"), held)
     answer = await post()
-    assert (answer.status_code, bytes(answer.body)) == (409, b'{"error":"busy"}')
+    assert (answer.status_code, bytes(answer.body)) == (
+        409,
+        b'{"error":"another worker holds the event"}',
+    )
     assert await running.messages(EVENTS) == []
 
 
