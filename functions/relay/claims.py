@@ -112,7 +112,7 @@ def first_claim(event: Event, owner: str, now: datetime, terms: Terms) -> Fields
         "type": event.type,
         "subject": event.subject,
         "scheme": event.scheme,
-        "received_at": _received_at(event, now),
+        "received_at": parse_time(event.received_at) or now,
         "shard": shard(document_id(event.key)),
         "state": CLAIMED,
         "owner": owner,
@@ -121,11 +121,6 @@ def first_claim(event: Event, owner: str, now: datetime, terms: Terms) -> Fields
         "expire_at": now + terms.retention,
         "routes_done": [],
     }
-
-
-def _received_at(event: Event, now: datetime) -> datetime:
-    received = parse_time(event.received_at)
-    return received.astimezone(UTC) if received else now
 
 
 def resumed(record: Record) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from relay.errors import Poison
@@ -120,12 +120,12 @@ def dead_letter(message: IngressMessage, reason: str) -> dict[str, str]:
 
 
 def parse_time(text: object) -> datetime | None:
-    """Return an RFC 3339 date and time, with its offset; None if it is anything else."""
+    """Return an RFC 3339 date and time in UTC; None for anything else."""
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 

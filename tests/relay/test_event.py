@@ -109,6 +109,7 @@ def test_the_subject_is_the_job_or_file(data: object, subject: str | None) -> No
         ("2026-01-22t12:00:00.123456789z", "2026-01-22t12:00:00.123456789z"),
         ("2026-01-22", GIVEN["received-at"]),
         ("2026-13-22T12:00:00Z", GIVEN["received-at"]),
+        ("0001-01-01T00:00:00+23:59", GIVEN["received-at"]),
         ("2026-01-22T12:00:00Z\n", GIVEN["received-at"]),
         ("٢٠٢٦-01-22T12:00:00Z", GIVEN["received-at"]),
         (1769083200, GIVEN["received-at"]),
