@@ -13,6 +13,7 @@ import httpx2
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from hooks.local.cloud.journal import Entry
 from hooks.local.cloud.state import State
 from hooks.local.cloud.tokens import InvalidToken, strip
 
@@ -76,22 +77,33 @@ class Door:
         self._client = client
 
     async def __call__(self, request: Request) -> Response:
-        """Answer one request."""
+        """Answer one request, and record it."""
         behind = self._behind()
-        headers = dict(request.headers)
+        caller = ""
         try:
-            internal = secrets.compare_digest(headers.pop(INTERNAL, ""), self._mark)
-            if behind.internal and not internal:
-                raise Refusal(404, "Error: Page not found\n")
-            self._admit(headers, behind)
-            return await self._forward(request, headers, behind)
+            headers = dict(request.headers)
+            self._check_ingress(headers, behind)
+            caller = self._admit(headers, behind)
+            response = await self._forward(request, headers, behind)
         except Refusal as refusal:
-            return refusal.response
+            response = refusal.response
+        name = behind.service.rpartition("/")[2]
+        call = f"{request.method} {name}{request.url.path}"
+        now = self._state.clock.time()
+        entry = Entry(now, caller, "run.app", call, response.status_code, writes=False)
+        self._state.journal.add(entry)
+        return response
 
-    def _admit(self, headers: dict[str, str], behind: Behind) -> None:
+    def _check_ingress(self, headers: dict[str, str], behind: Behind) -> None:
+        internal = secrets.compare_digest(headers.pop(INTERNAL, ""), self._mark)
+        if behind.internal and not internal:
+            raise Refusal(404, "Error: Page not found\n")
+
+    def _admit(self, headers: dict[str, str], behind: Behind) -> str:
+        """Return the caller, empty if anyone may come; leave no signature in its token."""
         name = _SERVERLESS if _SERVERLESS in headers else "authorization"
         if self._state.policies.allows("", _INVOKE, behind.service):
-            return
+            return ""
         scheme, _, token = headers.get(name, "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Refusal(403, _FORBIDDEN)
@@ -100,9 +112,11 @@ class Door:
         except InvalidToken as error:
             challenge = f'Bearer error="invalid_token" error_description="{error}"'
             raise Refusal(401, _UNAUTHORIZED, {"WWW-Authenticate": challenge}) from error
-        if not self._state.policies.allows(member(claims["email"]), _INVOKE, behind.service):
+        caller = member(claims["email"])
+        if not self._state.policies.allows(caller, _INVOKE, behind.service):
             raise Refusal(403, _FORBIDDEN)
         headers[name] = f"{scheme} {strip(token)}"
+        return caller
 
     async def _forward(self, request: Request, headers: dict[str, str], behind: Behind) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""

@@ -1,15 +1,18 @@
 """The record of every call that the local cloud was asked to make."""
 
-from dataclasses import asdict, dataclass
-
-from hooks.local.cloud.store import Json
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Entry:
     """One call: when (Unix seconds), by whom, on what, with which outcome (an HTTP status).
 
-    `writes` says whether the call may change anything, refused or not.
+    `service` is the API's name, that of a host outside, or `run.app` for a call of a function.
+    `writes` says whether the call may change anything in the project, refused or not.
     """
 
     time: float
@@ -24,29 +27,35 @@ class Journal:
     """Every call in order, bounded: the oldest go first."""
 
     def __init__(self, limit: int = 100_000) -> None:
-        self._entries: list[Entry] = []
-        self._limit = limit
-        self._dropped = 0
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._count = 0
+        self._added = asyncio.Event()
 
     def add(self, entry: Entry) -> None:
         """Record a call."""
         self._entries.append(entry)
-        if len(self._entries) > self._limit:
-            self._entries.pop(0)
-            self._dropped += 1
+        self._count += 1
+        self._added.set()
+        self._added = asyncio.Event()
 
     def mark(self) -> int:
         """Return a mark to ask with later for what came after it."""
-        return self._dropped + len(self._entries)
+        return self._count
 
     def since(self, mark: int = 0) -> list[Entry]:
         """Return the calls after `mark`."""
-        return self._entries[max(0, mark - self._dropped) :]
+        dropped = self._count - len(self._entries)
+        return list(itertools.islice(self._entries, max(0, mark - dropped), None))
 
     def writes(self, mark: int = 0) -> list[Entry]:
         """Return the calls after `mark` that may have changed something."""
         return [entry for entry in self.since(mark) if entry.writes]
 
-    def rows(self, mark: int = 0) -> list[Json]:
-        """Return the calls after `mark` as JSON."""
-        return [asdict(entry) for entry in self.since(mark)]
+    async def seen(self, wanted: Callable[[Entry], bool], mark: int = 0) -> Entry:
+        """Return the first call after `mark` that is wanted, once there is one."""
+        while True:
+            added = self._added
+            for entry in self.since(mark):
+                if wanted(entry):
+                    return entry
+            await added.wait()
