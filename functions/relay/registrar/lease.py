@@ -31,9 +31,8 @@ Pause = Callable[[float], Awaitable[None]]
 class Lease:
     """A lease that is held. `state` is what was last written, or found when it was taken."""
 
-    def __init__(self, store: Store, owner: str, state: State, version: Version) -> None:
+    def __init__(self, store: Store, state: State, version: Version) -> None:
         self._store = store
-        self._owner = owner
         self._version = version
         self.state = state
 
@@ -64,8 +63,11 @@ async def take(store: Store, now: Now, pause: Pause = asyncio.sleep) -> Lease:
     give_up = now() + PATIENCE
     while now() < give_up:
         found = await store.read(DOCUMENT)
-        if found is None or _free(found, owner, now()):
-            lease = await _try(store, found, owner, now())
+        if found is not None and found.fields.get("owner") == owner:
+            # Our claim was applied, and its reply lost.
+            return Lease(store, from_fields(found.fields), found.version)
+        if found is None or _free(found, now()):
+            lease = await _claim(store, found, owner, now())
             if lease is not None:
                 return lease
         else:
@@ -87,12 +89,12 @@ async def give_back(lease: Lease, state: State, now: datetime) -> None:
         log("WARNING", "lease left to expire", reason=str(error))
 
 
-def _free(found: Snapshot, owner: str, now: datetime) -> bool:
+def _free(found: Snapshot, now: datetime) -> bool:
     until = found.fields.get("lease_until")
-    return found.fields.get("owner") == owner or until is None or until <= now
+    return until is None or until <= now
 
 
-async def _try(store: Store, found: Snapshot | None, owner: str, now: datetime) -> Lease | None:
+async def _claim(store: Store, found: Snapshot | None, owner: str, now: datetime) -> Lease | None:
     claim = {"owner": owner, "lease_until": now + LEASE}
     state = State() if found is None else from_fields(found.fields)
     try:
@@ -101,6 +103,6 @@ async def _try(store: Store, found: Snapshot | None, owner: str, now: datetime) 
         else:
             version = await store.update(DOCUMENT, claim, found.version)
     except Conflict:
-        # Another was faster, or our own write was applied and its reply lost: looking tells.
+        # Another was faster, or the reply was lost: looking again tells.
         return None
-    return Lease(store, owner, state, version)
+    return Lease(store, state, version)

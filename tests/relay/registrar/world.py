@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import grpc.aio
+import httpx2
 from google.cloud.firestore import AsyncClient
 from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
@@ -205,14 +206,16 @@ class Struck:
 async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World]:
     """Start a world; `set_variable(name, value)` puts a variable into the environment."""
     clock = ManualClock()
-    gemini = Gemini(clock, GeminiSettings(api_keys=frozenset({API_KEY})))
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(200))
+    settings = GeminiSettings(api_keys=frozenset({API_KEY}))
+    gemini = Gemini(clock, settings, transport=transport)
     firestore = Firestore(clock)
     secrets = SecretManager(clock)
     firestore_listener = await rpc.listen(firestore.services)
     secrets_listener = await rpc.listen(secrets.services)
     set_variable("FIRESTORE_EMULATOR_HOST", firestore_listener.address)
     channel = grpc.aio.insecure_channel(secrets_listener.address)
-    transport = SecretManagerServiceGrpcAsyncIOTransport(channel=channel)
+    grpc_transport = SecretManagerServiceGrpcAsyncIOTransport(channel=channel)
     async with serving(gemini.app) as url:
         client = AsyncClient(project=PROJECT)
         made = World(
@@ -221,7 +224,7 @@ async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World
             url=url,
             webhooks=GeminiWebhooks(api_key=API_KEY, base_url=url),
             firestore=client,
-            secrets=SecretManagerServiceAsyncClient(transport=transport),
+            secrets=SecretManagerServiceAsyncClient(transport=grpc_transport),
             channel=channel,
             firestore_address=firestore_listener.address,
             secrets_address=secrets_listener.address,
