@@ -1,7 +1,6 @@
 """Natural batching: what waits while calls are under way goes out together in the next one."""
 
 import asyncio
-import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -210,6 +209,13 @@ class _Lane:
         return batch
 
     async def _deliver(self, batch: Sequence[_Entry]) -> None:
+        try:
+            await self._attempt(batch)
+        finally:
+            # Closing the channel cancels the call; nobody is left to wait for nothing.
+            _fail(batch, partial(PublishUnavailable, "publish-closed"))
+
+    async def _attempt(self, batch: Sequence[_Entry]) -> None:
         delays = _delays()
         while waiting := [entry for entry in batch if not entry.result.done()]:
             try:
@@ -219,13 +225,18 @@ class _Lane:
             except grpc.aio.UsageError:
                 _fail(waiting, partial(PublishUnavailable, "publish-closed"))
             except grpc.aio.AioRpcError as error:
-                code = error.code()
-                if code is grpc.StatusCode.INVALID_ARGUMENT:
-                    await self._part(waiting, error)
-                elif code in _TRANSIENT:
-                    await asyncio.sleep(next(delays))
-                else:
-                    _fail(waiting, partial(PublishUnavailable, f"publish-{code.name.lower()}"))
+                await self._retry_or_fail(waiting, error, next(delays))
+
+    async def _retry_or_fail(
+        self, batch: Sequence[_Entry], error: grpc.aio.AioRpcError, delay: float
+    ) -> None:
+        code = error.code()
+        if code is grpc.StatusCode.INVALID_ARGUMENT:
+            await self._part(batch, error)
+        elif code in _TRANSIENT:
+            await asyncio.sleep(delay)
+        else:
+            _fail(batch, partial(PublishUnavailable, f"publish-{code.name.lower()}"))
 
     async def _part(self, batch: Sequence[_Entry], error: grpc.aio.AioRpcError) -> None:
         # One bad message fails its whole call; halving finds it, and lets the others through.
@@ -254,5 +265,7 @@ def _fail(batch: Sequence[_Entry], error: Callable[[], RelayError]) -> None:
 
 def _delays() -> Iterator[float]:
     """Yield the seconds to wait before each further attempt: doubling, bounded, with jitter."""
-    for attempt in itertools.count():
-        yield min(0.8, 0.05 * 2 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+    delay = 0.05
+    while True:
+        yield delay * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+        delay = min(0.8, 2 * delay)

@@ -58,7 +58,7 @@ class Receiver:
         verifier: Verifier,
         publisher: Publisher,
         *,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float],
         body_timeout: float = BODY_TIMEOUT,
     ) -> None:
         self._settings = settings
@@ -145,7 +145,7 @@ async def _read(request: Request, limit: int) -> bytes:
             return bytes(body)
 
 
-def create(environ: Mapping[str, str]) -> Receiver:
+def create(environ: Mapping[str, str], *, now: Callable[[], float] = time.time) -> Receiver:
     """Make the receiver of this environment; raises `ConfigurationError` if it is wrong.
 
     Connects to nothing: that belongs into the process that serves, which the framework has yet to
@@ -153,7 +153,7 @@ def create(environ: Mapping[str, str]) -> Receiver:
     """
     settings = ReceiverSettings.read(environ)
     hush_lost_connections()
-    return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ))
+    return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ), now=now)
 
 
 def _enabled(settings: ReceiverSettings) -> list[Enabled]:
