@@ -112,26 +112,27 @@ module "dispatcher" {
 }
 
 module "registrar" {
-  source              = "./modules/registrar"
-  project             = local.project
-  project_number      = local.project_number
-  region              = var.region
-  name                = var.name
-  build               = module.builder.build
-  database            = module.ledger.database
-  database_condition  = module.ledger.condition
-  deployer            = local.deployer
-  gemini_api_key      = module.secrets.gemini_api_key
-  gemini_base_url     = var.gemini_base_url
-  kms_key             = local.kms_key
-  labels              = var.labels
-  registered          = var.registered
-  rotation            = var.rotation
-  runtime             = var.runtime
-  signing_secret      = module.secrets.signing_secret
-  signing_secret_role = module.secrets.roles.keeper
-  size                = var.functions.registrar
-  wait                = var.wait ? { propagation_seconds = var.propagation_seconds } : null
+  source                 = "./modules/registrar"
+  project                = local.project
+  project_number         = local.project_number
+  region                 = var.region
+  name                   = var.name
+  build                  = module.builder.build
+  database               = module.ledger.database
+  database_condition     = module.ledger.condition
+  deployer               = local.deployer
+  gemini_api_key         = module.secrets.gemini_api_key
+  gemini_api_key_version = var.gemini_api_key_version
+  gemini_base_url        = var.gemini_base_url
+  kms_key                = local.kms_key
+  labels                 = var.labels
+  registered             = var.registered
+  rotation               = var.rotation
+  runtime                = var.runtime
+  signing_secret         = module.secrets.signing_secret
+  signing_secret_role    = module.secrets.roles.keeper
+  size                   = var.functions.registrar
+  wait                   = var.wait ? { propagation_seconds = var.propagation_seconds } : null
   webhook = {
     events = sort(var.webhook.events)
     name   = coalesce(var.webhook.name, var.name)

@@ -4,10 +4,12 @@ locals {
   # is known before it exists, and Cloud Run takes either for an audience.
   audience = "https://${local.function}-${var.project_number}.${var.region}.run.app"
   # Changes with anything that Gemini is to be told, and with each deployment:
-  # one that was destroyed and made again must not find itself already done.
+  # one that was destroyed and made again must not find itself already done. All
+  # of it is known in a plan, since the provider loses a function's whole
+  # environment where one value of it is not.
   generation = substr(sha256(jsonencode([
     terraform_data.deployment.id,
-    var.gemini_api_key.version,
+    var.gemini_api_key_version,
     var.registered,
     var.webhook,
   ])), 0, 16)

@@ -37,6 +37,11 @@ variable "gemini_api_key" {
   })
 }
 
+variable "gemini_api_key_version" {
+  description = "Number that is raised when the API key changes, known before it has."
+  type        = number
+}
+
 variable "gemini_base_url" {
   description = "Base URL of the Gemini API; Google's when null."
   type        = string

@@ -33,11 +33,12 @@ variables {
     secret_id = "relay-gemini-api-key"
     version   = "1"
   }
-  name           = "relay"
-  project        = "my-project"
-  project_number = "123456789012"
-  region         = "europe-west1"
-  registered     = true
+  gemini_api_key_version = 1
+  name                   = "relay"
+  project                = "my-project"
+  project_number         = "123456789012"
+  region                 = "europe-west1"
+  registered             = true
   rotation = {
     days                = 30
     revocation_behavior = "revoke_previous_secrets_after_h24"
@@ -111,11 +112,7 @@ run "new_events_are_a_new_generation" {
 
 run "a_new_api_key_is_a_new_generation" {
   variables {
-    gemini_api_key = {
-      id        = "projects/my-project/secrets/relay-gemini-api-key"
-      secret_id = "relay-gemini-api-key"
-      version   = "2"
-    }
+    gemini_api_key_version = 2
   }
   assert {
     condition     = output.generation != run.tells_the_registrar_what_is_wanted.generation
