@@ -8,7 +8,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +22,16 @@ from tests.soak.emulators import Emulators, Journal
 from tests.soak.gemini import AUDIENCE, Order
 from tests.soak.memory import Sample, resident
 from tests.soak.plan import BLUE_TOPIC, FAILURES_TOPIC, ROUTES, events
-from tests.soak.schedule import EVERYTHING, STRUCK, UPHEAVALS, Fault, rounds, spread
+from tests.soak.schedule import (
+    DISPATCHING,
+    EVERYTHING,
+    STRUCK,
+    UPHEAVALS,
+    Action,
+    Fault,
+    rounds,
+    spread,
+)
 
 PROJECT = "soak"
 NAMES = Names(PROJECT)
@@ -246,14 +255,22 @@ class Soak:
         return self._emulators.pubsub.backlog(NAMES.dispatch)
 
     async def _upheave(self) -> None:
-        """Do everything in its time, which what the dispatchers have done tells."""
+        """Do everything in its time, which what has been stored and fanned out tells."""
         total = len(self._events)
         plan = spread(UPHEAVALS, rounds(self._options.deliveries), total)
         plan.append((round(total * 0.9), EVERYTHING))
+        dispatching = [each for each in plan if each[1][0] in DISPATCHING]
+        receiving = [each for each in plan if each[1][0] not in DISPATCHING]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(dispatching, "events"))
+            group.create_task(self._follow(receiving, "ingress"))
+
+    async def _follow(self, plan: Iterable[tuple[int, Action]], topic: str) -> None:
+        reached = self._journal.copies[topic]
         async with asyncio.TaskGroup() as group:
             for count, action in plan:
-                # Counted by the emulator on this loop, which tells only when asked.
-                while self._handled() < count:  # noqa: ASYNC110
+                # The journal, kept on this loop, tells only when asked.
+                while len(reached) < count:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 self._upheaval.actions[" ".join(action)] += 1
                 group.create_task(self._act(*action))

@@ -10,17 +10,18 @@ Action = tuple[str, str]
 
 UPHEAVALS: Sequence[Action] = (
     ("pubsub", "refuse"),
+    ("secretmanager", "hang"),
     ("receive-2", "kill"),
     ("firestore", "lose-reply"),
     ("dispatch-2", "stop"),
     ("pubsub", "lose-reply"),
     ("dispatch-2", "kill"),
     ("firestore", "hang"),
+    # Only who starts, or meets an unknown key, asks Secret Manager at all.
+    ("secretmanager", "refuse"),
     ("receive-2", "stop"),
-    ("secretmanager", "hang"),
     ("pubsub", "hang"),
     ("firestore", "refuse"),
-    ("secretmanager", "refuse"),
 )
 """One round of what befalls the functions and Google's services."""
 
@@ -31,11 +32,13 @@ STRUCK: Mapping[Action, int] = {
     ("firestore", "refuse"): 25,
     ("firestore", "hang"): 6,
     ("firestore", "lose-reply"): 25,
-    # Who has cached its keys does not call; who has not waits between calls.
     ("secretmanager", "refuse"): 4,
     ("secretmanager", "hang"): 3,
 }
 """How many calls of a service each fault strikes."""
+
+DISPATCHING = frozenset({"dispatch-2", "firestore", "everything"})
+"""What is struck when so much has been fanned out; the rest when so much has been stored."""
 
 EVERYTHING: Action = ("everything", "kill")
 """Once, near the end: no function is left."""
