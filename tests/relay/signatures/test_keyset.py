@@ -72,7 +72,6 @@ def test_every_name_of_the_ed25519_algorithm(alg: str | None) -> None:
         rsa_jwk(d="AAAA"),
         {key: value for key, value in rsa_jwk().items() if key != "e"},
     ],
-    ids=str,
 )
 def test_a_junk_key_is_skipped(junk: Any) -> None:
     keys = parse_key_set(jwks(junk, ed25519_jwk(5)), rsa=True)
