@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from hooks.commands import demo, deploy, dev, send, tail
+from hooks.commands import demo, deploy, dev, dlq, doctor, events, send, tail
 from hooks.errors import HooksError
 
 app = typer.Typer(
@@ -21,6 +21,9 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("deploy")(deploy.deploy)
 app.command("dev")(dev.dev)
+app.add_typer(dlq.app, name="dlq")
+app.command("doctor")(doctor.doctor)
+app.add_typer(events.app, name="events")
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 

@@ -110,10 +110,10 @@ def _forgery(wanted: str) -> str:
     return kinds[0]
 
 
-def parse_time(text: str, now: float) -> int:
+def parse_time(text: str, now: float, *, option: str = "--at") -> int:
     """Return Unix seconds for RFC 3339, Unix seconds, or a time from `now` such as -10m or +1h.
 
-    Raises `UsageError`.
+    Raises `UsageError`, which names the `option`.
     """
     if relative := fullmatch(r"([+-])([0-9]{1,9})([smhd])", text):
         sign, number, unit = relative.groups()
@@ -126,7 +126,9 @@ def parse_time(text: str, now: float) -> int:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise UsageError(f"--at {text!r} is no time; try 2026-01-22T12:00:00Z, 1769083200 or -10m")
+        raise UsageError(
+            f"{option} {text!r} is no time; try 2026-01-22T12:00:00Z, 1769083200 or -10m"
+        )
     return int(moment.timestamp())
 
 

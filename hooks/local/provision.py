@@ -24,6 +24,7 @@ from hooks import clients
 from hooks.local.names import Names
 
 _KEPT = timedelta(days=31)
+_RETAINED = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ async def provision(
     async with clients.publisher(pubsub) as publisher, clients.subscriber(pubsub) as subscriber:
         for topic in dict.fromkeys(wanted):
             with contextlib.suppress(AlreadyExists):
-                await publisher.create_topic(Topic(name=topic))
+                await publisher.create_topic(_topic(names, topic))
         with contextlib.suppress(AlreadyExists):
             await subscriber.create_subscription(_dead_letters(names))
         with contextlib.suppress(NotFound):
@@ -80,6 +81,13 @@ async def keep_signing_secret(names: Names, secret_manager: str, value: str) -> 
         await client.add_secret_version(
             parent=names.signing_secret, payload=SecretPayload(data=value.encode())
         )
+
+
+def _topic(names: Names, topic: str) -> Topic:
+    # What the ingress topic has taken can be replayed from it.
+    if topic == names.ingress:
+        return Topic(name=topic, message_retention_duration=_RETAINED)
+    return Topic(name=topic)
 
 
 def _push_subscription(names: Names, endpoint: str, times: PushTimes) -> Subscription:

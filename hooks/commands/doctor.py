@@ -1,0 +1,39 @@
+"""`hooks doctor`: checks a deployment from outside."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from hooks.commands.options import AsJson, Database, Name, Outputs, Project, deployment
+
+
+def doctor(
+    url: Annotated[str, typer.Option(help="Where the webhook is, if not where it should.")] = "",
+    wait: Annotated[
+        float, typer.Option(min=1, max=600, help="How long a ping may take, in seconds.")
+    ] = 60,
+    ping_type: Annotated[
+        str, typer.Option(metavar="GLOB", help="The type that Gemini gives its pings.")
+    ] = "*ping*",
+    outputs: Outputs = None,
+    project: Project = "",
+    name: Name = "",
+    database: Database = "",
+    as_json: AsJson = False,
+) -> None:
+    """Check a deployment from outside, and say what to do about each failure.
+
+    Gemini is asked with GEMINI_API_KEY, or the registrar with REGISTRAR_IDENTITY_TOKEN. One forged
+    delivery and one ping are sent. The exit status is 1 unless all is well.
+    """
+    import asyncio
+
+    from hooks.operate import doctor as operate
+
+    where = deployment(outputs, project, name, database)
+    options = operate.Options(url=url, wait=wait, ping_type=ping_type)
+    findings = asyncio.run(operate.examine(where, options, os.environ))
+    operate.show(findings, json=as_json)
+    if not operate.well(findings):
+        raise typer.Exit(1)

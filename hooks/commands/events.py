@@ -1,0 +1,149 @@
+"""`hooks events`: the ledger as a log, and replay."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hooks.commands.options import (
+    AsJson,
+    Database,
+    Name,
+    Outputs,
+    Payload,
+    Project,
+    deployment,
+    moment,
+)
+
+app = typer.Typer(
+    no_args_is_help=True, help="Events: what became of each, and sending them out once more."
+)
+
+Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
+Since = Annotated[
+    str, typer.Option(metavar="TIME", help="Received from then on: RFC 3339, or e.g. -2h.")
+]
+Until = Annotated[str, typer.Option(metavar="TIME", help="Received before then.")]
+
+
+@app.command("list")
+def list_(
+    identifier: Annotated[str, typer.Option("--id", help="This event, and its replays.")] = "",
+    type_glob: Type = "",
+    subject: Annotated[str, typer.Option(help="The job's id.")] = "",
+    state: Annotated[str, typer.Option(help="claimed, done or dead-lettered.")] = "",
+    since: Since = "",
+    until: Until = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many.")] = 50,
+    scan: Annotated[
+        int, typer.Option(min=1, help="Read at most so many documents, which cost money.")
+    ] = 10_000,
+    payload: Payload = False,
+    outputs: Outputs = None,
+    project: Project = "",
+    name: Name = "",
+    database: Database = "",
+    as_json: AsJson = False,
+) -> None:
+    """List what the ledger says, newest first.
+
+    Payloads come from the retained messages of the ingress topic, as long as it has them.
+    """
+    import asyncio
+
+    from hooks.errors import UsageError
+    from hooks.operate import events
+    from hooks.operate.ledger import STATES, Wanted
+
+    if state and state not in STATES:
+        raise UsageError(f"--state takes one of {', '.join(STATES)}, not {state!r}")
+    wanted = Wanted(
+        id=identifier,
+        type=type_glob,
+        subject=subject,
+        state=state,
+        since=moment("--since", since),
+        until=moment("--until", until),
+    )
+    where = deployment(outputs, project, name, database)
+    asyncio.run(
+        events.show_list(where, wanted, limit=limit, most=scan, payload=payload, json=as_json)
+    )
+
+
+@app.command()
+def show(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The webhook id.")],
+    payload: Payload = False,
+    outputs: Outputs = None,
+    project: Project = "",
+    name: Name = "",
+    database: Database = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show all that the ledger says of one event, its replays included."""
+    import asyncio
+
+    from hooks.operate import events
+
+    where = deployment(outputs, project, name, database)
+    asyncio.run(events.show_one(where, identifier, payload=payload, json=as_json))
+
+
+@app.command()
+def replay(
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="This event; may be given again.")
+    ] = None,
+    type_glob: Type = "",
+    since: Since = "",
+    until: Until = "",
+    route: Annotated[
+        list[str] | None,
+        typer.Option(help="Only to this route (events: the events topic); may be given again."),
+    ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0, help="At most so many messages a second; 0: no bound.")
+    ] = 100,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Where to note how far it got; .hooks/replay-….json.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Go on with a replay that was stopped.")
+    ] = None,
+    outputs: Outputs = None,
+    project: Project = "",
+    name: Name = "",
+    database: Database = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send events out again, from what the ingress topic has retained.
+
+    Subscribers see the attribute `replay`, and the same `ce-id` as before.
+    """
+    import asyncio
+
+    from hooks.errors import UsageError
+    from hooks.operate import events
+
+    selecting = bool(ids or type_glob or since or until)
+    if resume and (selecting or route or checkpoint or dry_run):
+        raise UsageError("--resume takes everything from its file; leave the other options out")
+    if not resume and not selecting:
+        raise UsageError("say which: --id, --type, --since or --until (or --resume)")
+    wanted = events.Replay(
+        ids=ids or [],
+        type=type_glob,
+        since=moment("--since", since),
+        until=moment("--until", until),
+        routes=route or [],
+        rate=rate,
+        dry_run=dry_run,
+        checkpoint=checkpoint,
+        resume=resume,
+    )
+    where = deployment(outputs, project, name, database)
+    if not asyncio.run(events.replay(where, wanted, json=as_json)):
+        raise typer.Exit(1)

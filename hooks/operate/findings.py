@@ -1,0 +1,35 @@
+"""What `hooks doctor` finds: one finding for each check, with what to do about it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ok", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    `detail` is what was seen, `remedy` what to do about it, empty unless it failed. A check is
+    skipped where another, which failed, had to hold first.
+    """
+
+    check: str
+    status: Status
+    detail: str
+    remedy: str = ""
+
+
+def passed(check: str, detail: str) -> Finding:
+    """Return the finding of a check that holds."""
+    return Finding(check, "ok", detail)
+
+
+def failed(check: str, detail: str, remedy: str) -> Finding:
+    """Return the finding of a check that does not hold."""
+    return Finding(check, "failed", detail, remedy)
+
+
+def skipped(check: str, detail: str) -> Finding:
+    """Return the finding of a check that could not be made yet."""
+    return Finding(check, "skipped", detail)
