@@ -189,7 +189,8 @@ def test_the_deployment_names_variables_that_exist() -> None:
     text = "".join(file.read_text() for file in directory.glob("*.tf"))
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
 
-    assert set(re.findall(r"-var (\w+)=", script)) <= declared
+    assert set(re.findall(r"TF_VAR_(\w+)", script)) == {"project", "region", "gemini_api_key"}
+    assert {"project", "region", "gemini_api_key"} <= declared
 
 
 async def test_the_subscriber_in_python(world: World, tmp_path: Path) -> None:
