@@ -5,7 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -26,6 +26,9 @@ _TRANSIENT = {
     grpc.StatusCode.UNKNOWN,
 }
 """Codes after which the same call may succeed: those that Google's own publisher retries."""
+
+_TICK = 0.02
+"""Seconds by which a deadline may be noticed late."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,9 @@ class BatchingPublisher:
         self._connecting = asyncio.Lock()
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
-        self._waiting = 0
+        self._waiting: set[_Entry] = set()
         self._waiting_size = 0
+        self._watch: asyncio.TimerHandle | None = None
 
     async def publish(
         self, topic: str, data: bytes, attributes: Mapping[str, str], *, timeout: float
@@ -99,12 +103,9 @@ class BatchingPublisher:
         self._admit(entry)
         try:
             self._lane(topic).put(entry)
-            async with asyncio.timeout_at(deadline):
-                return await entry.result
-        except TimeoutError:
-            raise PublishUnavailable("publish-deadline") from None
+            return await entry.result
         finally:
-            self._waiting -= 1
+            self._waiting.discard(entry)
             self._waiting_size -= entry.size
 
     async def connect(self) -> None:
@@ -129,11 +130,21 @@ class BatchingPublisher:
             await channel.close()
 
     def _admit(self, entry: _Entry) -> None:
-        full = self._waiting >= self._limits.waiting
+        full = len(self._waiting) >= self._limits.waiting
         if full or self._waiting_size + entry.size > self._limits.waiting_size:
             raise PublishUnavailable("publish-queue-full")
-        self._waiting += 1
+        self._waiting.add(entry)
         self._waiting_size += entry.size
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(_TICK, self._end_overdue)
+
+    def _end_overdue(self) -> None:
+        # One timer for all: thousands of deadlines a second, of which hardly any passes.
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        overdue = [entry for entry in self._waiting if entry.deadline <= now]
+        _fail(overdue, partial(PublishUnavailable, "publish-deadline"))
+        self._watch = loop.call_later(_TICK, self._end_overdue) if self._waiting else None
 
     def _lane(self, topic: str) -> "_Lane":
         lane = self._lanes.get(topic)
@@ -149,8 +160,7 @@ class BatchingPublisher:
         reply = await self._stub(
             request,
             timeout=remaining,
-            # https://google.aip.dev/client-libraries/4222
-            metadata=(("x-goog-request-params", f"topic={quote(topic, safe='')}"),),
+            metadata=_routing(topic),
             # While there is no connection the call waits for one: recovery needs no further retry.
             wait_for_ready=True,
         )
@@ -159,11 +169,22 @@ class BatchingPublisher:
 
 
 def _message(data: bytes, attributes: Mapping[str, str]) -> Any:
+    message = PubsubMessage(data=data)
+    entries = message.attributes
     try:
-        return PubsubMessage(data=data, attributes=attributes)
+        # One by one: handing over the mapping takes half as long again.
+        for key, value in attributes.items():
+            entries[key] = value
+        return message
     except ValueError:
         # A lone surrogate has no UTF-8: no retry will change that.
         raise PublishRefused("an attribute cannot be encoded as UTF-8") from None
+
+
+@lru_cache(maxsize=256)
+def _routing(topic: str) -> Sequence[tuple[str, str]]:
+    # https://google.aip.dev/client-libraries/4222
+    return (("x-goog-request-params", f"topic={quote(topic, safe='')}"),)
 
 
 class _Lane:

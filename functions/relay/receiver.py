@@ -1,12 +1,11 @@
 """The public endpoint: verify a delivery, have Pub/Sub store it, acknowledge it. In that order."""
 
-import asyncio
-import sys
 import time
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 
+from relay.body import read_body
 from relay.channels import opener
 from relay.delivery import Delivery, rfc3339
 from relay.errors import Poison, Refused, Unavailable
@@ -27,9 +26,6 @@ PUBLISH_TIMEOUT = 3.0
 
 BODY_TIMEOUT = 10.0
 """Seconds in which the whole body must have arrived."""
-
-# Digits; no length that anybody means has so many.
-_LONG_LENGTH = 19
 
 
 # None of these says why.
@@ -86,25 +82,17 @@ class Receiver:
     async def _relay(self, request: Request) -> None:
         if request.method != "POST":
             raise Refused(405, "method")
-        body = await self._body(request)
+        settings = self._settings
+        body = await read_body(request, limit=settings.max_body, timeout=self._body_timeout)
         delivery = Delivery.parse(request.scope["headers"], body, self._now())
-        delivery.check_age(self._settings.tolerance)
+        delivery.check_age(settings.tolerance)
         verified = await self._verifier.verify(delivery)
         await self._publisher.publish(
-            self._settings.topic,
+            settings.topic,
             verified.body,
             attributes(verified, delivery),
             timeout=PUBLISH_TIMEOUT,
         )
-
-    async def _body(self, request: Request) -> bytes:
-        if _declared(request) > self._settings.max_body:
-            raise Refused(413, "too-large")
-        try:
-            async with asyncio.timeout(self._body_timeout):
-                return await _read(request, self._settings.max_body)
-        except TimeoutError:
-            raise Refused(408, "slow-body") from None
 
 
 def attributes(verified: Verified, delivery: Delivery) -> dict[str, str]:
@@ -119,30 +107,6 @@ def attributes(verified: Verified, delivery: Delivery) -> dict[str, str]:
     if delivery.traceparent:
         found["traceparent"] = delivery.traceparent
     return found
-
-
-def _declared(request: Request) -> int:
-    """Return the declared length in bytes, 0 where none is; refuse (400) what is no number."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-length":
-            if not value.isdigit():
-                raise Refused(400, "malformed-length")
-            return int(value) if len(value) < _LONG_LENGTH else sys.maxsize
-    return 0
-
-
-async def _read(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            # Nobody is left to read the answer.
-            raise Refused(400, "disconnected")
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise Refused(413, "too-large")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def create(environ: Mapping[str, str], *, now: Callable[[], float] = time.time) -> Receiver:
