@@ -64,8 +64,8 @@ async def store(running: Emulated) -> AsyncIterator[FirestoreStore]:
 
 @pytest.fixture
 async def post(running: Emulated, store: FirestoreStore) -> AsyncIterator[Post]:
-    """Push a message to a dispatcher, with `LEASE_SECONDS` so short that waiting is no matter."""
-    environ = {**running.environ, "ROUTES": json.dumps(ROUTES), "LEASE_SECONDS": "4"}
+    """Push a message to a dispatcher over the real clients."""
+    environ = {**running.environ, "ROUTES": json.dumps(ROUTES)}
     publisher = create_publisher(environ)
     parsed = read_settings(Environment(environ))
 
@@ -241,8 +241,9 @@ async def test_a_dead_letter_that_cannot_be_published_is_tried_again(
 
 
 async def test_while_another_worker_holds_the_event_it_is_refused(
-    post: Post, running: Emulated, store: FirestoreStore
+    post: Post, running: Emulated, store: FirestoreStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("relay.ledger._PAUSES", (0,))
     parsed = read_settings(Environment(running.environ))
     held = first_claim(EVENT, "another", dispatcher._now(), parsed.terms)
     await store.create(document_id("evt_1"), held)

@@ -1,6 +1,6 @@
 import asyncio
-import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -8,6 +8,7 @@ from relay.errors import PublishRefused, PublishUnavailable
 from relay.fanout import Progress, fan_out
 from relay.routes import Route
 from relay.stopping import Stopping
+from tests.crash.virtual import runner
 from tests.relay.test_claims import EVENT
 
 ROUTES = [Route(name, f"projects/p/topics/{name}") for name in ("events", "blue", "green")]
@@ -62,11 +63,12 @@ async def test_a_topic_that_refuses_or_fails_holds_up_no_other(
     assert "publish-not-found" in written
 
 
-async def test_a_topic_that_hangs_costs_no_other_its_message() -> None:
+def test_a_topic_that_hangs_costs_no_other_its_message() -> None:
     def behave(topic: str) -> str | None:
         return "hang" if topic == "events" else None
 
-    progress = await run(Topics(behave), seconds=0.05)
+    with runner() as virtual:
+        progress = virtual.run(run(Topics(behave)))
     assert progress == Progress(done={"blue", "green"}, failed={"events"})
 
 
@@ -84,12 +86,15 @@ async def test_after_the_deadline_nothing_is_published() -> None:
     assert topics.timeouts == []
 
 
-async def test_a_worker_that_was_frozen_publishes_nothing_more() -> None:
-    def freeze(_topic: str) -> None:
-        # The whole process stands still, its timers too.
-        time.sleep(0.05)
+def test_a_worker_that_was_frozen_publishes_nothing_more() -> None:
+    with runner() as virtual:
+        loop: Any = virtual.get_loop()
 
-    topics = Topics(freeze)
-    progress = await run(topics, seconds=0.04)
+        def freeze(_topic: str) -> None:
+            # The whole process stands still, its timers too.
+            loop._virtual.clock += 150.0
+
+        topics = Topics(freeze)
+        progress = virtual.run(run(topics))
     assert len(topics.timeouts) == 1
     assert progress.failed >= {"blue", "green"}
