@@ -1,6 +1,7 @@
 """Terraform, run on a copy of a configuration and against a local cloud."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -107,33 +108,36 @@ class Workspace:
 
     async def attempt(self, command: str, *arguments: str) -> Outcome:
         """Run a command; return how it ended. A cancelled wait interrupts it first."""
+        told = command in _TELLING
         process = await asyncio.create_subprocess_exec(
             self._terraform,
             command,
-            *(["-no-color"] if command in _SHOWN else []),
+            *(["-no-color"] if told else []),
             *arguments,
             cwd=self.directory,
             env=self._environ(command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            # What is JSON must stay so; its errors come after it.
+            stderr=asyncio.subprocess.STDOUT if told else asyncio.subprocess.PIPE,
             start_new_session=True,
+            limit=_LONGEST_LINE,
         )
         try:
-            output = await self._follow(cast("asyncio.StreamReader", process.stdout), command)
+            output = await (self._follow(process) if told else _whole(process))
             return Outcome(await process.wait(), output)
-        except asyncio.CancelledError:
+        except BaseException:
             # Terraform ends by itself after an interrupt, once what it has begun is recorded.
-            process.terminate()
-            await process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            await process.communicate()
             raise
 
-    async def _follow(self, stream: asyncio.StreamReader, command: str) -> str:
+    async def _follow(self, process: asyncio.subprocess.Process) -> str:
         lines = []
-        async for line in stream:
+        async for line in cast("asyncio.StreamReader", process.stdout):
             lines.append(line.decode(errors="replace"))
-            if command in _SHOWN:
-                self._on_line("terraform", lines[-1].rstrip())
+            self._on_line("terraform", lines[-1].rstrip())
         return "".join(lines)
 
     def _environ(self, command: str) -> dict[str, str]:
@@ -162,7 +166,15 @@ _ALWAYS = {
 # Most of the time goes into the provider's own waits, which may as well pass side by side.
 _UNASKED = ("-auto-approve", "-input=false", "-parallelism=30")
 
-_SHOWN = frozenset({"init", "apply", "plan", "destroy"})
+_TELLING = frozenset({"init", "apply", "plan", "destroy"})
+
+
+_LONGEST_LINE = 64 << 20
+
+
+async def _whole(process: asyncio.subprocess.Process) -> str:
+    output, errors = await process.communicate()
+    return (output if process.returncode == 0 else output + errors).decode(errors="replace")
 
 
 def _provider(endpoints: Mapping[str, str]) -> str:

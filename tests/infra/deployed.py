@@ -1,0 +1,149 @@
+"""What the tests of a real apply do with a deployment on the local cloud."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx2
+import pytest
+
+from hooks.listening import listening
+from hooks.local.cloud.cloud import Cloud
+from hooks.local.cloud.journal import Entry
+from hooks.local.cloud.site import Options, Site, site
+from hooks.local.gemini.deliveries import Delivery
+from tests.infra.workspace import missing_terraform
+
+SECONDS = 60.0
+NAME = "gemini-webhooks"
+
+
+@asynccontextmanager
+async def deployment(directory: Path, **options: Any) -> AsyncIterator[Site]:
+    """Give a site on which nothing has been applied yet."""
+    if reason := missing_terraform():
+        pytest.skip(reason)
+    async with site(Options(directory=directory, **options)) as made:
+        yield made
+
+
+class Subscriber:
+    """Hears what comes on a topic, as the deployer."""
+
+    def __init__(self, messages: Any) -> None:
+        self._messages = messages
+        self.heard: list[Any] = []
+
+    async def hears(self, deliveries: Sequence[Delivery]) -> None:
+        """Return once every delivery's event has come."""
+        missing = {delivery.message.webhook_id for delivery in deliveries}
+        missing -= {message.attributes.get("ce-id") for message in self.heard}
+        async with asyncio.timeout(SECONDS):
+            while missing:
+                message = await anext(aiter(self._messages))
+                self.heard.append(message)
+                missing.discard(message.attributes.get("ce-id"))
+
+
+@asynccontextmanager
+async def subscribed(made: Site, topic: str) -> AsyncIterator[Subscriber]:
+    """Subscribe to a topic by its full name."""
+    address = await made.cloud.address_for(made.cloud.state.deployer)
+    async with listening(topic, emulator=address) as messages:
+        yield Subscriber(messages)
+
+
+async def answered(made: Site, deliveries: Sequence[Delivery]) -> list[int | None]:
+    """Return the first answer to each delivery."""
+    async with asyncio.timeout(SECONDS):
+        while not all(delivery.attempts for delivery in deliveries):
+            await made.gemini.courier.settled(deliveries, 0.2)
+    return [delivery.attempts[0].status for delivery in deliveries]
+
+
+async def entered(made: Site, function: str, mark: int, *, path: str = "/") -> Entry:
+    """Return the next call of a function after a mark, once it has been answered."""
+    call = f" {NAME}-{function}{path}"
+    async with asyncio.timeout(SECONDS):
+        return await made.cloud.state.journal.seen(lambda entry: entry.call.endswith(call), mark)
+
+
+async def fire(made: Site, job: str) -> int:
+    """Run a schedule at once; return the status that it was answered with."""
+    name = f"{made.cloud.state.root}/locations/europe-west1/jobs/{job}"
+    return await made.cloud.scheduler.fire(name)
+
+
+async def rest(made: Site, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """Call the local cloud's REST API as the deployer; a failed operation fails as well."""
+    async with httpx2.AsyncClient(trust_env=False, timeout=SECONDS) as client:
+        headers = {"Authorization": "Bearer x"}
+        answer = await client.request(method, f"{made.cloud.url}{path}", json=body, headers=headers)
+    found: dict[str, Any] = answer.json()
+    if "error" in found:
+        raise Refused(found["error"]["message"])
+    return found
+
+
+class Refused(Exception):
+    """The local cloud refused a call."""
+
+
+async def changes(made: Site, *arguments: str) -> dict[str, list[str]]:
+    """Return what a plan would change: the actions by address, data sources apart."""
+    await made.terraform.plan("-out=test.tfplan", *arguments)
+    plan = await made.terraform.show("test.tfplan")
+    return {
+        change["address"]: change["change"]["actions"]
+        for change in plan.get("resource_changes", ())
+        if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
+    }
+
+
+async def everything_kept(made: Site) -> str:
+    """Return all that Terraform keeps: its state, and a plan, as JSON."""
+    await made.terraform.plan("-out=test.tfplan")
+    shown = [await made.terraform.show(), await made.terraform.show("test.tfplan")]
+    raw = [path.read_text() for path in made.terraform.directory.glob("terraform.tfstate*")]
+    return json.dumps(shown) + "".join(raw)
+
+
+async def secrets_of(made: Site) -> list[str]:
+    """Return every value that any version of any secret holds."""
+    listed = await rest(made, "GET", f"/secretmanager/v1/{made.cloud.state.root}/secrets")
+    found = []
+    for secret in listed["secrets"]:
+        versions = await rest(made, "GET", f"/secretmanager/v1/{secret['name']}/versions")
+        for version in versions["versions"]:
+            accessed = await rest(made, "GET", f"/secretmanager/v1/{version['name']}:access")
+            found.append(base64.b64decode(accessed["payload"]["data"]).decode())
+    return found
+
+
+async def may(cloud: Cloud, member: str, service: str, method: str, **fields: Any) -> bool:
+    """Tell whether a member's own gRPC call of a method passes IAM, whatever becomes of it then."""
+    services = {**cloud.pubsub.services, **cloud.firestore.services, **cloud.secrets.services}
+    definition = services[service][method]
+    request = definition.request(**fields)
+    address = await cloud.address_for(member)
+    async with grpc.aio.insecure_channel(address) as channel:
+        kind = "unary_stream" if definition.kind == "unary_stream" else "unary_unary"
+        call = getattr(channel, kind)(
+            f"/{service}/{method}",
+            request_serializer=definition.request.SerializeToString,
+            response_deserializer=definition.reply.FromString,
+        )(request)
+        try:
+            if kind == "unary_stream":
+                async for _ in call:
+                    pass
+            else:
+                await call
+        except grpc.aio.AioRpcError as error:
+            return error.code() is not grpc.StatusCode.PERMISSION_DENIED
+    return True
