@@ -98,7 +98,7 @@ class Controller:
     async def _keep_absent(self, lease: Lease) -> bool:
         changed = await self._delete_all(lease)
         if not self._settings.present:
-            lease.state = replace(lease.state, generation=self._settings.generation)
+            lease.state = replace(lease.state, held=None, generation=self._settings.generation)
         return changed
 
     async def _ours(self, webhooks: Sequence[Webhook], state: State) -> Webhook | None:

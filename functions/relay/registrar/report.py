@@ -28,4 +28,4 @@ class Report:
     def body(self) -> dict[str, Any]:
         """Return it as JSON; the reason only where there is one."""
         fields = asdict(self) | {"events": list(self.events)}
-        return fields if self.reason else {**fields, "reason": None}
+        return {name: value for name, value in fields.items() if name != "reason" or value}

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from relay import body
+from relay.body import read_body
 from relay.errors import Refused, Unavailable
 from relay.log import log
 from relay.oidc import IdentityCheck
@@ -22,11 +22,13 @@ from relay.registrar.state import AFTER_A_DAY, BEHAVIORS
 
 LONGEST_WAIT_SECONDS = 110.0
 _MAX_BODY_BYTES = 4096
+_BODY_SECONDS = 10.0
 _RETRY_AFTER = {"retry-after": "10"}
 _REFUSALS = {
     400: "The request broke off.",
     401: "A valid identity token is needed.",
     403: "This identity may only read.",
+    408: "The request took too long to arrive.",
     413: "The request is too large.",
 }
 _READING = frozenset({"GET"})
@@ -119,7 +121,7 @@ ROUTES: Mapping[str, Mapping[str, Action]] = {
 
 
 async def _read(request: Request) -> dict[str, Any]:
-    content = await body.read(request, _MAX_BODY_BYTES)
+    content = await read_body(request, limit=_MAX_BODY_BYTES, timeout=_BODY_SECONDS)
     try:
         value = json.loads(content or b"{}")
     except (ValueError, RecursionError):
@@ -133,7 +135,7 @@ def _seconds(name: str, value: object) -> float:
     # From the query it is text, from the body a number.
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not 0 <= number <= 1e9:
         raise BadRequest(f"{name} is a number of seconds, 0 or more.")

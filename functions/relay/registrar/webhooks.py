@@ -8,13 +8,13 @@ from google import genai
 from google.genai._interactions import APIStatusError
 from google.genai.types import HttpOptions, HttpRetryOptions
 
-from relay.registrar.problems import GeminiRefused, redacted
+from relay.registrar.problems import GeminiRefused, Problem, redacted
 
 _PAGE_SIZE = 1000
 _MOST_PAGES = 1000
 _TIMEOUT_SECONDS = 10.0
 
-Reply = TypeVar("Reply")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -83,44 +83,41 @@ class GeminiWebhooks:
         found: list[Webhook] = []
         token: str | None = None
         for _ in range(_MOST_PAGES):
-            page = await self._call(
-                "list", self._service.list(page_size=_PAGE_SIZE, page_token=token)
-            )
-            found += [_read(webhook) for webhook in page.webhooks or []]
-            token = page.next_page_token
+            call = self._service.list(page_size=_PAGE_SIZE, page_token=token)
+            page, token = await self._call("list", call, _page)
+            found += page
             if not token:
                 return found
         raise GeminiRefused("Gemini's list of webhooks does not end.")
 
     async def find(self, identifier: str) -> Webhook | None:
         """Return a webhook, or None where there is none of that id."""
-        found = await self._call("get", self._service.get(id=identifier), missing=_nothing)
-        return _read(found) if found is not None else None
+        call = self._service.get(id=identifier)
+        return await self._call("get", call, _read, missing=_nothing)
 
     async def create(self, name: str, uri: str, events: Iterable[str]) -> tuple[Webhook, str]:
         """Register a webhook, and return it with the secret that is shown this once."""
         # Typed as the enum of today; what is not in it passes through.
         subscribed: list[Any] = [*events]
-        request = self._service.create(name=name, uri=uri, subscribed_events=subscribed)
-        created = await self._call("create", request)
-        return _read(created), _shown(created.new_signing_secret)
+        call = self._service.create(name=name, uri=uri, subscribed_events=subscribed)
+        return await self._call("create", call, _created)
 
     async def update(self, identifier: str, **changes: Any) -> Webhook:
         """Change the fields given."""
-        return _read(await self._call("update", self._service.update(id=identifier, **changes)))
+        return await self._call("update", self._service.update(id=identifier, **changes), _read)
 
     async def delete(self, identifier: str) -> None:
         """Delete a webhook; that it is gone already is as good."""
-        await self._call("delete", self._service.delete(id=identifier), missing=_nothing)
+        await self._call("delete", self._service.delete(id=identifier), bool, missing=bool)
 
     async def ping(self, identifier: str) -> None:
         """Have a test event delivered."""
-        await self._call("ping", self._service.ping(id=identifier))
+        await self._call("ping", self._service.ping(id=identifier), bool)
 
     async def rotate(self, identifier: str, behavior: Any) -> str:
         """Return a new signing secret, shown this once."""
-        request = self._service.rotate_signing_secret(id=identifier, revocation_behavior=behavior)
-        return _shown((await self._call("rotate", request)).secret)
+        call = self._service.rotate_signing_secret(id=identifier, revocation_behavior=behavior)
+        return await self._call("rotate", call, _rotated)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -130,12 +127,16 @@ class GeminiWebhooks:
     async def _call(
         self,
         what: str,
-        reply: Awaitable[Reply],
+        reply: Awaitable[Any],
+        read: Callable[[Any], Answer],
         *,
-        missing: Callable[[], Any] | None = None,
-    ) -> Any:
+        missing: Callable[[], Answer] | None = None,
+    ) -> Answer:
         try:
-            return await reply
+            # The SDK does not validate what it parses, so reading it may fail too.
+            return read(await reply)
+        except Problem:
+            raise
         except APIStatusError as error:
             if missing and error.status_code == 404:
                 return missing()
@@ -150,6 +151,10 @@ def _nothing() -> None:
     return None
 
 
+def _page(reply: Any) -> tuple[list[Webhook], str | None]:
+    return [_read(webhook) for webhook in reply.webhooks or []], reply.next_page_token
+
+
 def _read(webhook: Any) -> Webhook:
     return Webhook(
         id=str(webhook.id or ""),
@@ -158,6 +163,14 @@ def _read(webhook: Any) -> Webhook:
         events=frozenset(map(str, webhook.subscribed_events or ())),
         state=str(webhook.state or ""),
     )
+
+
+def _created(reply: Any) -> tuple[Webhook, str]:
+    return _read(reply), _shown(reply.new_signing_secret)
+
+
+def _rotated(reply: Any) -> str:
+    return _shown(reply.secret)
 
 
 def _shown(secret: object) -> str:

@@ -292,6 +292,28 @@ async def test_absence_can_be_the_desired_state(world: World) -> None:
     assert not await site.controller().converge()
     report = await site.observer().look()
     assert (report.id, report.state, report.in_sync) == ("", "absent", True)
+    assert not await site.controller().remove()
+    site.settings = replace(site.settings, present=True, generation="g1")
+    assert await site.controller().converge()
+    await site.check()
+
+
+async def test_an_absence_that_was_reached_ends_the_hold_of_a_removal(world: World) -> None:
+    site = await world.site()
+    await site.controller().remove()
+    present = site.settings
+    site.settings = replace(present, present=False, generation="g2")
+    await site.controller().converge()
+    # A generation is made of what is wanted: wanting the same again brings it back.
+    site.settings = present
+    assert await site.controller().converge()
+    await site.check()
+
+
+async def test_the_generation_of_an_absence_is_told(world: World) -> None:
+    site = await world.site(present=False, generation="g2")
+    await site.controller().converge()
+    report = await site.observer().look()
     assert report.generation == "g2"
 
 

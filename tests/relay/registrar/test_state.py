@@ -47,7 +47,7 @@ def test_storing_retires_all_that_came_before(
     assert len(stored.retiring) <= 200
     until = NOW if state.pending == AT_ONCE else NOW + OVERLAP
     assert all(at <= until for at in stored.retiring.values())
-    if state.secret_version and further <= 100:
+    if state.secret_version and version - state.secret_version <= 100:
         assert state.secret_version in stored.retiring
 
 
