@@ -2,7 +2,7 @@
 # PYTHON chooses which one, for example `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
-JOBS ?= 4
+JOBS ?= 3
 TESTS ?= tests
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -37,7 +37,7 @@ demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verd
 	@$(BIN)/hooks deploy --local --demo
 
 test: venv ## all tests, with the coverage of functions/
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal --cov --cov-report term $(TESTS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --cov --cov-report term $(TESTS)
 
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra

@@ -1,5 +1,54 @@
+"""What holds for every test: no network but loopback, and an account of the layers at the end."""
+
+import ipaddress
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
 from hypothesis import settings
 
 # A deadline for each example would fail a test for the machine's load.
 settings.register_profile("relay", deadline=None)
 settings.load_profile("relay")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Refuse connections of this process to any other machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not _here(str(address[0])):
+            raise AssertionError(f"a test reached for the network: {address[0]}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+def _here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print how many tests of each layer passed, failed or were skipped."""
+    layers: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            layers.setdefault(_layer(report.nodeid), Counter())[outcome] += 1
+    terminalreporter.section("tests by layer")
+    for layer, counts in sorted(layers.items()):
+        shown = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+        terminalreporter.write_line(f"{layer:<12}{counts.total():>6}   {shown}")
+
+
+def _layer(nodeid: str) -> str:
+    parts = PurePosixPath(nodeid.partition("::")[0]).parts
+    return parts[1] if len(parts) > 2 else "tests"
