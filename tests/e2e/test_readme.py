@@ -41,7 +41,14 @@ def commands(text: str) -> list[str]:
 
 
 HANDLED = (
-    *("make demo", "make test", "make dev", ".venv/bin/hooks ", "functions-framework "),
+    *(
+        "make demo",
+        "make demo-deploy",
+        "make test",
+        "make dev",
+        ".venv/bin/hooks ",
+        "functions-framework ",
+    ),
     "terraform apply",
 )
 
