@@ -1,8 +1,9 @@
 """The dispatcher: one Pub/Sub push in, one event out to every route that it takes.
 
 Answers 204 once nothing is left to do, 400 for what is no push, 401 and 403 for a caller that is
-not Pub/Sub, 405 for other methods than POST, 409 while another worker holds the event, 413 for a
-body over the cap, and 503 where trying again may help. Pub/Sub delivers again after all but 204.
+not Pub/Sub, 405 for other methods than POST, 408 for a body that does not arrive, 409 while another
+worker holds the event, 413 for a body over the cap, and 503 where trying again may help. Pub/Sub
+delivers again after all but 204.
 """
 
 import re
@@ -13,7 +14,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore import AsyncClient
 from starlette.requests import Request
 
-from relay import body, push
+from relay.body import read_body
 from relay.claims import Terms
 from relay.environment import Environment
 from relay.errors import ConfigurationError, Refused, Unavailable
@@ -21,7 +22,7 @@ from relay.ledger import COLLECTION
 from relay.log import log
 from relay.oidc import IdentityCheck, create_identity_check
 from relay.publisher import create_publisher
-from relay.push import IngressMessage
+from relay.push import MAX_PUSH_BYTES, IngressMessage, parse
 from relay.replies import Reply, hush_lost_connections
 from relay.routes import read_routes
 from relay.store import FirestoreStore
@@ -29,6 +30,7 @@ from relay.worker import Outcome, Settings, Worker
 
 # https://firebase.google.com/docs/firestore/manage-databases#database_name
 _DATABASE = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
+_BODY_SECONDS = 10.0
 
 _SETTLED = Reply(204, b"")
 _BUSY = Reply(409, b'{"error":"another worker holds the event"}')
@@ -38,6 +40,8 @@ _REFUSALS = {
     401: Reply(401, b'{"error":"unauthorized"}'),
     403: Reply(403, b'{"error":"forbidden"}'),
     405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "POST"}),
+    # The rest of a body that is late would be taken for the next request.
+    408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
     413: Reply(413, b'{"error":"content too large"}'),
 }
 _REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: _UNAVAILABLE}
@@ -69,7 +73,8 @@ class Dispatcher:
             raise Refused(405, "method")
         if self._identity:
             await self._identity.check(request.headers.get("authorization", ""))
-        return push.parse(request.headers, await body.read(request, push.MAX_PUSH_BYTES))
+        body = await read_body(request, limit=MAX_PUSH_BYTES, timeout=_BODY_SECONDS)
+        return parse(request.headers, body)
 
     def _ready(self) -> Worker:
         if self._worker is None:
