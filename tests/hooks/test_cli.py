@@ -8,7 +8,7 @@ from hooks import cli
 from hooks.errors import NoStack, UsageError
 
 HEAVY = (
-    "google.cloud",
+    "google.api_core",
     "google.protobuf",
     "grpc",
     "httpx2",
