@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hooks.local.firestore import fieldpaths
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document, Value
+from hooks.local.statuses import invalid
 
 MAX_AGGREGATIONS = 5
 

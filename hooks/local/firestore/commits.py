@@ -6,10 +6,10 @@ import grpc
 from google.rpc.status_pb2 import Status
 
 from hooks.local.firestore import writes
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document, Write, WriteResult
 from hooks.local.firestore.store import Store
 from hooks.local.rpc import RpcError
+from hooks.local.statuses import invalid
 
 MAX_BATCH = 500
 

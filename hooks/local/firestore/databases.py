@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from hooks.local.clock import Clock
 from hooks.local.firestore import fieldpaths, names
-from hooks.local.firestore.errors import not_found
 from hooks.local.firestore.indexes import Indexes
 from hooks.local.firestore.messages import Value
 from hooks.local.firestore.store import Store
 from hooks.local.firestore.transactions import Transactions
 from hooks.local.raw import micros
+from hooks.local.statuses import not_found
 
 Indexed = Callable[[str, str], Indexes]
 """Returns the indexes of a collection group, by `projects/P/databases/D` and its id."""

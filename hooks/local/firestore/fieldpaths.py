@@ -10,8 +10,8 @@ import functools
 import re
 from collections.abc import MutableMapping, Sequence
 
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document, DocumentMask, Value
+from hooks.local.statuses import invalid
 
 Path = tuple[str, ...]
 Fields = MutableMapping[str, Value]

@@ -12,9 +12,9 @@ from typing import Any
 from google.cloud.firestore_v1.types import StructuredQuery as _Query
 
 from hooks.local.firestore import fieldpaths, values
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.fieldpaths import Path
 from hooks.local.firestore.messages import Document, Filter, Value
+from hooks.local.statuses import invalid
 
 Predicate = Callable[[Document], bool]
 Test = Callable[[Value], bool]

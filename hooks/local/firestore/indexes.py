@@ -14,9 +14,9 @@ from typing import Any
 from google.cloud.firestore_v1.types import StructuredQuery as _Query
 
 from hooks.local.firestore import fieldpaths, filters, queries
-from hooks.local.firestore.errors import failed_precondition
 from hooks.local.firestore.fieldpaths import DOCUMENT_ID, Path
 from hooks.local.firestore.messages import Filter, StructuredQuery
+from hooks.local.statuses import failed_precondition
 
 ASCENDING, DESCENDING, CONTAINS = "ASCENDING", "DESCENDING", "CONTAINS"
 COLLECTION, COLLECTION_GROUP = "COLLECTION", "COLLECTION_GROUP"

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document, Value
 from hooks.local.firestore.values import is_vector
+from hooks.local.statuses import invalid
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_DEPTH = 20

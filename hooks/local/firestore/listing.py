@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hooks.local.firestore import names
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document
 from hooks.local.firestore.reads import View
 from hooks.local.firestore.store import Store
+from hooks.local.statuses import invalid
 
 MAX_PAGE = 300
 

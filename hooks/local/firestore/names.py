@@ -6,7 +6,7 @@ Constraints: https://cloud.google.com/firestore/quotas#collections_documents_and
 
 import re
 
-from hooks.local.firestore.errors import invalid
+from hooks.local.statuses import invalid
 
 MAX_ID_BYTES = 1500
 MAX_NAME_BYTES = 6 * 1024

@@ -14,10 +14,10 @@ from typing import Any
 from google.cloud.firestore_v1.types import StructuredQuery as _Query
 
 from hooks.local.firestore import fieldpaths, filters, values
-from hooks.local.firestore.errors import invalid, unimplemented
 from hooks.local.firestore.fieldpaths import DOCUMENT_ID, Path
 from hooks.local.firestore.messages import Document, StructuredQuery
 from hooks.local.firestore.store import Store
+from hooks.local.statuses import invalid, unimplemented
 
 _DESCENDING = _Query.Direction.DESCENDING
 
@@ -83,7 +83,7 @@ def project(query: StructuredQuery, document: Document) -> Document:
 def check(query: StructuredQuery) -> None:
     """Refuse a query that is malformed, apart from its filter."""
     if query.HasField("find_nearest"):
-        raise unimplemented("vector search")
+        raise unimplemented("Firestore", "vector search")
     if len(query.from_) != 1:
         raise invalid("A query must select from exactly one collection.")
     if query.offset < 0 or query.limit.value < 0:

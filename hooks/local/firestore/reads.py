@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hooks.local.firestore.databases import Database
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Document
 from hooks.local.firestore.transactions import Query, Transaction
 from hooks.local.raw import micros
+from hooks.local.statuses import invalid
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from hooks.local.firestore import (
     reads,
 )
 from hooks.local.firestore.databases import Database, Databases, Exists, Indexed
-from hooks.local.firestore.errors import not_found, unimplemented
 from hooks.local.firestore.listing import list_collection_ids, list_documents
 from hooks.local.firestore.messages import (
     Document,
@@ -33,6 +32,7 @@ from hooks.local.firestore.messages import (
 from hooks.local.firestore.methods import TYPES
 from hooks.local.firestore.transactions import Query
 from hooks.local.raw import timestamp
+from hooks.local.statuses import not_found, unimplemented
 
 _ID_LENGTH = 20
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -211,7 +211,7 @@ class Firestore:
         database = self._databases.of(request.parent)
         names.check_parent(request.parent, database.name)
         if request.HasField("explain_options"):
-            raise unimplemented("explain_options")
+            raise unimplemented("Firestore", "explain_options")
         return database, reads.view(database, request)
 
     def _methods(self) -> rpc.Service:
@@ -244,7 +244,7 @@ def _reply(kind: Any, **fields: Any) -> Message:
 
 def _refuse(what: str) -> Callable[[Any], AsyncIterator[Message]]:
     def handler(_requests: Any) -> AsyncIterator[Message]:
-        raise unimplemented(what)
+        raise unimplemented("Firestore", what)
 
     return handler
 

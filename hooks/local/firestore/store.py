@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hooks.local.clock import Clock
-from hooks.local.firestore.errors import failed_precondition
 from hooks.local.firestore.messages import Document
 from hooks.local.firestore.names import split
+from hooks.local.statuses import failed_precondition
 
 
 @dataclass(frozen=True)

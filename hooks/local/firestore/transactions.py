@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from hooks.local.clock import Clock
-from hooks.local.firestore.errors import aborted, exhausted, invalid
 from hooks.local.firestore.messages import Document, TransactionOptions
 from hooks.local.firestore.store import Store
 from hooks.local.raw import micros
+from hooks.local.statuses import aborted, exhausted, invalid
 
 LIFETIME_SECONDS = 270.0
 MAX_OPEN = 10_000

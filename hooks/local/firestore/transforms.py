@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hooks.local.firestore import values
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.fieldpaths import Fields, get, parse, put
 from hooks.local.firestore.messages import ArrayValue, FieldTransform, Value
 from hooks.local.raw import timestamp
+from hooks.local.statuses import invalid
 
 _REQUEST_TIME = 1
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)

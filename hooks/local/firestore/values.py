@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hooks.local.firestore import names
-from hooks.local.firestore.errors import invalid
 from hooks.local.firestore.messages import Value
+from hooks.local.statuses import invalid
 
 Key = tuple[Any, ...]
 

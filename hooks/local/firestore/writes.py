@@ -7,7 +7,6 @@ A write that changes nothing keeps the document's `update_time`, as the API prom
 from collections.abc import Callable
 
 from hooks.local.firestore import fieldpaths, limits, names, transforms
-from hooks.local.firestore.errors import already_exists, failed_precondition, invalid, not_found
 from hooks.local.firestore.messages import (
     Document,
     FieldTransform,
@@ -17,6 +16,7 @@ from hooks.local.firestore.messages import (
     WriteResult,
 )
 from hooks.local.raw import micros, timestamp
+from hooks.local.statuses import already_exists, failed_precondition, invalid, not_found
 
 MAX_TRANSFORMS = 500
 

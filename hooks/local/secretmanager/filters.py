@@ -8,7 +8,7 @@ more tightly than AND (https://google.aip.dev/160).
 import re
 from collections.abc import Callable, Mapping
 
-from hooks.local.secretmanager.errors import invalid
+from hooks.local.statuses import invalid
 
 Properties = Mapping[str, str]
 """What can be filtered by: `name`, `state`, `labels.KEY`."""

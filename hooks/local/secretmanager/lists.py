@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from hooks.local.secretmanager import filters
-from hooks.local.secretmanager.errors import invalid
 from hooks.local.secretmanager.messages import Secret, SecretVersion
 from hooks.local.secretmanager.store import Store, Stored
 from hooks.local.secretmanager.versions import STATE_NAMES
+from hooks.local.statuses import invalid
 
 MAX_PAGE = 25_000
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from hooks.local.secretmanager.errors import invalid
+from hooks.local.statuses import invalid
 
 _PROJECT = re.compile(r"projects/([^/]+)")
 _SECRET = re.compile(r"projects/([^/]+)/secrets/([^/]+)")

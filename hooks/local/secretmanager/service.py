@@ -9,11 +9,11 @@ from hooks.local import rpc
 from hooks.local.clock import Clock
 from hooks.local.raw import micros, timestamp
 from hooks.local.secretmanager import lists
-from hooks.local.secretmanager.errors import failed_precondition, invalid
 from hooks.local.secretmanager.messages import Empty, Message, Secret, SecretVersion
 from hooks.local.secretmanager.names import SecretName, check_secret_id, parse_project
 from hooks.local.secretmanager.store import Store, Stored, check_etag
 from hooks.local.secretmanager.versions import DISABLED, ENABLED, Version, check_payload
+from hooks.local.statuses import failed_precondition, invalid
 
 _UPDATABLE = frozenset(
     {

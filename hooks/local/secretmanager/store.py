@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from hooks.local.clock import Clock
 from hooks.local.raw import micros, timestamp
-from hooks.local.secretmanager.errors import already_exists, failed_precondition, not_found
 from hooks.local.secretmanager.messages import Secret, SecretVersion
 from hooks.local.secretmanager.names import SecretName, parse_secret, parse_version
 from hooks.local.secretmanager.versions import ENABLED, Version
+from hooks.local.statuses import already_exists, failed_precondition, not_found
 
 
 @dataclass

@@ -6,8 +6,8 @@ import google_crc32c
 from google.cloud.secretmanager_v1.types import SecretVersion as _Version
 
 from hooks.local.raw import micros, timestamp
-from hooks.local.secretmanager.errors import failed_precondition, invalid
 from hooks.local.secretmanager.messages import SecretPayload, SecretVersion
+from hooks.local.statuses import failed_precondition, invalid
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 

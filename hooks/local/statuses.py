@@ -1,4 +1,4 @@
-"""The statuses that Firestore ends a call with, each with the service's own words where known."""
+"""The statuses that a service ends a call with."""
 
 import grpc
 
@@ -21,7 +21,7 @@ def already_exists(message: str) -> RpcError:
 
 
 def failed_precondition(message: str) -> RpcError:
-    """Refuse a request that the state of the database does not allow."""
+    """Refuse a request that the state of things does not allow."""
     return RpcError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
@@ -35,8 +35,7 @@ def exhausted(message: str) -> RpcError:
     return RpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
 
 
-def unimplemented(what: str) -> RpcError:
-    """Refuse what the service can do and this emulator does not."""
-    return RpcError(
-        grpc.StatusCode.UNIMPLEMENTED, f"the embedded Firestore does not imitate {what}"
-    )
+def unimplemented(service: str, what: str) -> RpcError:
+    """Refuse what the service can do and its emulator does not."""
+    message = f"the embedded {service} does not imitate {what}"
+    return RpcError(grpc.StatusCode.UNIMPLEMENTED, message)
