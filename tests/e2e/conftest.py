@@ -133,7 +133,7 @@ OPTIONS: dict[str, Any] = {
     "routes": '[{"name": "blue", "types": ["batch.*"], "metadata": {"team": "blue"}, '
     '"topic": "gemini-webhooks-route-blue"}]',
     # A killed worker's claim, and waits between attempts, are over soon.
-    "dispatch": {"LEASE_SECONDS": "2"},
+    "dispatch": {"LEASE_SECONDS": "8"},
     "push": PushTimes(minimum_backoff=0.1, maximum_backoff=1.0),
     "gemini": Settings(time_scale=50.0),
     "environ": {},
