@@ -34,6 +34,10 @@ output "next_steps" {
                (with --message-filter 'hasPrefix(attributes.ce-type, "batch.")' for some of them),
                or add an entry to the variable subscribers.
 
+    Check      terraform output -json > deployment.json
+               export REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)
+               hooks doctor --outputs deployment.json
+
     Test       Have Gemini deliver a ping:
                curl -X POST ${module.registrar.uri}/ping \
                  -H "Authorization: Bearer $(gcloud auth print-identity-token)"

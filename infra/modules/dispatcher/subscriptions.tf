@@ -20,9 +20,9 @@ resource "google_pubsub_subscription" "dispatch" {
   }
 
   push_config {
-    # Internal ingress lets Pub/Sub in by the service's run.app address alone.
     # What Pub/Sub fills in by itself, and every plan would take away again.
-    attributes    = { x-goog-version = "v1" }
+    attributes = { x-goog-version = "v1" }
+    # Internal ingress lets Pub/Sub in by the service's run.app address alone.
     push_endpoint = module.function.uri
 
     oidc_token {
