@@ -12,8 +12,8 @@ PERIOD = 10.0
 class Refusals:
     """Logs the first refusal of each reason at once, and then what follows as one line a period.
 
-    Every refusal is counted in exactly one line's `count`. Reasons are constants of ours, hence
-    few. Must be used on an event loop.
+    Every refusal is counted in exactly one line's `count`, but for those of the last period before
+    a stop. Reasons are constants of ours, hence few. Must be used on an event loop.
     """
 
     def __init__(self, period: float = PERIOD) -> None:

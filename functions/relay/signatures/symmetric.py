@@ -1,6 +1,5 @@
 """`v1`: HMAC-SHA256 with a shared signing secret."""
 
-import base64
 import binascii
 import hmac
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ def parse_secret(text: str) -> bytes:
         raise ValueError(f"does not begin with {SECRET_PREFIX}")
     encoded = text.removeprefix(SECRET_PREFIX)
     try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+        key = binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
     except ValueError:
         raise ValueError(f"is not base64 after {SECRET_PREFIX}") from None
     if not _SHORTEST <= len(key) <= _LONGEST:
