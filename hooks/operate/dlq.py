@@ -13,7 +13,6 @@ import typer
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import SubscriberAsyncClient
-from rich.table import Table
 
 from hooks import clients, console
 from hooks.errors import HooksError, UsageError
@@ -33,7 +32,7 @@ from hooks.operate.deployment import Deployment
 from hooks.operate.holding import Holding, holding, patience
 from hooks.operate.ledger import entry_of
 from hooks.operate.pacing import Pace
-from hooks.operate.showing import age, progress
+from hooks.operate.showing import age, progress, table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,20 +95,24 @@ async def show_list(
     if not letters:
         console.out.print("no dead letters")
         return
-    table = Table("id", "event", "type", "reason", "attempts", "age", "replays", box=None)
-    for letter in letters:
-        table.add_row(
-            letter.id,
-            letter.event_id,
-            letter.type,
-            letter.reason,
-            "-" if letter.attempts is None else str(letter.attempts),
-            age(letter.age(now)),
-            str(letter.replays),
-        )
-    console.out.print(table)
+    console.out.print(table(_HEADS, [_row(letter, now) for letter in letters]))
     if more:
         console.err.print(f"there are more than {limit}; --limit shows them", style="dim")
+
+
+_HEADS = ("id", "event", "type", "reason", "attempts", "age", "replays")
+
+
+def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
+    return (
+        letter.id,
+        letter.event_id or "-",
+        letter.type or "-",
+        letter.reason,
+        "-" if letter.attempts is None else str(letter.attempts),
+        age(letter.age(now)),
+        str(letter.replays),
+    )
 
 
 async def show_one(

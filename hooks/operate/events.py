@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from hooks import console
 from hooks.errors import HooksError, UsageError
 from hooks.local.clock import SystemClock
@@ -20,9 +18,10 @@ from hooks.operate.deployment import Deployment
 from hooks.operate.ledger import Entry, Wanted
 from hooks.operate.pacing import Pace
 from hooks.operate.replaying import EventReplayer
-from hooks.operate.showing import progress
+from hooks.operate.showing import progress, table
 
 _HOME = Path(".hooks")
+_COLUMNS = ("received_at", "id", "type", "subject", "state", "attempt", "routes_done")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +209,7 @@ def _payload(data: bytes | None) -> object:
 
 
 def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
 
 
 def _text(value: object) -> str:
@@ -223,11 +222,9 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
     if not shown:
         console.out.print("no events")
         return
-    columns = ("received_at", "id", "type", "subject", "state", "attempt", "routes_done")
-    table = Table(*(name.replace("_", " ") for name in columns), box=None)
-    for entry in shown:
-        table.add_row(*(_text(entry.get(name)) for name in columns))
-    console.out.print(table)
+    heads = [name.replace("_", " ") for name in _COLUMNS]
+    rows = [[_text(entry.get(name)) for name in _COLUMNS] for entry in shown]
+    console.out.print(table(heads, rows))
     for entry in shown:
         if "payload" in entry:
             console.out.print(f"{entry['id']}  {entry['payload']}", style="dim", markup=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hooks.errors import HooksError
 from hooks.operate.checkpoint import Checkpoint
-from hooks.operate.deadletters import body_type
+from hooks.operate.deadletters import REPLAYS, body_type
 from hooks.operate.holding import Held, Holding
 from hooks.operate.pacing import Pace
 from hooks.operate.retained import Selection, received
@@ -27,12 +27,14 @@ def repeats(attributes: dict[str, str], replay: str, routes: Sequence[str]) -> l
     """Return the attributes of the messages that replay one: one message, or one for each route.
 
     The ledger knows an event by its key and `replay`, so each route has a `replay` of its own.
+    What a message had been through before as a dead letter does not count against its repeat.
     """
+    fresh = {name: value for name, value in attributes.items() if name != REPLAYS}
     if not routes:
-        return [{**attributes, "replay": replay}]
+        return [{**fresh, "replay": replay}]
     marks = [replay] if len(routes) == 1 else [f"{replay}/{route}" for route in routes]
     return [
-        {**attributes, "replay": mark, "replay-route": route}
+        {**fresh, "replay": mark, "replay-route": route}
         for mark, route in zip(marks, routes, strict=True)
     ]
 

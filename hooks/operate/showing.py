@@ -1,10 +1,11 @@
 """How the operator's commands show durations and progress."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
+from rich.text import Text
 
 from hooks import console
 
@@ -20,6 +21,17 @@ def age(seconds: float) -> str:
             parts.append(f"{left // size}{unit}")
             left %= size
     return " ".join([*parts, f"{left}s"][:2])
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Text:
+    """Return columns under their heads, however wide: an id that is cut off is of no use."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
+        return "  ".join(padded).rstrip()
+
+    return Text("\n").join([Text(line(heads), "bold"), *(Text(line(row)) for row in rows)])
 
 
 @contextlib.contextmanager
