@@ -233,15 +233,16 @@ async def _serve() -> None:
         sender = Sender(gemini, Order(**json.loads(line)), outage)
         reporting = asyncio.create_task(_report(sender))
         running = asyncio.create_task(sender.run())
-        # Whoever gave the orders is gone when their pipe ends.
-        gone = asyncio.create_task(orders.read())
-        await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
-        reporting.cancel()
-        if running.done():
-            running.result()
+        # The end of the orders is the end of the work, whoever gave them is gone or not.
+        ended = asyncio.create_task(orders.read())
+        await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (reporting, running, ended):
+            task.cancel()
+        await asyncio.gather(reporting, ended, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        with contextlib.suppress(BrokenPipeError):
             _say(sent=vars(sender.sent))
-        else:
-            running.cancel()
 
 
 if __name__ == "__main__":

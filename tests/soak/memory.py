@@ -1,6 +1,7 @@
 """How much memory a function takes, from /proc, and whether that stays bounded."""
 
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,14 @@ _PAGE = 4096
 
 @dataclass(frozen=True)
 class Sample:
-    """A function's resident memory in MiB, `at` seconds after the start, `handled` so far."""
+    """A function's resident memory in MiB, `at` seconds after the start.
+
+    `leader` is the process id of its framework: another one, another life.
+    """
 
     function: str
+    leader: int
     at: float
-    handled: int
     mebibytes: float
 
 
@@ -30,6 +34,12 @@ def resident(leader: int) -> float | None:
     except (OSError, IndexError):
         return None
     return sum(pages) * _PAGE / _MIB if pages else None
+
+
+def longest_life(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples of the process that was seen most often."""
+    ((leader, _),) = Counter(each.leader for each in samples).most_common(1)
+    return [each for each in samples if each.leader == leader]
 
 
 def growth(samples: Sequence[Sample]) -> float:

@@ -98,7 +98,7 @@ def _figures(account: Account) -> Iterator[str]:
     yield f"calls struck   {_listed(account.calls_struck)}"
     yield f"rotations      {_listed(account.rotations)}"
     for name, figures in account.memory.items():
-        grown = f", {figures['growth']:+.1f} in the second half" if "growth" in figures else ""
+        grown = f", {figures['growth']:+.1f} in a long life" if "growth" in figures else ""
         yield f"memory         {name}: at most {figures['largest']:.0f} MiB{grown}"
     yield f"seconds        {account.seconds:,}"
 

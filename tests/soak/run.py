@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
@@ -15,7 +17,7 @@ from typing import Any, cast
 
 from hooks.local import rpc
 from hooks.local.names import Names
-from hooks.local.process import FunctionProcess
+from hooks.local.process import FUNCTIONS, FunctionProcess
 from hooks.local.provision import PushTimes, provision
 from tests.soak.account import Account, Found, Sent, Upheaval, draw_up
 from tests.soak.emulators import Emulators, Journal
@@ -81,8 +83,8 @@ OnProgress = Callable[[Progress], None]
 class Gemini:
     """The process that stands for Gemini."""
 
-    def __init__(self, process: Process, url: str) -> None:
-        self.url = url
+    def __init__(self, process: Process) -> None:
+        self.url = ""
         self.settled = 0
         self.sent = Sent()
         self._process = process
@@ -100,11 +102,12 @@ class Gemini:
             env={**os.environ, "PYTHONPATH": paths},
             limit=1 << 24,
         )
+        gemini = cls(process)
         try:
-            yield cls(process, (await _said(process))["url"])
+            gemini.url = (await _said(process))["url"]
+            yield gemini
         finally:
-            # The end of its orders is the end of it.
-            cast("asyncio.StreamWriter", process.stdin).close()
+            gemini.stop()
             await process.wait()
 
     async def send(self, order: Order) -> None:
@@ -116,6 +119,10 @@ class Gemini:
             self.settled = known["settled"]
         self.sent = _sent(known["sent"])
         self.settled = self.sent.deliveries
+
+    def stop(self) -> None:
+        """Have the order cut short."""
+        cast("asyncio.StreamWriter", self._process.stdin).close()
 
 
 async def _said(process: Process) -> Mapping[str, Any]:
@@ -144,6 +151,7 @@ class Soak:
         self._locks: dict[str, asyncio.Lock] = {}
         self._upheaval = Upheaval()
         self._tracebacks: list[str] = []
+        self._failing: set[str] = set()
         self._samples: list[Sample] = []
         self._began = time.monotonic()
 
@@ -200,10 +208,15 @@ class Soak:
             "ROUTES": ROUTES,
             "LEASE_SECONDS": str(self._options.lease_seconds),
         }
+        # As deployed: what is edited meanwhile does not reach those that start anew.
+        source = Path(unwinding.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+        shutil.copytree(FUNCTIONS, source, dirs_exist_ok=True)
         for target in ("receive", "dispatch"):
             for number in range(1, self._options.instances + 1):
                 name = f"{target}-{number}"
-                function = FunctionProcess(name, target=target, environ=environ, on_line=self._read)
+                function = FunctionProcess(
+                    name, target=target, environ=environ, source=source, on_line=self._read
+                )
                 unwinding.push_async_callback(function.close)
                 self._functions[name] = function
                 self._locks[name] = asyncio.Lock()
@@ -215,6 +228,10 @@ class Soak:
 
     def _read(self, name: str, line: str) -> None:
         if "Traceback" in line:
+            self._failing.add(name)
+        elif name in self._failing and line[:1].isalpha():
+            # The line that ends a traceback.
+            self._failing.discard(name)
             self._tracebacks.append(f"{name}: {line[:200]}")
 
     async def _under_fire(self, gemini: Gemini, host: str, on_progress: OnProgress) -> None:
@@ -231,16 +248,20 @@ class Soak:
             asyncio.create_task(self._watch(gemini, on_progress)),
             asyncio.create_task(self._sample()),
         ]
+        sending = asyncio.create_task(gemini.send(order))
+        upheaving = asyncio.create_task(self._upheave())
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._upheave())
-                group.create_task(gemini.send(order))
-            self._emulators.faults.clear()
-            await self._drain()
+            await self._come_to_rest(gemini, sending, upheaving)
+            gemini.stop()
+            upheaving.cancel()
+            await sending
+            with contextlib.suppress(asyncio.CancelledError):
+                await upheaving
         finally:
-            for each in watching:
+            under_way = (*watching, sending, upheaving)
+            for each in under_way:
                 each.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _watch(self, gemini: Gemini, on_progress: OnProgress) -> None:
         while True:
@@ -294,20 +315,25 @@ class Soak:
                 self._upheaval.stops.append((name, status, time.monotonic() - began))
             await function.start()
 
-    async def _drain(self) -> None:
-        known, since = -1, time.monotonic()
-        while owed := self._owed():
-            if owed != known:
-                known, since = owed, time.monotonic()
+    async def _come_to_rest(
+        self, gemini: Gemini, sending: asyncio.Task[None], upheaving: asyncio.Task[None]
+    ) -> None:
+        """Return once everything is done, or once nothing more is being done."""
+        known, since = (-1, -1, -1), time.monotonic()
+        while not (sending.done() and upheaving.done() and not self._owed()):
+            progress = (gemini.settled, self._handled(), self._owed())
+            if progress != known:
+                known, since = progress, time.monotonic()
             elif time.monotonic() - since > _STANDSTILL_SECONDS:
                 return
             await asyncio.sleep(0.05)
 
     async def _sample(self) -> None:
         while True:
+            at = time.monotonic() - self._began
             for name, function in self._functions.items():
-                size = resident(function.pid) if function.pid else None
-                if size is not None:
-                    at = time.monotonic() - self._began
-                    self._samples.append(Sample(name, at, self._handled(), size))
+                leader = function.pid
+                size = resident(leader) if leader else None
+                if leader and size:
+                    self._samples.append(Sample(name, leader, at, size))
             await asyncio.sleep(_SAMPLE_SECONDS)
