@@ -15,7 +15,7 @@ from relay.log import log
 from relay.signatures.symmetric import parse_secret
 
 SECRET_PACE = Pace(stale=3600.0, between_forced=10.0)
-"""A version that was disabled serves no longer than this in an outage of Secret Manager."""
+"""A version that was disabled serves no longer than this, in an outage or in an idle instance."""
 
 MAX_SECRETS = 3
 LIFETIME = 300.0

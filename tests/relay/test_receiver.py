@@ -1,6 +1,9 @@
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -44,6 +47,7 @@ from tests.support.signing import (
     v1a,
 )
 
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 TOPIC = "projects/my-project/topics/gemini-webhooks-ingress"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 ENVIRON = {
@@ -494,6 +498,24 @@ async def test_pubsub_gone_and_back(sink: Sink, monkeypatch: pytest.MonkeyPatch)
     await close(handle)
     assert [answer.status_code for answer in gone + back] == [503] * 3 + [200] * 3
     assert len(sink.stored) == 3
+
+
+def test_what_is_not_loaded_before_it_is_needed() -> None:
+    heavy = {"cryptography", "jwt", "httpx2", "google.auth", "google.api_core", "google.pubsub_v1"}
+    environ = {
+        "GOOGLE_CLOUD_PROJECT": "my-project",
+        "WEBHOOK_SIGNING_SECRET": secret(),
+        "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
+    }
+    code = f"""
+import sys
+sys.path.insert(0, {str(FUNCTIONS)!r})
+from relay.receiver import create
+create({environ!r})
+print(*({heavy!r} & sys.modules.keys()))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_a_wrong_environment_makes_no_receiver() -> None:
