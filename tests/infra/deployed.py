@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 
 from hooks.listening import listening
 from hooks.local.cloud.cloud import Cloud
+from hooks.local.cloud.door import INTERNAL
 from hooks.local.cloud.journal import Entry
 from hooks.local.cloud.site import Options, Site, site
 from hooks.local.gemini.deliveries import Delivery
@@ -79,6 +80,28 @@ async def fire(made: Site, job: str) -> int:
     return await made.cloud.scheduler.fire(name)
 
 
+async def invoke_as(
+    made: Site,
+    member: str,
+    function: str,
+    *,
+    method: str = "GET",
+    path: str = "/",
+    internal: bool = True,
+) -> int:
+    """Call a function as somebody, with the token that is theirs; return the status."""
+    project, email = made.cloud.state.project, member.partition(":")[2]
+    audience = f"https://{NAME}-{function}-{project.number}.europe-west1.run.app"
+    headers = {
+        "Authorization": f"Bearer {made.cloud.state.issuer.identity_token(email, audience)}",
+        **({INTERNAL: made.cloud.network.mark} if internal else {}),
+    }
+    name = f"{made.cloud.state.root}/locations/europe-west1/functions/{NAME}-{function}"
+    async with httpx2.AsyncClient(trust_env=False, timeout=SECONDS) as client:
+        url = f"{made.cloud.deployments[name].url}{path}"
+        return (await client.request(method, url, headers=headers)).status_code
+
+
 async def rest(made: Site, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """Call the local cloud's REST API as the deployer; a failed operation fails as well."""
     async with httpx2.AsyncClient(trust_env=False, timeout=SECONDS) as client:
@@ -94,10 +117,15 @@ class Refused(Exception):
     """The local cloud refused a call."""
 
 
-async def changes(made: Site, *arguments: str) -> dict[str, list[str]]:
-    """Return what a plan would change: the actions by address, data sources apart."""
-    await made.terraform.plan("-out=test.tfplan", *arguments)
-    plan = await made.terraform.show("test.tfplan")
+async def changes(made: Site, variables: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what other variables would change: the actions by address, data sources apart."""
+    before = dict(made.terraform.variables)
+    made.terraform.variables |= variables
+    try:
+        await made.terraform.plan("-refresh=false", "-out=change.tfplan")
+        plan = await made.terraform.show("change.tfplan")
+    finally:
+        made.terraform.variables = before
     return {
         change["address"]: change["change"]["actions"]
         for change in plan.get("resource_changes", ())
@@ -106,8 +134,7 @@ async def changes(made: Site, *arguments: str) -> dict[str, list[str]]:
 
 
 async def everything_kept(made: Site) -> str:
-    """Return all that Terraform keeps: its state, and a plan, as JSON."""
-    await made.terraform.plan("-out=test.tfplan")
+    """Return all that Terraform keeps: its state, and the last plan, as JSON and as they lie."""
     shown = [await made.terraform.show(), await made.terraform.show("test.tfplan")]
     raw = [path.read_text() for path in made.terraform.directory.glob("terraform.tfstate*")]
     return json.dumps(shown) + "".join(raw)
@@ -123,6 +150,13 @@ async def secrets_of(made: Site) -> list[str]:
             accessed = await rest(made, "GET", f"/secretmanager/v1/{version['name']}:access")
             found.append(base64.b64decode(accessed["payload"]["data"]).decode())
     return found
+
+
+async def emulated(cloud: Cloud, service: str, method: str, **fields: Any) -> Any:
+    """Call an emulator's method past IAM; return its reply."""
+    services = {**cloud.pubsub.services, **cloud.firestore.services, **cloud.secrets.services}
+    definition: Any = services[service][method]
+    return await definition.handler(definition.request(**fields))
 
 
 async def may(cloud: Cloud, member: str, service: str, method: str, **fields: Any) -> bool:

@@ -16,6 +16,7 @@ from tests.infra.deployed import (
     deployment,
     everything_kept,
     fire,
+    rest,
     secrets_of,
     subscribed,
 )
@@ -76,7 +77,7 @@ async def nothing_changes(made: Site) -> None:
 async def reads_only(made: Site, *arguments: str) -> None:
     """Plan, and look into every log: only what reads may stand there."""
     mark, heard = made.cloud.state.journal.mark(), len(made.gemini.gate.log)
-    await made.terraform.plan(*arguments)
+    await made.terraform.plan(*arguments, "-out=test.tfplan")
     assert made.cloud.state.journal.writes(mark) == []
     # The schedules go on meanwhile; in sync, they too only read at Gemini.
     calls = list(made.gemini.gate.log)[heard:]
@@ -93,54 +94,50 @@ async def no_secret_is_kept(made: Site) -> None:
     assert [value for value in values if value in kept] == []
 
 
+EVENTS = ("batch.failed", "batch.succeeded")
+
+
 async def changes_are_small(made: Site) -> None:
-    variables = made.terraform.variables
-    variables["webhook"] = {"events": ["batch.succeeded", "batch.failed"]}
-    assert await changes(made) == {REGISTRAR: ["update"]}
+    events = {"webhook": {"events": EVENTS}}
+    assert await changes(made, events) == {REGISTRAR: ["update"]}
+
+    subscriber: dict[str, Any] = {"subscribers": {"audit": {"pull": {}}}}
+    changed = await changes(made, subscriber)
+    modules = {address.split(".")[1].partition("[")[0] for address in changed}
+    assert "subscribers" in modules <= {"subscribers", "monitoring"}
+    assert {tuple(actions) for actions in changed.values()} <= {("create",), ("update",)}
+
+    api_key = {"gemini_api_key_version": 2}
+    version = "module.secrets.google_secret_manager_secret_version.gemini_api_key"
+    changed = await changes(made, api_key)
+    assert changed.keys() == {version, REGISTRAR}
+    assert changed[REGISTRAR] == ["update"]
+
+    made.terraform.variables |= events | subscriber | api_key
     await made.terraform.apply()
     (webhook,) = made.gemini.webhooks
-    assert sorted(webhook.subscribed_events) == ["batch.failed", "batch.succeeded"]
-
-    variables["subscribers"] = {"audit": {"pull": {}}}
-    changed = await changes(made)
-    assert {address.split(".")[1].partition("[")[0] for address in changed} <= {
-        "subscribers",
-        "monitoring",
-    }
-    assert {tuple(actions) for actions in changed.values()} <= {("create",), ("update",)}
-    await made.terraform.apply()
-
-    variables["gemini_api_key_version"] = 2
-    changed = await changes(made)
-    version = "module.secrets.google_secret_manager_secret_version.gemini_api_key"
-    assert changed.keys() == {version, REGISTRAR}
-    await made.terraform.apply()
-    assert await changes(made) == {}
+    assert sorted(webhook.subscribed_events) == sorted(EVENTS)
 
 
 async def drift_heals(made: Site) -> None:
-    events = ("batch.failed", "batch.succeeded")
     for drift in ({"subscribed_events": ["batch.failed"]}, {"state": "disabled"}, None):
         (webhook,) = made.gemini.webhooks
         # No schedule may heal it before it has been seen.
-        await pause(made, "pause")
+        await set_converging(made, "pause")
         if drift:
             made.gemini.webhooks.update(webhook.id, drift, "")
         else:
             made.gemini.webhooks.delete(webhook.id)
-        planned = await made.terraform.plan()
-        assert "The webhook at Gemini is not as it should be" in planned, drift
-        await pause(made, "resume")
+        assert "The webhook at Gemini is not as it should be" in await made.terraform.plan(), drift
+        await set_converging(made, "resume")
         assert await fire(made, f"{NAME}-converge") == 200
         (healed,) = made.gemini.webhooks
-        assert (sorted(healed.subscribed_events), healed.state) == (sorted(events), "enabled")
-        assert "is not as it should be" not in await made.terraform.plan()
+        assert (sorted(healed.subscribed_events), healed.state) == (sorted(EVENTS), "enabled")
+    assert "is not as it should be" not in await made.terraform.plan()
     await deliveries_arrive(made)
 
 
-async def pause(made: Site, verb: str) -> None:
-    from tests.infra.deployed import rest
-
+async def set_converging(made: Site, verb: str) -> None:
     job = f"{made.cloud.state.root}/locations/europe-west1/jobs/{NAME}-converge"
     await rest(made, "POST", f"/cloudscheduler/v1/{job}:{verb}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import io
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ import httpx2
 from hooks.errors import StartFailed
 from hooks.local.cloud.api import application
 from hooks.local.cloud.door import Behind, Door
+from hooks.local.cloud.errors import ApiError
 from hooks.local.cloud.network import Network
 from hooks.local.cloud.state import State
 from hooks.local.process import FunctionProcess, OnLine, discard
@@ -104,6 +106,22 @@ class Deployment:
         else:
             await self._open.enter_async_context(self._server)
 
+    async def replace_instance(self) -> None:
+        """Put a new instance in the place of the one that runs, with its secrets resolved anew.
+
+        Raises `StartFailed`, or `ApiError` for a secret that it may not have; either way, it is
+        tried again until it starts.
+        """
+        running = self._current
+        running.keeper.cancel()
+        await asyncio.gather(running.keeper, return_exceptions=True)
+        await running.process.terminate()
+        try:
+            await self._start(running.process, running.revision)
+        finally:
+            keeper = asyncio.create_task(self._keep(running.process, running.revision))
+            self._running = dataclasses.replace(running, keeper=keeper)
+
     async def close(self) -> None:
         """Stop the function and close its door."""
         await self._open.aclose()
@@ -127,16 +145,21 @@ class Deployment:
         )
 
     async def _keep(self, process: FunctionProcess, revision: Revision) -> None:
-        # An instance that ends is replaced by a new one, which resolves its secrets anew.
+        # An instance that ends is replaced by a new one.
         while True:
             status = await process.wait()
-            self._on_line(revision.name, f"instance ended with status {status}; starting another")
+            if status is not None:
+                self._on_line(revision.name, f"ended with exit status {status}; starting another")
             try:
-                process.environ = dict(await revision.environment())
-                await process.start()
-            except StartFailed as error:
+                await self._start(process, revision)
+            except (ApiError, StartFailed) as error:
                 self._on_line(revision.name, str(error))
                 await asyncio.sleep(1)
+
+    @staticmethod
+    async def _start(process: FunctionProcess, revision: Revision) -> None:
+        process.environ = dict(await revision.environment())
+        await process.start()
 
 
 class Deployments:
