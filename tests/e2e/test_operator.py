@@ -1,0 +1,292 @@
+"""The operator's commands against the laptop stack with the real functions."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from typer.testing import CliRunner, Result
+
+from hooks import clients, state
+from hooks.cli import app
+from hooks.developing import describe
+from hooks.errors import HooksError
+from hooks.local import stack
+from hooks.local.rpc import Call, RpcError
+from hooks.operate import checks
+from tests.e2e.conftest import PUBLISH, World, identifier
+from tests.e2e.test_commands import hooks
+from tests.support.serving import serving
+
+
+@dataclass
+class Operator:
+    """Somebody who works beside the stack, in the directory that it runs in."""
+
+    world: World
+    directory: Path
+
+    async def runs(self, *arguments: str) -> Result:
+        """Run a command in this process, in a thread of its own."""
+
+        def run() -> Result:
+            return CliRunner().invoke(app, list(arguments))
+
+        return await asyncio.to_thread(run)
+
+    async def examine(self, *options: str) -> dict[str, dict[str, str]]:
+        """Return what the doctor finds, by check."""
+        result = await self.runs("doctor", "--json", *options)
+        if not result.stdout:
+            raise AssertionError(result.output) from result.exception
+        found = json.loads(result.stdout)
+        assert result.exit_code == (0 if found["ok"] else 1)
+        return {each["check"]: each for each in found["checks"]}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def operator(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Operator]:
+    monkeypatch.chdir(tmp_path)
+    await world.dispatched()
+    with state.claimed() as claim:
+        claim.announce(describe(world.stack, "dev"))
+        yield Operator(world, tmp_path)
+
+
+@pytest.fixture
+def webhook(world: World) -> Any:
+    """The registered webhook as the simulator has it."""
+    return world.stack.gemini.webhooks.find(world.stack.registration.id)
+
+
+def only(found: dict[str, dict[str, str]], failing: str) -> dict[str, str]:
+    """Return the finding of the one check that failed."""
+    assert [name for name, each in found.items() if each["status"] == "failed"] == [failing]
+    assert found[failing]["remedy"]
+    return found[failing]
+
+
+async def test_of_a_stack_that_is_well_the_doctor_finds_nothing_wrong(operator: Operator) -> None:
+    found = await operator.examine()
+    assert {each["status"] for each in found.values()} == {"ok"}, found
+    assert len(found) == 6
+    subscriptions = await leftovers(operator.world)
+    assert subscriptions == []
+
+    told = await operator.runs("doctor")
+    assert told.exit_code == 0
+    assert told.stdout.count("✔") == 6
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "remedy"),
+    [
+        ("disabled", "switched it off", "--state enabled"),
+        ("disabled_due_to_failed_deliveries", "too many failed deliveries", "--state enabled"),
+        ("resting", "does not know that state", "--state enabled"),
+    ],
+)
+async def test_a_webhook_that_is_not_enabled(
+    operator: Operator, webhook: Any, wrong: str, said: str, remedy: str
+) -> None:
+    webhook.state = wrong
+    try:
+        found = await operator.examine()
+    finally:
+        webhook.state = "enabled"
+    finding = only(found, checks.STATE)
+    assert said in finding["detail"]
+    assert remedy in finding["remedy"]
+    assert webhook.id in finding["remedy"]
+    assert found[checks.PING]["status"] == "skipped"
+
+
+async def test_a_webhook_that_is_not_registered(operator: Operator, webhook: Any) -> None:
+    before, webhook.uri = webhook.uri, "https://elsewhere.example/"
+    try:
+        found = await operator.examine()
+    finally:
+        webhook.uri = before
+    finding = only(found, checks.REGISTERED)
+    assert operator.world.uri in finding["detail"]
+    assert "hooks webhook create" in finding["remedy"]
+    assert found[checks.STATE]["status"] == found[checks.PING]["status"] == "skipped"
+
+
+async def test_a_gemini_that_refuses(operator: Operator) -> None:
+    gate = operator.world.stack.gemini.gate
+    with accepting(gate, frozenset({"another-key"})):
+        found = await operator.examine()
+    finding = only(found, checks.REGISTERED)
+    assert "GEMINI_API_KEY" in finding["remedy"]
+
+
+@contextlib.contextmanager
+def accepting(gate: Any, keys: frozenset[str]) -> Iterator[None]:
+    before = gate._settings
+    gate._settings = replace(before, api_keys=keys)
+    try:
+        yield
+    finally:
+        gate._settings = before
+
+
+async def test_a_receiver_that_is_gone(operator: Operator) -> None:
+    receive = operator.world.stack.receive
+    await receive.terminate()
+    try:
+        found = await operator.examine("--url", "http://127.0.0.1:9", "--wait", "2")
+    finally:
+        await receive.start()
+    assert found[checks.ANSWERS]["status"] == found[checks.REFUSES]["status"] == "failed"
+    assert "invoker" in found[checks.ANSWERS]["remedy"]
+
+
+def answering(status: int) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        return Response(status_code=200 if request.method == "GET" else status)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (200, "takes what anybody sends"),
+        (503, "signing secret"),
+        (403, "allUsers"),
+        (404, "in its place"),
+    ],
+)
+async def test_an_address_that_does_not_refuse_a_forgery(
+    operator: Operator, webhook: Any, status: int, remedy: str
+) -> None:
+    impostor = Starlette(
+        routes=[Route("/", answering(status), methods=["GET", "POST"])],
+    )
+    before = webhook.uri
+    async with serving(impostor) as url:
+        webhook.uri = url
+        try:
+            found = await operator.examine("--url", url, "--wait", "1")
+        finally:
+            webhook.uri = before
+    assert found[checks.ANSWERS]["status"] == "ok"
+    assert found[checks.REFUSES]["status"] == "failed"
+    assert str(status) in found[checks.REFUSES]["detail"]
+    assert remedy in found[checks.REFUSES]["remedy"]
+    # What the impostor takes never reaches the ingress topic.
+    assert "ingress" in found[checks.PING]["detail"]
+    assert "hooks webhook rotate" in found[checks.PING]["remedy"]
+
+
+async def test_a_receiver_that_is_unwell(operator: Operator) -> None:
+    found = await operator.examine("--url", f"{operator.world.stack.gemini_url}/v1/nothing")
+    assert found[checks.ANSWERS]["status"] == "failed"
+    assert "404" in found[checks.ANSWERS]["detail"]
+
+
+async def test_a_ping_that_the_dispatcher_cannot_pass_on(operator: Operator) -> None:
+    world = operator.world
+
+    async def refuse(call: Call) -> None:
+        topic = getattr(call.request, "topic", "")
+        if call.method == PUBLISH and topic == world.stack.names.events:
+            raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "an outage")
+
+    with world.faults.injected(refuse):
+        found = await operator.examine("--wait", "3")
+    finding = only(found, checks.PING)
+    assert "verified and stored" in finding["detail"]
+    assert "dispatcher" in finding["remedy"]
+    await world.dispatched()
+
+
+async def test_dead_letters_that_wait(operator: Operator) -> None:
+    world = operator.world
+    deliveries = world.emit("batch.succeeded", body=b"no json")
+    assert await world.answered(deliveries) == [200]
+    await world.dispatched()
+
+    finding = only(await operator.examine(), checks.EMPTY)
+    assert "1 (1 not-json)" in finding["detail"]
+    assert "hooks dlq replay" in finding["remedy"]
+    told = await operator.runs("doctor")
+    assert "✘" in told.stdout
+    assert "→" in told.stdout
+
+    listed = await hooks("dlq", "list", "--json", cwd=operator.directory)
+    [letter] = json.loads(listed.stdout)["dead_letters"]
+    assert letter["event_id"] == identifier(deliveries)
+    purged = await hooks("dlq", "purge", letter["id"], "--yes", cwd=operator.directory)
+    assert (purged.returncode, purged.stdout) == (0, "1 deleted\n")
+
+
+async def test_the_tools_beside_the_stack(operator: Operator) -> None:
+    world = operator.world
+    async with world.subscribed() as inbox:
+        deliveries = world.emit("batch.succeeded", user_metadata={"team": "blue"})
+        event = identifier(deliveries)
+        await inbox.until(event)
+        await world.dispatched()
+
+        shown = await hooks("events", "show", event, "--payload", "--json", cwd=operator.directory)
+        [entry] = json.loads(shown.stdout)["events"]
+        assert entry["state"] == "done"
+        assert entry["routes_done"] == ["blue", "events"]
+        assert entry["payload"]["user_metadata"] == {"team": "blue"}
+
+        replayed = await hooks(
+            "events", "replay", "--id", event, "--route", "events", cwd=operator.directory
+        )
+        assert replayed.returncode == 0, replayed.stderr
+        assert replayed.stdout.startswith("1 events replayed as ")
+        async with asyncio.timeout(30):
+            while len(inbox.of(event)) < 2:
+                inbox.received.append(await anext(inbox.messages))
+    first, second = inbox.of(event)
+    assert "replay" not in first.attributes
+    assert second.attributes["replay"] in replayed.stdout
+    assert first.data == second.data
+
+
+async def test_without_rights_the_doctor_says_which(operator: Operator) -> None:
+    world = operator.world
+
+    async def refuse(call: Call) -> None:
+        if call.method.startswith("google.pubsub.v1.Subscriber/"):
+            if not call.method.endswith(("/Acknowledge", "/StreamingPull")):
+                raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "no right")
+
+    with world.faults.injected(refuse):
+        found = await operator.examine()
+    assert "roles/pubsub.editor" in found[checks.PING]["remedy"]
+    assert "roles/pubsub.subscriber" in found[checks.EMPTY]["remedy"]
+
+
+def test_without_a_stack_or_a_name_there_is_nothing_to_operate_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["doctor"], ["dlq", "list"], ["events", "list"]):
+        result = CliRunner().invoke(app, command)
+        assert isinstance(result.exception, HooksError)
+        assert "--outputs or --project" in str(result.exception)
+
+
+async def leftovers(world: World) -> list[str]:
+    async with clients.subscriber(world.stack.hosts[stack.PUBSUB]) as client:
+        listed = await client.list_subscriptions(project=f"projects/{world.stack.names.project}")
+        return [each.name async for each in listed if "/hooks-doctor" in each.name]
