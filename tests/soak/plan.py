@@ -87,11 +87,15 @@ def deliveries(count: int, seed: int) -> Iterator[Delivery]:
         if not block:
             block = chance.sample(_BLOCK, len(_BLOCK))
         kind = block.pop()
+        if kind == "again" and not new:
+            # Nothing came yet.
+            kind = "new"
+            block[block.index(kind)] = "again"
         if kind == "hostile":
             hostility = HOSTILITIES[hostile % len(HOSTILITIES)]
             yield Delivery(event(seed, hostile, "hostile"), hostility)
             hostile += 1
-        elif kind == "again" and new:
+        elif kind == "again":
             yield Delivery(event(seed, _earlier(chance, new)), repeated=True)
         else:
             yield Delivery(event(seed, new))

@@ -72,13 +72,12 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
         style=CleanStyle,
         height=420,
         js=(),
-        disable_xml_declaration=True,
     )
     for name in sorted({each.function for each in samples}):
         own = [each for each in samples if each.function == name]
         step = max(1, len(own) // _MOST_POINTS)
         chart.add(name, [(each.at / 60, each.mebibytes) for each in own[::step]])
-    path.write_bytes(chart.render())
+    path.write_text(chart.render(is_unicode=True), encoding="utf-8")
 
 
 def _figures(account: Account) -> Iterator[str]:

@@ -1,0 +1,21 @@
+"""The soak, small enough for every run of the tests: all of it happens, once."""
+
+from tests.soak import report
+from tests.soak.run import Options, Progress, Soak
+from tests.soak.schedule import EVERYTHING, ROTATIONS, UPHEAVALS
+
+OPTIONS = Options(deliveries=600, lease_seconds=6)
+
+
+async def test_nothing_is_lost_and_nothing_hostile_comes_through() -> None:
+    seen: list[Progress] = []
+    account = await Soak(OPTIONS).run(seen.append)
+
+    assert account.holds, report.text(account)
+    # What did not happen proves nothing.
+    assert (account.events, account.repeated, account.hostile) == (450, 120, 30)
+    assert account.upheaval == {" ".join(action): 1 for action in (*UPHEAVALS, EVERYTHING)}
+    assert account.rotations == {" ".join(action): 1 for action in ROTATIONS}
+    assert all(account.calls_struck[f"{what} lose-reply"] for what in ("pubsub", "firestore"))
+    assert account.duplicates_dropped >= account.repeated
+    assert seen[-1].settled > 0
