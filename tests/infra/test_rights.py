@@ -1,0 +1,368 @@
+"""Least privilege, by enforcement: what Terraform grants suffices, and none of it is too much."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks.errors import StartFailed
+from hooks.local.cloud.errors import ApiError
+from hooks.local.cloud.policies import Binding
+from hooks.local.cloud.site import Site
+from tests.infra.deployed import (
+    NAME,
+    SECONDS,
+    Refused,
+    answered,
+    deployment,
+    emulated,
+    entered,
+    fire,
+    invoke_as,
+    may,
+    rest,
+)
+
+pytestmark = pytest.mark.timeout(900)
+
+PUBLISHER = "google.pubsub.v1.Publisher"
+SUBSCRIBER = "google.pubsub.v1.Subscriber"
+FIRESTORE = "google.firestore.v1.Firestore"
+SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
+LOCATION = "projects/local-project/locations/europe-west1"
+DATABASE = f"projects/local-project/databases/{NAME}"
+SIGNING_SECRET = f"projects/local-project/secrets/{NAME}-signing-secret"
+DISPATCH = f"projects/local-project/subscriptions/{NAME}-dispatch"
+ATTEMPTS = 5
+API_KEY = f"projects/local-project/secrets/{NAME}-gemini-api-key"
+
+
+def account(hop: str) -> str:
+    return f"serviceAccount:{NAME}-{hop}@local-project.iam.gserviceaccount.com"
+
+
+def topic(name: str) -> str:
+    return f"projects/local-project/topics/{NAME}-{name}"
+
+
+def publishing(name: str) -> tuple[str, str, dict[str, Any]]:
+    return PUBLISHER, "Publish", {"topic": topic(name), "messages": [{"data": b"{}"}]}
+
+
+DOCUMENT = f"{DATABASE}/documents/probes/1"
+
+# Refused for its checksum once it is known that it may be added.
+CORRUPT = {"data": b"probe", "data_crc32c": 1}
+
+# What the design's table speaks of, as calls of the services themselves.
+ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "publish to ingress": publishing("ingress"),
+    "publish to events": publishing("events"),
+    "publish dead letters": publishing("dead-letter"),
+    "pull deliveries": (SUBSCRIBER, "Pull", {"subscription": DISPATCH, "max_messages": 1}),
+    "delete a topic": (PUBLISHER, "DeleteTopic", {"topic": topic("none")}),
+    "read the ledger": (FIRESTORE, "GetDocument", {"name": DOCUMENT}),
+    "write the ledger": (
+        FIRESTORE,
+        "Commit",
+        {"database": DATABASE, "writes": [{"update": {"name": DOCUMENT}}]},
+    ),
+    "read another database": (
+        FIRESTORE,
+        "GetDocument",
+        {"name": DOCUMENT.replace(f"databases/{NAME}", "databases/other")},
+    ),
+    "read the signing secret": (
+        SECRETS,
+        "AccessSecretVersion",
+        {"name": f"{SIGNING_SECRET}/versions/1"},
+    ),
+    "list its versions": (SECRETS, "ListSecretVersions", {"parent": SIGNING_SECRET}),
+    "add a version": (
+        SECRETS,
+        "AddSecretVersion",
+        {"parent": SIGNING_SECRET, "payload": CORRUPT},
+    ),
+    "enable a version": (SECRETS, "EnableSecretVersion", {"name": f"{SIGNING_SECRET}/versions/99"}),
+    "disable a version": (
+        SECRETS,
+        "DisableSecretVersion",
+        {"name": f"{SIGNING_SECRET}/versions/99"},
+    ),
+    "destroy a version": (
+        SECRETS,
+        "DestroySecretVersion",
+        {"name": f"{SIGNING_SECRET}/versions/99"},
+    ),
+    "delete the signing secret": (SECRETS, "DeleteSecret", {"name": f"{SIGNING_SECRET}-none"}),
+    "read the API key": (SECRETS, "AccessSecretVersion", {"name": f"{API_KEY}/versions/1"}),
+    "list the API keys": (SECRETS, "ListSecretVersions", {"parent": API_KEY}),
+    "replace the API key": (SECRETS, "AddSecretVersion", {"parent": API_KEY, "payload": CORRUPT}),
+}
+
+READING_SECRET = {"read the signing secret", "list its versions"}
+LEDGER = {"read the ledger", "write the ledger"}
+
+# The design's table, read as "may these, and nothing else".
+MAY: dict[str, set[str]] = {
+    "receiver": {"publish to ingress", *READING_SECRET},
+    "dispatcher": {"publish to events", "publish dead letters", *LEDGER},
+    "registrar": {
+        *READING_SECRET,
+        *LEDGER,
+        "add a version",
+        "enable a version",
+        "disable a version",
+        "read the API key",
+    },
+    "push": set(),
+    "schedules": set(),
+    "wait": set(),
+    "build": set(),
+}
+
+INVOKES = {
+    "push": {"dispatcher"},
+    "schedules": {"registrar"},
+    "wait": {"registrar"},
+}
+
+
+async def test_the_table_of_rights(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    async with deployment(tmp_path) as made:
+        await made.terraform.apply()
+        for hop, allowed in MAY.items():
+            with subtests.test("reaches what it needs, and nothing else", hop=hop):
+                reached = {
+                    name
+                    for name, (service, method, fields) in ACTIONS.items()
+                    if await may(made.cloud, account(hop), service, method, **fields)
+                }
+                assert reached == allowed
+        for hop in MAY:
+            with subtests.test("enters only where it is invited", hop=hop):
+                doors = {
+                    function
+                    for function in ("dispatcher", "registrar")
+                    if await invoke_as(made, account(hop), function, internal=True) != 403
+                }
+                assert doors == INVOKES.get(hop, set())
+        with subtests.test("the identity that apply waits with may only read"):
+            assert await invoke_as(made, account("wait"), "registrar", path="/webhook") == 200
+            for method, path in (
+                ("DELETE", "/webhook"),
+                ("POST", "/converge"),
+                ("POST", "/rotate"),
+            ):
+                status = await invoke_as(
+                    made, account("wait"), "registrar", method=method, path=path
+                )
+                assert status == 403, path
+        with subtests.test("nobody from outside reaches the dispatcher"):
+            assert await invoke_as(made, account("push"), "dispatcher", internal=False) == 404
+        await every_grant_is_needed(made, subtests)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Something that a deployment does; it returns whether it still does."""
+
+    name: str
+    works: Callable[[Site], Awaitable[bool]]
+
+
+async def takes_deliveries(made: Site) -> bool:
+    """Have the receiver, as a new instance, take a registered delivery."""
+    await restart(made, "receiver")
+    return await answered(made, made.gemini.emit("batch.succeeded", to=[registered(made)])) == [200]
+
+
+async def dispatches(made: Site) -> bool:
+    return await pushed(made, b'{"type":"batch.succeeded","data":{"id":"b"}}')
+
+
+async def sets_poison_aside(made: Site) -> bool:
+    return await pushed(made, b"not json")
+
+
+async def pushed(made: Site, body: bytes) -> bool:
+    """Put a message into the ingress topic, and see how the dispatcher's first answer is."""
+    await clear(made, DISPATCH)
+    mark = made.cloud.state.journal.mark()
+    attributes = {"webhook-id": f"probe-{mark}", "dedup-key": f"probe-{mark}", "scheme": "v1"}
+    stamps = {"webhook-timestamp": "1800000000", "received-at": "2027-01-15T08:00:00.000Z"}
+    message = {"data": body, "attributes": attributes | stamps}
+    await emulated(made.cloud, PUBLISHER, "Publish", topic=topic("ingress"), messages=[message])
+    return (await entered(made, "dispatcher", mark)).status == 204
+
+
+async def gives_up_after_its_attempts(made: Site) -> bool:
+    """Tell whether Pub/Sub itself moves what failed too often into the dead letters."""
+    policies = made.cloud.state.policies
+    needed = Binding(topic("events"), "roles/pubsub.publisher", account("dispatcher"))
+    before = policies.get(needed.resource)
+    letters = f"projects/local-project/subscriptions/{NAME}-dead-letter"
+    await clear(made, letters)
+    await impatient(made)
+    policies.revoke(needed)
+    try:
+        mark = made.cloud.state.journal.mark()
+        await pushed(made, b'{"type":"batch.succeeded","data":{"id":"b"}}')
+        outcomes = [
+            asyncio.ensure_future(attempted(made, 2 * ATTEMPTS, mark)),
+            asyncio.ensure_future(pulled(made, letters)),
+        ]
+        done, pending = await asyncio.wait(outcomes, return_when=asyncio.FIRST_COMPLETED)
+        for outcome in pending:
+            outcome.cancel()
+        return outcomes[1] in done
+    finally:
+        policies.set(needed.resource, {**before, "etag": ""})
+        await clear(made, DISPATCH)
+
+
+async def impatient(made: Site) -> None:
+    """Let the dispatch subscription give up soon: as few attempts as Pub/Sub allows, no pause."""
+    policy = {"deadLetterTopic": topic("dead-letter"), "maxDeliveryAttempts": ATTEMPTS}
+    pause = {"minimumBackoff": "0s", "maximumBackoff": "0.1s"}
+    changed = {"deadLetterPolicy": policy, "retryPolicy": pause}
+    body = {"subscription": changed, "updateMask": "deadLetterPolicy,retryPolicy"}
+    await rest(made, "PATCH", f"/pubsub/v1/{DISPATCH}", body)
+
+
+async def attempted(made: Site, times: int, mark: int) -> None:
+    """Return once the dispatcher has been called so often."""
+
+    def enough(_entry: object) -> bool:
+        entries = made.cloud.state.journal.since(mark)
+        return sum(f" {NAME}-dispatcher/" in entry.call for entry in entries) >= times
+
+    async with asyncio.timeout(SECONDS):
+        await made.cloud.state.journal.seen(enough, mark)
+
+
+async def pulled(made: Site, subscription: str) -> None:
+    """Return once a subscription has had a message."""
+    wanted = {"subscription": subscription, "max_messages": 1}
+    while not (await emulated(made.cloud, SUBSCRIBER, "Pull", **wanted)).received_messages:
+        pass
+
+
+async def clear(made: Site, subscription: str) -> None:
+    """Drop what a subscription still owes."""
+    now = {"seconds": int(made.cloud.state.clock.time()) + 1}
+    await emulated(made.cloud, SUBSCRIBER, "Seek", subscription=subscription, time=now)
+
+
+async def converges(made: Site) -> bool:
+    """Have the registrar, as a new instance, heal a webhook whose secret nobody holds."""
+    try:
+        await restart(made, "registrar")
+    except (ApiError, StartFailed):
+        return False
+    made.gemini.webhooks.delete(registered(made))
+    return await fire(made, f"{NAME}-converge") == 200 and bool(list(made.gemini.webhooks))
+
+
+async def waits(made: Site) -> bool:
+    """Read the webhook as apply does: with a token that the deployer has minted."""
+    minting = f"/iamcredentials/v1/projects/-/serviceAccounts/{account('wait').partition(':')[2]}"
+    try:
+        await rest(made, "POST", f"{minting}:generateIdToken", {"audience": "https://a"})
+    except Refused:
+        return False
+    return await invoke_as(made, account("wait"), "registrar", path="/webhook") == 200
+
+
+async def removes(made: Site) -> bool:
+    """Converge as the deployer, whom a destroy asks as."""
+    status = await invoke_as(
+        made, made.cloud.state.deployer, "registrar", method="POST", path="/converge"
+    )
+    return status != 403
+
+
+async def builds(made: Site) -> bool:
+    """Deploy the receiver once more."""
+    path = f"/cloudfunctions/v2/{LOCATION}/functions/{NAME}-receiver"
+    try:
+        await rest(made, "PATCH", f"{path}?updateMask=labels", {"labels": {"probe": "1"}})
+    except Refused:
+        return False
+    return True
+
+
+PROBES = [
+    Probe("a delivery is taken", takes_deliveries),
+    Probe("an event is dispatched", dispatches),
+    Probe("poison is set aside", sets_poison_aside),
+    Probe("exhausted messages become dead letters", gives_up_after_its_attempts),
+    Probe("the webhook is kept", converges),
+    Probe("apply can wait", waits),
+    Probe("the deployer can have it removed", removes),
+    Probe("a function is built", builds),
+]
+
+
+async def every_grant_is_needed(made: Site, subtests: pytest.Subtests) -> None:
+    # Only what a probe asks for converges, so that none meets another at work.
+    job = f"{LOCATION}/jobs/{NAME}-converge"
+    await rest(made, "POST", f"/cloudscheduler/v1/{job}:pause")
+    working = {probe.name: await probe.works(made) for probe in PROBES}
+    assert all(working.values()), working
+    for grant in grants(made):
+        with subtests.test("without it something breaks", role=grant.role, member=grant.member):
+            before = made.cloud.state.policies.get(grant.resource)
+            made.cloud.state.policies.revoke(grant)
+            broken = await what_breaks(made, grant)
+            made.cloud.state.policies.set(grant.resource, {**before, "etag": ""})
+            assert broken
+            assert await fire(made, f"{NAME}-converge") == 200
+
+
+async def what_breaks(made: Site, grant: Binding) -> str | None:
+    """Return the first thing that no longer works."""
+    for probe in likely(grant):
+        if not await probe.works(made):
+            return probe.name
+    return None
+
+
+def likely(grant: Binding) -> list[Probe]:
+    """Return the probes, those first that have to do with whom the grant is for."""
+    hints = {
+        "-receiver@": 0,
+        "allUsers": 0,
+        "-dispatcher@": 1,
+        "-push@": 1,
+        "gcp-sa-pubsub": 3,
+        "-registrar@": 4,
+        "-schedules@": 4,
+        "-wait@": 5,
+        "deployer@": 5,
+        "-build@": 7,
+    }
+    first = next(index for hint, index in hints.items() if hint in grant.member)
+    return [*PROBES[first:], *PROBES[:first]]
+
+
+def grants(made: Site) -> list[Binding]:
+    """Return what Terraform has granted; a bucket's first policy is the service's own."""
+    return [
+        binding
+        for binding in made.cloud.state.policies.bindings()
+        if not made.cloud.state.is_googles(binding)
+        and not binding.member.startswith(("projectEditor:", "projectOwner:", "projectViewer:"))
+    ]
+
+
+def registered(made: Site) -> str:
+    (webhook,) = made.gemini.webhooks
+    return webhook.id
+
+
+async def restart(made: Site, function: str) -> None:
+    await made.cloud.deployments[f"{LOCATION}/functions/{NAME}-{function}"].replace_instance()
