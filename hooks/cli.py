@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from hooks.commands import demo, deploy, dev, dlq, doctor, events, send, tail
+from hooks.commands import demo, deploy, dev, dlq, doctor, events, send, tail, webhook
 from hooks.errors import HooksError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(events.app, name="events")
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
+app.add_typer(webhook.app, name="webhook")
 
 
 def main() -> None:

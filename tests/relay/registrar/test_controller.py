@@ -104,6 +104,7 @@ async def test_a_remembered_webhook_that_the_list_leaves_out_is_not_created_agai
     (webhook,) = site.registered()
     # As if the list were behind.
     number, webhook.number = webhook.number, -1
+    assert (await site.observer().look()).in_sync
     assert not await site.controller().converge()
     assert await site.controller().remove()
     webhook.number = number
@@ -198,6 +199,16 @@ async def test_a_secret_that_may_be_lost_is_rotated_whatever_its_age(world: Worl
     assert (await site.state()).pending == AT_ONCE
     assert not (await site.observer().look()).in_sync
     assert await site.controller().rotate(AFTER_A_DAY, timedelta(days=30))
+
+
+async def test_a_secret_whose_version_was_destroyed_is_replaced(world: World) -> None:
+    site = await world.site()
+    await site.controller().converge()
+    name = f"{site.settings.signing_secret}/versions/1"
+    await world.secrets.destroy_secret_version({"name": name})
+    assert await site.controller().converge()
+    await site.check()
+    assert list(await site.versions()) == [2]
 
 
 async def test_versions_that_others_left_enabled_retire_too(world: World) -> None:
