@@ -13,10 +13,9 @@ from typing import Any
 
 import grpc
 import pytest
-from click.testing import Result
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import types
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from hooks.cli import app
 from hooks.local import rpc
@@ -44,7 +43,7 @@ BLUE = NAMES.topic("route-blue")
 DATABASE = "gemini-webhooks"
 ROUTES = (Route("events", NAMES.events), Route("blue", BLUE, ("batch.*",)))
 _DONE = {Outcome.DONE, Outcome.DUPLICATE, Outcome.DEAD_LETTERED}
-_OUTPUTS = {
+OUTPUTS: dict[str, Any] = {
     "project": PROJECT,
     "topics": {
         "ingress": NAMES.ingress,
@@ -71,7 +70,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 def outputs(tmp_path: Path) -> Path:
     """What `terraform output -json` writes."""
     path = tmp_path / "outputs.json"
-    path.write_text(json.dumps({name: {"value": value} for name, value in _OUTPUTS.items()}))
+    path.write_text(json.dumps({name: {"value": value} for name, value in OUTPUTS.items()}))
     return path
 
 
@@ -224,7 +223,7 @@ class Relay:
     async def invoke(self, *arguments: str, outputs: str | None = None) -> Result:
         """Run the command, in a thread of its own, against this deployment."""
         where = str(self.outputs) if outputs is None else outputs
-        environ = {**self.environ, "HOOKS_OUTPUTS": where, "COLUMNS": "200"}
+        environ = {**self.environ, "HOOKSOUTPUTS": where, "COLUMNS": "200"}
 
         def run() -> Result:
             return CliRunner().invoke(app, list(arguments), env=environ)
