@@ -11,6 +11,10 @@ from pathlib import Path
 
 import uvloop
 
+# Before gRPC is loaded: uvloop forks to start a function, and gRPC would complain each time that
+# it cannot follow. Nothing of it is used between the fork and the exec.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+
 from tests.soak import report
 from tests.soak.run import Options, Progress, Soak
 
