@@ -380,10 +380,11 @@ variable "subscribers" {
   }
 
   validation {
-    condition = length(setintersection(keys(var.subscribers), [
-      "archive-dead-letter", "archive-ingress", "build", "dead-letter", "dispatch", "dispatcher", "push", "receiver", "registrar", "schedules", "wait",
-    ])) == 0
-    error_message = "The names dispatch, dead-letter, archive-… and those of the hops and their identities are taken: call the subscriber something else."
+    condition = alltrue([
+      for name in keys(var.subscribers) :
+      !can(regex("^(archive|route)-|(^|-)dead-letter$|^(build|dispatch|dispatcher|push|receiver|registrar|schedules|wait)$", name))
+    ])
+    error_message = "The names dispatch, archive-…, route-…, …-dead-letter and those of the hops and their identities are taken: call the subscriber something else."
   }
 
   validation {

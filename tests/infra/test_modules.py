@@ -74,6 +74,8 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("subscribers", {"mine": {}}, "exactly one of"),
     ("subscribers", {"mine": {"pull": {}, "push": {"endpoint": "https://a.b"}}}, "exactly one of"),
     ("subscribers", {"dispatch": {"pull": {}}}, "are taken"),
+    ("subscribers", {"mine-dead-letter": {"pull": {}}}, "are taken"),
+    ("subscribers", {"archive-ingress": {"pull": {}}}, "are taken"),
     ("subscribers", {"my_own": {"pull": {}}}, "hyphens"),
     ("subscribers", {"mine": {"pull": {}, "topic": "blue"}}, "one of the routes"),
     ("subscribers", {"mine": {"pull": {}, "filter": "a" * 257}}, "256 characters"),

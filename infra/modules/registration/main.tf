@@ -30,7 +30,7 @@ data "http" "webhook" {
     postcondition {
       condition     = self.status_code == 200 && try(jsondecode(self.response_body).generation == var.generation, false)
       error_message = <<-EOT
-        The webhook is not registered as it should be: ${try(coalesce(jsondecode(self.response_body).reason), coalesce(jsondecode(self.response_body).error), coalesce(substr(self.response_body, 0, 500)), "no reason given")} (the registrar answered ${self.status_code})
+        The webhook is not registered as it should be: ${try(coalesce(jsondecode(self.response_body).reason), coalesce(jsondecode(self.response_body).error), coalesce(substr(self.response_body, 0, 500)), "no reason given")}${self.status_code == 200 ? "" : " (the registrar answered ${self.status_code})"}
         ${self.status_code == 403 ? "New grants may take some minutes to hold: apply again then." : "Once that is mended, apply again. Its logs: ${local.logs}"}
       EOT
     }
