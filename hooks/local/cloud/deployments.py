@@ -85,11 +85,14 @@ class Deployment:
 
         Raises `StartFailed`, and leaves the one before as it is.
         """
+        if self._running is None:
+            await self._open.enter_async_context(self._server)
+        environ = await revision.environment()
         source = await asyncio.to_thread(_unpack, revision)
         process = FunctionProcess(
             revision.name,
             target=revision.entry_point,
-            environ=await revision.environment(),
+            environ=environ,
             source=source,
             on_line=self._on_line,
         )
@@ -103,8 +106,6 @@ class Deployment:
         before, self._running = self._running, _Running(revision, process, source, keeper)
         if before:
             await before.stop()
-        else:
-            await self._open.enter_async_context(self._server)
 
     async def replace_instance(self) -> None:
         """Put a new instance in the place of the one that runs, with its secrets resolved anew.

@@ -1,5 +1,6 @@
 """Identity tokens: made as Google's, checked as at Cloud Run's door, stripped as behind it."""
 
+import functools
 from collections.abc import Collection
 from typing import Any
 
@@ -23,7 +24,11 @@ class Issuer:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    @functools.cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        # Made once it is needed: it takes a moment.
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def identity_token(self, email: str, audience: str, *, lifetime: float = 3600) -> str:
         """Return a token that proves to `audience` that its bearer is `email`, for an hour."""

@@ -40,6 +40,7 @@ class CloudScheduler:
         self._clock = clock
         self._http = httpx2.AsyncClient(transport=network, timeout=None)
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._calling: set[asyncio.Task[int]] = set()
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -60,16 +61,21 @@ class CloudScheduler:
         job = self._state.resources.get(name)
         retry = job["retryConfig"]
         pause = _seconds(retry["minBackoffDuration"])
-        status = await self._attempt(job)
+        status = await self._try(job)
         for _ in range(int(retry.get("retryCount", 0))):
             if 200 <= status < 300:
                 break
             await self._clock.sleep(pause)
             pause = min(pause * 2, _seconds(retry["maxBackoffDuration"]))
-            status = await self._attempt(job)
+            status = await self._try(job)
         if name in self._state.resources:
             self._record(name, status)
         return status
+
+    async def idle(self) -> None:
+        """Return once no job is calling its target: each waits for its time, or for a retry's."""
+        while self._calling:
+            await asyncio.gather(*self._calling, return_exceptions=True)
 
     async def close(self) -> None:
         """Stop every job."""
@@ -168,6 +174,14 @@ class CloudScheduler:
             self._state.resources.patch(name, {"scheduleTime": rfc3339(due)})
             await self._clock.sleep(due - self._clock.time())
             await self.fire(name)
+
+    async def _try(self, job: Json) -> int:
+        calling = asyncio.create_task(self._attempt(job))
+        self._calling.add(calling)
+        try:
+            return await calling
+        finally:
+            self._calling.discard(calling)
 
     async def _attempt(self, job: Json) -> int:
         target = job["httpTarget"]
