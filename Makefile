@@ -22,7 +22,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra soak bench
+.PHONY: demo-deploy test-infra soak hostile bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: venv ## format, and mend what the linter can
 
 soak: venv ## the long soak: chaos, and an account that must end with nothing lost
 	@$(BIN)/python -m tests.soak
+
+hostile: venv ## a million hostile requests against the receiver, honest deliveries beside them
+	@$(BIN)/python -m tests.hostile
 
 bench: venv ## benchmarks
 	@$(BIN)/python -m bench

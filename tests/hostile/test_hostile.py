@@ -1,0 +1,63 @@
+import dataclasses
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.hostile import campaign
+from tests.hostile.account import Account
+from tests.hostile.attacks import KINDS
+from tests.hostile.campaign import Options
+
+GOOD = Account(
+    sent=10,
+    seconds=10.0,
+    answers={"forged": Counter({"401": 9}), "noise": Counter({"none": 1})},
+    honest=Counter({"200": 2}),
+    honest_stored={"honest-1", "honest-2"},
+    published={"honest-1", "honest-2"},
+    mebibytes=[60.0] * 60,
+)
+
+
+async def test_a_short_campaign_breaks_no_promise() -> None:
+    account = await campaign.run(Options(requests=2_000, slow_clients=40, seed=7))
+    assert account.problems() == [], account.text()
+    assert account.sent == 2_000
+    assert set(account.answers) == set(KINDS)
+    assert account.published == account.honest_stored
+    assert account.slow_open > 0
+    assert account.jwks_fetches > 0
+    assert account.secret_loads > 0
+
+
+def test_an_account_without_a_problem_says_so() -> None:
+    assert GOOD.problems() == []
+    assert "PROBLEM" not in GOOD.text()
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"answers": {"forged": Counter({"500": 1})}},
+        {"answers": {"forged": Counter({"200": 1})}},
+        {"answers": {"forged": Counter({"none": 1})}},
+        {"answers": {"noise": Counter({"500": 1})}},
+        {"received": ["noise"]},
+        {"hung": ["forged"]},
+        {"tracebacks": ["Traceback (most recent call last):"]},
+        {"honest_failed": {"honest-3"}},
+        {"honest_stored": set(), "published": set()},
+        {"published": {"honest-1", "honest-2", "hostile-1"}},
+        {"published": {"honest-1"}},
+        {"jwks_fetches": 10},
+        {"secret_loads": 10},
+        {"log_lines": 1000},
+        {"mebibytes": [60.0, 300.0]},
+        {"mebibytes": [60.0] * 30 + [100.0] * 30},
+    ],
+)
+def test_an_account_tells_every_problem(fact: dict[str, Any]) -> None:
+    account = dataclasses.replace(GOOD, **fact)
+    assert len(account.problems()) == 1
+    assert "PROBLEM" in account.text()
