@@ -8,9 +8,10 @@ import pytest
 from google.pubsub_v1 import types
 
 from hooks.local.rpc import RpcError
-from relay.batching import BatchingPublisher, Limits
+from relay.batching import BatchingPublisher
 from relay.channels import opener
 from relay.errors import PublishRefused, PublishUnavailable, Unavailable
+from relay.lane import Limits
 from tests.support.publish_sink import Sink
 
 TOPIC = "projects/my-project/topics/ingress"
