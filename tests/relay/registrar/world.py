@@ -18,6 +18,10 @@ from google.cloud.secretmanager_v1 import SecretManagerServiceAsyncClient
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
     SecretManagerServiceGrpcAsyncIOTransport,
 )
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from hooks.local import rpc
 from hooks.local.clock import ManualClock
@@ -26,6 +30,7 @@ from hooks.local.gemini import Gemini
 from hooks.local.gemini import Settings as GeminiSettings
 from hooks.local.gemini.webhook import Webhook
 from hooks.local.secretmanager import SecretManager
+from relay.registrar import Handler
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
 from relay.registrar.settings import EVENTS, Settings
@@ -39,12 +44,30 @@ API_KEY = "AIza-test-key-that-nobody-may-see"
 PROJECT = "test-project"
 
 
+class Endpoint(httpx2.AsyncBaseTransport):
+    """Where every delivery goes: to `app` if there is one, else it is just accepted."""
+
+    app: Handler | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        app = self.app
+        if app is None:
+            return httpx2.Response(200)
+
+        async def entry(received: Request) -> Response:
+            return await app(received)
+
+        routed = Starlette(routes=[Route("/{path:path}", entry, methods=["POST"])])
+        return await httpx2.ASGITransport(routed).handle_async_request(request)
+
+
 @dataclass
 class World:
     """The outside of a registrar."""
 
     clock: ManualClock
     gemini: Gemini
+    endpoint: "Endpoint"
     url: str
     webhooks: GeminiWebhooks
     firestore: AsyncClient
@@ -206,9 +229,12 @@ class Struck:
 async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World]:
     """Start a world; `set_variable(name, value)` puts a variable into the environment."""
     clock = ManualClock()
-    transport = httpx2.MockTransport(lambda _request: httpx2.Response(200))
-    settings = GeminiSettings(api_keys=frozenset({API_KEY}))
-    gemini = Gemini(clock, settings, transport=transport)
+    endpoint = Endpoint()
+    # While the clock stands still, any number of deliveries may fail at the same moment.
+    settings = GeminiSettings(
+        api_keys=frozenset({API_KEY}), disable_after_failed_attempts=1_000_000
+    )
+    gemini = Gemini(clock, settings, transport=endpoint)
     firestore = Firestore(clock)
     secrets = SecretManager(clock)
     firestore_listener = await rpc.listen(firestore.services)
@@ -221,6 +247,7 @@ async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World
         made = World(
             clock=clock,
             gemini=gemini,
+            endpoint=endpoint,
             url=url,
             webhooks=GeminiWebhooks(api_key=API_KEY, base_url=url),
             firestore=client,
