@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import grpc.aio
 
 from relay.channels import OpenChannel
 from relay.errors import PublishRefused, PublishUnavailable
 from relay.lane import Entry, Lane, Limits, fail
 from relay.pubsub_wire import PUBLISH, PublishRequest, PublishResponse, PubsubMessage
+
+if TYPE_CHECKING:
+    import grpc.aio
 
 _TICK = 0.02
 """Seconds by which a deadline may be noticed late."""

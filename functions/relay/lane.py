@@ -3,10 +3,10 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -55,10 +55,8 @@ class Entry:
     result: asyncio.Future[str]
 
 
-class Send(Protocol):
-    """Makes one call, and returns the ids that Pub/Sub gave the messages, in their order."""
-
-    async def __call__(self, topic: str, batch: Sequence[Entry]) -> Sequence[str]: ...
+Send = Callable[[str, Sequence[Entry]], Awaitable[Sequence[str]]]
+"""Makes one call with a topic's messages, and returns the ids that Pub/Sub gave them, in order."""
 
 
 class Lane:

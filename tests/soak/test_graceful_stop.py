@@ -16,7 +16,7 @@ from hooks.local import stack
 from hooks.local.gemini.outgoing import Message, Signers, sign
 from hooks.local.process import FunctionProcess
 from hooks.local.rpc import Call
-from relay.batching import Limits
+from relay.lane import Limits
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("graceful-stop")]
 
