@@ -253,7 +253,8 @@ async def pulled(made: Site, subscription: str) -> None:
 
 async def clear(made: Site, subscription: str) -> None:
     """Drop what a subscription still owes."""
-    now = {"seconds": int(made.cloud.state.clock.time()) + 1}
+    seconds = made.cloud.state.clock.time()
+    now = {"seconds": int(seconds), "nanos": int(seconds % 1 * 1e9)}
     await emulated(made.cloud, SUBSCRIBER, "Seek", subscription=subscription, time=now)
 
 
