@@ -146,16 +146,21 @@ def scenarios() -> Iterator[Scenario]:
     )
 
 
+def row(scenario: Scenario) -> str:
+    """Simulate a scenario and return its row of the table."""
+    account = simulate(scenario)
+    return (
+        f"| {scenario.name} | {account.peak_pushes:,.0f} | {account.peak_backlog:,.0f} "
+        f"| {account.oldest:,.0f} s | {account.attempts} | {account.dead:,.0f} |"
+    )
+
+
 def main() -> None:
     """Print the table."""
     print("| scenario | peak pushes/s | largest backlog | oldest when done | attempts | dead |")
     print("|---|---|---|---|---|---|")
     for scenario in scenarios():
-        account = simulate(scenario)
-        print(
-            f"| {scenario.name} | {account.peak_pushes:,.0f} | {account.peak_backlog:,.0f} "
-            f"| {account.oldest:,.0f} s | {account.attempts} | {account.dead:,.0f} |"
-        )
+        print(row(scenario))
 
 
 if __name__ == "__main__":
