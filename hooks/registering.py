@@ -9,9 +9,10 @@ from google import genai
 from google.genai._interactions import APIStatusError
 from google.genai.types import HttpOptions, HttpRetryOptions
 
-from hooks.console import out, pairs, print_json
+from hooks.console import err, out, pairs, print_json
 from hooks.errors import HooksError, UsageError
 from hooks.keeping import Keeper, NotKept
+from hooks.operate.webhookstates import ENABLED, explain
 from relay.registrar.problems import redacted
 from relay.registrar.settings import EVENTS
 
@@ -205,6 +206,7 @@ def show(webhook: Described, *, as_json: bool) -> None:
         print_json(webhook)
     else:
         out.print(pairs({name: _text(value) for name, value in webhook.items()}))
+        _advise(webhook)
 
 
 def show_page(page: Described, *, as_json: bool) -> None:
@@ -219,8 +221,18 @@ def show_page(page: Described, *, as_json: bool) -> None:
         out.print("  ".join(map(str.ljust, row, widths)).rstrip(), markup=False)
     if not rows:
         out.print("No webhooks.")
+    for webhook in page["webhooks"]:
+        _advise(webhook)
     if "next_page_token" in page:
         out.print(f"More: --page-token {page['next_page_token']}")
+
+
+def _advise(webhook: Described) -> None:
+    # What was deleted or pinged has no state to tell of.
+    meaning, remedy = explain(webhook.get("state", ENABLED), str(webhook.get("id", "")))
+    if meaning:
+        state = webhook["state"]
+        err.print(f"{webhook['id']} is {state}: {meaning}. To leave that: {remedy}", style="yellow")
 
 
 def _needed(keeper: Keeper | None) -> Keeper:

@@ -103,6 +103,10 @@ def replay(
         list[str] | None,
         typer.Option(help="Only to this route (events: the events topic); may be given again."),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="From the archive's Avro files in this directory, not from the topic."),
+    ] = None,
     rate: Annotated[
         float, typer.Option(min=0, help="At most so many messages a second; 0: no bound.")
     ] = 100,
@@ -119,7 +123,7 @@ def replay(
     database: Database = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send events out again, from what the ingress topic has retained.
+    """Send events out again, from what the ingress topic has retained or the archive has.
 
     Subscribers see the attribute `replay`, and the same `ce-id` as before.
     """
@@ -129,7 +133,7 @@ def replay(
     from hooks.operate import events
 
     selecting = bool(ids or type_glob or since or until)
-    if resume and (selecting or route or checkpoint or dry_run):
+    if resume and (selecting or route or archive or checkpoint or dry_run):
         raise UsageError("--resume takes everything from its file; leave the other options out")
     if not resume and not selecting:
         raise UsageError("say which: --id, --type, --since or --until (or --resume)")
@@ -139,6 +143,7 @@ def replay(
         since=moment("--since", since),
         until=moment("--until", until),
         routes=route or [],
+        archive=archive,
         rate=rate,
         dry_run=dry_run,
         checkpoint=checkpoint,

@@ -17,8 +17,9 @@ class Checkpoint:
 
     `replay` is its id: whatever bears it is fanned out once, however often it is published. So the
     account here may lag behind what has happened. `subscription` is the cursor: what it has
-    acknowledged is done. `routes` are the only ones that get the events; all if there are none.
-    Times are RFC 3339, `start` the one to begin at; `until` is always set, so that a replay ends.
+    acknowledged is done. Where `archive` names a directory, `files_done` is. `routes` are the only
+    ones that get the events; all if there are none. Times are RFC 3339, `start` the one to begin
+    at; `until` is always set, so that a replay ends.
     """
 
     replay: str
@@ -30,6 +31,8 @@ class Checkpoint:
     type: str = ""
     ids: list[str] = field(default_factory=list)
     routes: list[str] = field(default_factory=list)
+    archive: str = ""
+    files_done: list[str] = field(default_factory=list)
     scanned: int = 0
     replayed: int = 0
     refused: int = 0

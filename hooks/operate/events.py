@@ -1,10 +1,13 @@
 """What `hooks events` does: the ledger as a log, and replay, shown to people and to programs."""
 
 import base64
+import contextlib
 import secrets
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,13 @@ from hooks import console
 from hooks.errors import HooksError, UsageError
 from hooks.local.clock import SystemClock
 from hooks.operate import checkpoint, ledger, opening, retained
+from hooks.operate.archive import Archive
 from hooks.operate.checkpoint import Checkpoint
 from hooks.operate.deadletters import as_json
 from hooks.operate.deployment import Deployment
 from hooks.operate.ledger import Entry, Wanted
 from hooks.operate.pacing import Pace
-from hooks.operate.replaying import EventReplayer
+from hooks.operate.replaying import EventReplayer, Source
 from hooks.operate.showing import progress, table
 
 _HOME = Path(".hooks")
@@ -33,6 +37,7 @@ class Replay:
     since: datetime | None
     until: datetime | None
     routes: Sequence[str]
+    archive: Path | None
     rate: float
     dry_run: bool
     checkpoint: Path | None
@@ -91,7 +96,8 @@ async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
     if kept:
         todo.save(kept)
     replayer = await _run(deployment, todo, wanted.rate, kept, json=json)
-    await retained.delete(deployment, todo.subscription)
+    if not todo.archive:
+        await retained.delete(deployment, todo.subscription)
     if kept:
         kept.unlink(missing_ok=True)
     _show_replayed(todo, replayer.types, dry_run=wanted.dry_run, json=json)
@@ -101,21 +107,20 @@ async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
 async def _run(
     deployment: Deployment, todo: Checkpoint, rate: float, path: Path | None, *, json: bool
 ) -> EventReplayer:
-    start = datetime.fromisoformat(todo.start)
     total = await _expected(deployment, todo)
     try:
         async with (
-            retained.reading(deployment, todo.subscription, start, todo.ids) as held,
+            _source(deployment, todo) as (source, patience),
             opening.publisher(deployment) as publisher,
         ):
             with progress("replaying", shown=not json, total=total) as advance:
                 replayer = EventReplayer(
                     todo,
-                    held,
+                    source,
                     publisher,
                     Pace(rate, SystemClock()),
                     path=path,
-                    patience=held.patience,
+                    patience=patience,
                     on_progress=advance,
                 )
                 await replayer.run()
@@ -125,6 +130,18 @@ async def _run(
         raise
 
 
+@contextlib.asynccontextmanager
+async def _source(deployment: Deployment, todo: Checkpoint) -> AsyncIterator[tuple[Source, int]]:
+    """Give where the messages come from, and how many batches of nothing old end them."""
+    if todo.archive:
+        # Files are not in the order of arrival, and have an end of their own.
+        yield Archive(Path(todo.archive), todo.files_done), sys.maxsize
+        return
+    start = datetime.fromisoformat(todo.start)
+    async with retained.reading(deployment, todo.subscription, start, todo.ids) as held:
+        yield held, held.patience
+
+
 async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | None) -> None:
     if path:
         console.err.print(
@@ -132,12 +149,14 @@ async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | No
             f" `hooks events replay --resume {path}` within a day",
             style="yellow",
         )
-    else:
+    elif not todo.archive:
         await retained.delete(deployment, todo.subscription)
 
 
-async def _expected(deployment: Deployment, todo: Checkpoint) -> int:
+async def _expected(deployment: Deployment, todo: Checkpoint) -> int | None:
     """Return about how many messages will be looked at: one for each event that was dispatched."""
+    if todo.archive:
+        return None
     if todo.ids:
         return len(todo.ids)
     async with opening.ledger(deployment) as client:
@@ -152,12 +171,7 @@ async def _todo(deployment: Deployment, wanted: Replay) -> tuple[Path, Checkpoin
             raise UsageError(f"{wanted.resume} is about {todo.topic}, not {deployment.ingress}")
         return wanted.resume, todo
     now = datetime.now(UTC)
-    kept = await retained.retention(deployment)
-    start = retained.earliest(now, kept, wanted.since)
-    if wanted.since and wanted.since < now - kept:
-        console.err.print(
-            f"{deployment.ingress} retains {kept}: what is older is not replayed", style="yellow"
-        )
+    start = now if wanted.archive else await _start(deployment, now, wanted.since)
     todo = Checkpoint(
         replay=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         topic=deployment.ingress,
@@ -168,8 +182,20 @@ async def _todo(deployment: Deployment, wanted: Replay) -> tuple[Path, Checkpoin
         type=wanted.type,
         ids=sorted(set(wanted.ids)),
         routes=_routes(deployment, wanted.routes),
+        archive=str(wanted.archive.absolute()) if wanted.archive else "",
     )
     return wanted.checkpoint or _HOME / f"replay-{todo.replay}.json", todo
+
+
+async def _start(deployment: Deployment, now: datetime, since: datetime | None) -> datetime:
+    kept = await retained.retention(deployment)
+    if since and since < now - kept:
+        console.err.print(
+            f"{deployment.ingress} retains {kept}: what is older is not replayed from it; the"
+            " archive, if there is one, has it (--archive)",
+            style="yellow",
+        )
+    return retained.earliest(now, kept, since)
 
 
 def _routes(deployment: Deployment, names: Sequence[str]) -> list[str]:
@@ -215,6 +241,8 @@ def _plain(value: object) -> object:
 def _text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "-"
+    if isinstance(value, dict):
+        return dumps(value)
     return "-" if value in (None, "") else str(value)
 
 
@@ -227,7 +255,9 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
     console.out.print(table(heads, rows))
     for entry in shown:
         if "payload" in entry:
-            console.out.print(f"{entry['id']}  {entry['payload']}", style="dim", markup=False)
+            console.out.print(
+                f"{entry['id']}  {_text(entry['payload'])}", style="dim", markup=False
+            )
 
 
 def _show_replayed(

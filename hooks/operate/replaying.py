@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from hooks.errors import HooksError
 from hooks.operate.checkpoint import Checkpoint
 from hooks.operate.deadletters import REPLAYS, body_type
-from hooks.operate.holding import Held, Holding
+from hooks.operate.holding import Held
 from hooks.operate.pacing import Pace
 from hooks.operate.retained import Selection, received
 from relay.errors import PublishRefused, PublishUnavailable
@@ -62,13 +63,25 @@ class Originals:
         return True
 
 
-async def batches(holding: Holding, until: datetime, patience: int) -> AsyncIterator[list[Held]]:
-    """Iterate over held messages, batch by batch, until there are none from before `until`.
+class Source(Protocol):
+    """Where messages come from: a subscription, or an archive."""
+
+    async def pull(self, most: int) -> list[Held]:
+        """Return up to `most` more messages; none means that there are no more."""
+        ...
+
+    async def acknowledge(self, messages: Iterable[Held]) -> None:
+        """Be done with messages."""
+        ...
+
+
+async def batches(source: Source, until: datetime, patience: int) -> AsyncIterator[list[Held]]:
+    """Iterate over messages, batch by batch, until there are none from before `until`.
 
     What arrives meanwhile would go on for ever: so many batches of nothing else end it.
     """
     fruitless = 0
-    while fruitless < patience and (found := await holding.pull(_BATCH)):
+    while fruitless < patience and (found := await source.pull(_BATCH)):
         fruitless = 0 if any(received(each) < until for each in found) else fruitless + 1
         yield found
 
@@ -83,7 +96,7 @@ class EventReplayer:
     def __init__(
         self,
         checkpoint: Checkpoint,
-        holding: Holding,
+        source: Source,
         publisher: Publisher,
         pace: Pace,
         *,
@@ -92,7 +105,7 @@ class EventReplayer:
         on_progress: OnProgress = lambda _count: None,
     ) -> None:
         self._checkpoint = checkpoint
-        self._holding = holding
+        self._source = source
         self._publisher = publisher
         self._pace = pace
         self._path = path
@@ -109,10 +122,12 @@ class EventReplayer:
         checkpoint = self._checkpoint
         originals = Originals(checkpoint.selection)
         until = datetime.fromisoformat(checkpoint.until)
-        async for found in batches(self._holding, until, self._patience):
+        async for found in batches(self._source, until, self._patience):
+            # An archive has noted by now which file it is done with.
+            self._save()
             chosen = list(originals.of(found))
             taken = {each.ack_id for each in chosen}
-            await self._holding.acknowledge(each for each in found if each.ack_id not in taken)
+            await self._source.acknowledge(each for each in found if each.ack_id not in taken)
             for start in range(0, len(chosen), self._pace.batch):
                 await self._take(chosen[start : start + self._pace.batch])
             checkpoint.scanned += len(found)
@@ -123,7 +138,7 @@ class EventReplayer:
         self.types.update(body_type(each.data) for each in chosen)
         if self._path:
             await self._send(chosen)
-        await self._holding.acknowledge(chosen)
+        await self._source.acknowledge(chosen)
         self._checkpoint.replayed += len(chosen)
         self._save()
 

@@ -7,10 +7,10 @@ _SWITCHED_OFF = (
     " itself within a minute, unless it was told to stay away"
 )
 _GIVEN_UP = (
-    "first mend what failed (the other checks here, and the receiver's log, say what), then enable"
-    " it: `hooks webhook update ID --state enabled`; a deployment's registrar does so by itself"
-    " within a minute. What Gemini did not deliver meanwhile it does not send again: the"
-    " reconciler, or asking for the jobs, finds it"
+    "first mend what failed (`hooks doctor` and the receiver's log say what), then enable it:"
+    " `hooks webhook update ID --state enabled`; a deployment's registrar does so by itself within"
+    " a minute. What Gemini did not deliver meanwhile it does not send again: ask it for the jobs"
+    " of that time"
 )
 _UNKNOWN = (
     "see Gemini's documentation of webhooks; `hooks webhook update ID --state enabled` may leave it"

@@ -4,7 +4,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from google.cloud.secretmanager_v1 import Secret, SecretManagerServiceClient, SecretPayload
@@ -164,6 +164,21 @@ def test_show_by_id_or_uri(terminal: Terminal) -> None:
             terminal.run("show", *words)
     with pytest.raises(GeminiRefused, match="404"):
         terminal.run("show", "unknown")
+
+
+@pytest.mark.parametrize("state", ["disabled", "disabled_due_to_failed_deliveries"])
+def test_a_webhook_that_gets_nothing_is_shown_with_the_way_out(
+    terminal: Terminal, state: Literal["disabled", "disabled_due_to_failed_deliveries"]
+) -> None:
+    terminal.run("create", "--uri", URI, "--signing-secret", SECRET)
+    assert "To leave that" not in terminal.text("list")
+    webhook = terminal.webhook()
+    webhook.state = state
+    for words in (("show", webhook.id), ("list",)):
+        told = " ".join(terminal.text(*words).split())
+        assert f"hooks webhook update {webhook.id} --state enabled" in told
+    terminal.text("update", webhook.id, "--state", "enabled")
+    assert "To leave that" not in terminal.text("show", webhook.id)
 
 
 def test_update_changes_what_is_given(terminal: Terminal) -> None:

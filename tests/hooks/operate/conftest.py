@@ -223,7 +223,7 @@ class Relay:
     async def invoke(self, *arguments: str, outputs: str | None = None) -> Result:
         """Run the command, in a thread of its own, against this deployment."""
         where = str(self.outputs) if outputs is None else outputs
-        environ = {**self.environ, "HOOKSOUTPUTS": where, "COLUMNS": "200"}
+        environ = {**self.environ, "HOOKS_OUTPUTS": where, "COLUMNS": "200"}
 
         def run() -> Result:
             return CliRunner().invoke(app, list(arguments), env=environ)
