@@ -43,11 +43,14 @@ class Found:
 
 
 @dataclass
-class Upheaval:
-    """What was done to the functions and services, and how the graceful stops went."""
+class Struck:
+    """What was done, which calls were struck, and how the graceful stops went.
+
+    A stop is a function's name, its exit status and the seconds it took.
+    """
 
     actions: Counter[str] = field(default_factory=Counter)
-    struck: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
     stops: list[tuple[str, int | None, float]] = field(default_factory=list)
 
 
@@ -97,7 +100,7 @@ def draw_up(
     events: Sequence[Event],
     sent: Sent,
     found: Found,
-    upheaval: Upheaval,
+    struck: Struck,
     samples: Sequence[Sample],
     seconds: float,
 ) -> Account:
@@ -126,8 +129,8 @@ def draw_up(
         duplicates_dropped=stored - len(ingress),
         extra_copies=sum(ids.total() - len(ids) for ids in routes.values()),
         lost=lost,
-        upheaval=dict(upheaval.actions),
-        calls_struck=dict(upheaval.struck),
+        upheaval=dict(struck.actions),
+        calls_struck=dict(struck.calls),
         rotations=dict(sent.rotations),
         memory=memory,
         seconds=round(seconds, 1),
@@ -147,7 +150,7 @@ def draw_up(
             _ledger(events, found.ledger),
             _nothing("no dead letters", sorted(found.copies["dead-letter"])),
             Check("nothing is owed", not found.backlog, f"{found.backlog} messages in the backlog"),
-            _stops(upheaval),
+            _stops(struck),
             _nothing("no function wrote a traceback", found.tracebacks),
             *_bounded(memory),
         ],
@@ -205,10 +208,10 @@ def _ledger(events: Sequence[Event], ledger: Mapping[str, tuple[str, frozenset[s
     return Check("the ledger says done, with the routes, for every event", not wrong, detail)
 
 
-def _stops(upheaval: Upheaval) -> Check:
-    failed = [f"{name}: {status}" for name, status, _ in upheaval.stops if status != 0]
-    slowest = max((seconds for _, _, seconds in upheaval.stops), default=0.0)
-    detail = ", ".join(failed) or f"{len(upheaval.stops)} stops, the slowest took {slowest:.1f} s"
+def _stops(struck: Struck) -> Check:
+    failed = [f"{name}: {status}" for name, status, _ in struck.stops if status != 0]
+    slowest = max((seconds for _, _, seconds in struck.stops), default=0.0)
+    detail = ", ".join(failed) or f"{len(struck.stops)} stops, the slowest took {slowest:.1f} s"
     return Check("every graceful stop ended by itself within ten seconds", not failed, detail)
 
 

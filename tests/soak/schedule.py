@@ -16,6 +16,7 @@ UPHEAVALS: Sequence[Action] = (
     ("dispatch-2", "stop"),
     ("pubsub", "lose-reply"),
     ("dispatch-2", "kill"),
+    ("dispatch-2", "freeze"),
     ("firestore", "hang"),
     # Only who starts, or meets an unknown key, asks Secret Manager at all.
     ("secretmanager", "refuse"),

@@ -14,7 +14,7 @@ from tests.soak.account import (
     Account,
     Found,
     Sent,
-    Upheaval,
+    Struck,
     draw_up,
 )
 from tests.soak.memory import Sample, growth, longest_life, resident
@@ -26,11 +26,11 @@ class Facts:
     events: list[Event]
     sent: Sent
     found: Found
-    upheaval: Upheaval
+    struck: Struck
     samples: list[Sample]
 
     def account(self) -> Account:
-        return draw_up(self.events, self.sent, self.found, self.upheaval, self.samples, 2.0)
+        return draw_up(self.events, self.sent, self.found, self.struck, self.samples, 2.0)
 
 
 def life(function: str, *mebibytes: float, leader: int = 1) -> list[Sample]:
@@ -58,9 +58,9 @@ def facts() -> Facts:
         "dead-letter": Counter[str](),
     }
     ledger = {"one": ("done", blue), "two": ("done", everywhere)}
-    upheaval = Upheaval(stops=[("receive-2", 0, 1.5)])
+    struck = Struck(stops=[("receive-2", 0, 1.5)])
     samples = life("receive-1", *[60.0] * ENOUGH_SAMPLES)
-    return Facts(events, sent, Found(copies, [], ledger, 0, []), upheaval, samples)
+    return Facts(events, sent, Found(copies, [], ledger, 0, []), struck, samples)
 
 
 def test_an_account_of_what_went_well_holds(facts: Facts) -> None:
@@ -155,7 +155,7 @@ CHANGES: dict[str, tuple[str, Callable[[Facts], None]]] = {
     "a backlog": ("nothing is owed", lambda facts: setattr(facts.found, "backlog", 1)),
     "a stop that had to be ended": (
         "every graceful stop ended by itself within ten seconds",
-        lambda facts: facts.upheaval.stops.append(("dispatch-2", 137, 10.0)),
+        lambda facts: facts.struck.stops.append(("dispatch-2", 137, 10.0)),
     ),
     "a traceback": (
         "no function wrote a traceback",

@@ -1,5 +1,7 @@
 """The soak, small enough for every run of the tests: all of it happens, once."""
 
+import pytest
+
 from tests.soak import report
 from tests.soak.run import Options, Progress, Soak
 from tests.soak.schedule import EVERYTHING, ROTATIONS, UPHEAVALS
@@ -7,6 +9,8 @@ from tests.soak.schedule import EVERYTHING, ROTATIONS, UPHEAVALS
 OPTIONS = Options(deliveries=600, lease_seconds=6)
 
 
+# A slow machine, or a busy one, takes its time: a dozen functions start and end.
+@pytest.mark.timeout(400)
 async def test_nothing_is_lost_and_nothing_hostile_comes_through() -> None:
     seen: list[Progress] = []
     account = await Soak(OPTIONS).run(seen.append)
