@@ -72,10 +72,12 @@ def _summarise(running: state.Running, *, as_json: bool) -> None:
         "dispatcher": running.dispatch_url,
         "Gemini": f"{running.gemini_url}  (a simulator)",
     }
-    exports = {f"export {name}={value}": "" for name, value in running.variables.items()}
-    for title, entries in (("Functions", urls), ("Topics", running.topics), ("Variables", exports)):
+    for title, entries in (("Functions", urls), ("Topics", running.topics)):
         console.out.print(f"\n[bold]{title}[/bold]")
         console.out.print(console.pairs(entries))
+    console.out.print("\n[bold]Variables[/bold]")
+    for name, value in running.variables.items():
+        console.out.print(f"  export {name}={value}")
     console.out.print(
         "\nIn another terminal, in the same directory: [bold]hooks send batch.succeeded[/bold],"
         " [bold]hooks tail[/bold]. Ctrl-C stops everything.\n"

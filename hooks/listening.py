@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
-from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError
 from google.cloud.pubsub_v1 import SubscriberClient
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -19,6 +19,7 @@ from hooks import clients
 from hooks.errors import HooksError, UsageError
 
 _FORGOTTEN = timedelta(days=1)
+_ENDING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ async def listening(
             async with _streaming(name, emulator) as listener:
                 yield listener
         finally:
-            with contextlib.suppress(NotFound):
-                await admin.delete_subscription(subscription=name, timeout=5.0)
+            # What cannot be deleted now is forgotten after a day.
+            with contextlib.suppress(GoogleAPIError):
+                await admin.delete_subscription(subscription=name, retry=None, timeout=5.0)
 
 
 @contextlib.asynccontextmanager
@@ -106,9 +108,10 @@ async def _streaming(subscription: str, emulator: str) -> AsyncIterator[Listener
             yield listener
         finally:
             stream.cancel()
-            # Waits until what was taken is acknowledged; an error was told to the listener.
+            # Waits until what was taken is acknowledged, but not for a service that is gone; an
+            # error was told to the listener.
             with contextlib.suppress(Exception):
-                await asyncio.to_thread(stream.result)
+                await asyncio.to_thread(stream.result, _ENDING_SECONDS)
 
 
 def _client(emulator: str) -> SubscriberClient:

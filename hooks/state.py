@@ -5,10 +5,12 @@ beside it. A lock goes with its process, so a description that a killed stack le
 recognised. It holds addresses and names, and no secret.
 """
 
+import asyncio
 import contextlib
 import fcntl
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -100,6 +102,25 @@ def find(start: Path | None = None) -> Running:
         f"no laptop stack runs in {here} or above it; start one with `hooks dev` (or `make dev`)"
         " in another terminal, and call this from the same directory"
     )
+
+
+async def until_gone(start: Path | None = None) -> None:
+    """Return once the stack that `find` returns has ended, however it ended."""
+    here = (start or Path.cwd()).resolve()
+    home = next(each / _HOME for each in (here, *here.parents) if _read(each / _HOME))
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+
+    def wait() -> None:
+        with (home / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        # The loop may have ended meanwhile.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(gone.set)
+
+    # Nobody has to wait for this thread: it may well outlast the command's own end.
+    threading.Thread(target=wait, name="until-gone", daemon=True).start()
+    await gone.wait()
 
 
 def _read(home: Path) -> Running | None:

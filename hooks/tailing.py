@@ -1,5 +1,6 @@
 """Showing the events of a running stack as they come."""
 
+import asyncio
 import base64
 import json
 from fnmatch import fnmatchcase
@@ -8,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from hooks import console, state
-from hooks.errors import UsageError
+from hooks.errors import NoStack, UsageError
 from hooks.listening import Received, listening
 
 
@@ -18,19 +19,36 @@ async def tail(
     """Print each event of a topic from now on whose type matches, until cancelled.
 
     `topic` is one of the running stack's, by its short name. Ends after `count` events, if that is
-    not 0. Raises `NoStack`, `UsageError`, or `HooksError` when the stack goes away.
+    not 0. Raises `NoStack`, also when the stack ends, and `UsageError`.
     """
     running = state.find()
     if topic not in running.topics:
         raise UsageError(f"--topic takes one of {', '.join(running.topics)}, not {topic!r}")
     emulator = running.variables["PUBSUB_EMULATOR_HOST"]
-    name = running.topics[topic]
+    printing = asyncio.ensure_future(
+        _tail(running.topics[topic], type_glob, message_filter, emulator, count, as_json=as_json)
+    )
+    ending = asyncio.ensure_future(state.until_gone())
+    try:
+        await asyncio.wait({printing, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if printing.done():
+            return printing.result()
+    finally:
+        printing.cancel()
+        ending.cancel()
+        await asyncio.gather(printing, ending, return_exceptions=True)
+    raise NoStack("the stack has ended")
+
+
+async def _tail(
+    topic: str, type_glob: str, message_filter: str, emulator: str, count: int, *, as_json: bool
+) -> None:
     shown = 0
     async with listening(
-        name, emulator=emulator, message_filter=message_filter, prefix="hooks-tail"
+        topic, emulator=emulator, message_filter=message_filter, prefix="hooks-tail"
     ) as messages:
         if not as_json:
-            console.err.print(f"listening on {name}", style="dim")
+            console.err.print(f"listening on {topic}", style="dim")
         async for message in messages:
             if fnmatchcase(_type(message), type_glob):
                 console.print_json(_document(message)) if as_json else _print(message)

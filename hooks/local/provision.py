@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists, GoogleAPICallError, NotFound
+from google.api_core.exceptions import AlreadyExists, GoogleAPIError, NotFound
 from google.cloud.secretmanager_v1 import Replication, Secret, SecretPayload
 from google.pubsub_v1 import Subscription, Topic
 from google.pubsub_v1.types import (
@@ -65,8 +65,10 @@ async def provision(
             yield
         finally:
             # The emulator may be gone before us; then so is the subscription.
-            with contextlib.suppress(GoogleAPICallError):
-                await subscriber.delete_subscription(subscription=push.name, timeout=5.0)
+            with contextlib.suppress(GoogleAPIError):
+                await subscriber.delete_subscription(
+                    subscription=push.name, retry=None, timeout=5.0
+                )
 
 
 async def keep_signing_secret(names: Names, secret_manager: str, value: str) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -71,3 +72,14 @@ def test_what_a_killed_stack_left_behind_is_no_stack(tmp_path: Path) -> None:
         state.find(tmp_path)
     with state.claimed(tmp_path) as claim:
         assert not claim.path.exists()
+
+
+async def test_the_end_of_a_stack_can_be_waited_for(tmp_path: Path) -> None:
+    with state.claimed(tmp_path) as claim:
+        claim.announce(RUNNING)
+        gone = asyncio.create_task(state.until_gone(tmp_path))
+        await asyncio.sleep(0)
+        assert not gone.done()
+
+    async with asyncio.timeout(30):
+        await gone
