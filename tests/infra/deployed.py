@@ -20,7 +20,7 @@ from hooks.local.cloud.site import Options, Site, site
 from hooks.local.gemini.deliveries import Delivery
 from tests.infra.workspace import missing_terraform
 
-SECONDS = 60.0
+SECONDS = 120.0
 NAME = "gemini-webhooks"
 
 

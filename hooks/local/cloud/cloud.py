@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from hooks.local.clock import Clock, SystemClock
 from hooks.local.cloud.api import Plane, Router, application, invoke, message
+from hooks.local.cloud.builds import Builder
 from hooks.local.cloud.deployments import Deployments
 from hooks.local.cloud.errors import from_rpc
 from hooks.local.cloud.guard import Iam as Guard
@@ -207,6 +208,7 @@ class Cloud:
     def _planes(self) -> Sequence[Plane]:
         state = self.state
         storage = Storage(state)
+        builder = Builder(state, storage, self.variables_for, self._read_secret)
         return [
             ServiceUsage(state),
             CloudBilling(state),
@@ -217,7 +219,7 @@ class Cloud:
             SecretManagerPlane(state, self.secrets.services[_ENDPOINT_OF_SECRETS]),
             PubSubPlane(state, self.pubsub.services),
             FirestoreAdmin(state, self.firestore.drop_database),
-            CloudFunctions(state, storage, self.deployments, self.variables_for, self._read_secret),
+            CloudFunctions(state, builder, self.deployments),
             CloudRun(state),
             self.scheduler,
             Monitoring(state),

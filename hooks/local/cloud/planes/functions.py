@@ -5,17 +5,17 @@ https://cloud.google.com/functions/docs/building
 
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from hooks.errors import StartFailed
 from hooks.local.cloud.api import ApiCall, Route
-from hooks.local.cloud.deployments import Deployments, Revision
+from hooks.local.cloud.builds import Builder, service_of
+from hooks.local.cloud.deployments import Deployments
 from hooks.local.cloud.errors import ApiError, invalid, service_disabled
 from hooks.local.cloud.kms import check_key
 from hooks.local.cloud.operations import done, failed
 from hooks.local.cloud.planes.policy import policy_routes
-from hooks.local.cloud.planes.storage import Storage
 from hooks.local.cloud.state import State
 from hooks.local.cloud.store import Json
 
@@ -27,12 +27,6 @@ _RUNTIME = re.compile(r"python3(9|10|11|12|13|14)")
 _MEMORY = re.compile(r"\d+(k|M|G|Ki|Mi|Gi)?")
 _NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.googleapis.com")
 
-Surroundings = Callable[[str], Awaitable[Mapping[str, str]]]
-"""Returns the variables by which a service account's function finds the emulators."""
-
-ReadSecret = Callable[[str, str], Awaitable[str]]
-"""Returns, to a member, the payload of a secret version; `ApiError` if it may not have it."""
-
 
 class CloudFunctions:
     """Deploys functions, each an operation that is done once the function answers."""
@@ -40,19 +34,10 @@ class CloudFunctions:
     service: ClassVar[str] = "cloudfunctions.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {"cloudfunctions2_custom_endpoint": _PREFIX}
 
-    def __init__(
-        self,
-        state: State,
-        storage: Storage,
-        deployments: Deployments,
-        surroundings: Surroundings,
-        read_secret: ReadSecret,
-    ) -> None:
+    def __init__(self, state: State, builder: Builder, deployments: Deployments) -> None:
         self._state = state
-        self._storage = storage
+        self._builder = builder
         self._deployments = deployments
-        self._surroundings = surroundings
-        self._read_secret = read_secret
         self._revisions = itertools.count(1)
 
     @property
@@ -101,8 +86,8 @@ class CloudFunctions:
     async def _delete(self, call: ApiCall) -> Json:
         name = self._name(call)
         self._state.resources.delete(name)
-        self._state.resources.delete(_service(name))
-        for resource in (name, _service(name)):
+        self._state.resources.delete(service_of(name))
+        for resource in (name, service_of(name)):
             self._state.policies.delete(resource)
         await self._deployments.remove(name)
         return done({})
@@ -110,14 +95,14 @@ class CloudFunctions:
     async def _deploy(self, name: str, function: Json) -> Json:
         self._validate(function)
         try:
-            revision = self._build(name, function)
+            revision = self._builder.build(name, function)
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
             return failed(error)
         except StartFailed as error:
             return failed(ApiError("FAILED_PRECONDITION", _not_listening(name, error)))
         described = self._describe(name, function, uri)
-        service = _service(name)
+        service = service_of(name)
         self._state.resources.put(service, {"name": service, "uri": uri})
         return done(self._state.resources.put(name, described))
 
@@ -144,77 +129,6 @@ class CloudFunctions:
                 f"Service account {email or 'of the default'} was not found: name one that exists."
             )
 
-    def _build(self, name: str, function: Json) -> Revision:
-        build, service = function["buildConfig"], function["serviceConfig"]
-        self._check_build(name, build)
-        source = build.get("source", {}).get("storageSource", {})
-        agent = self._state.agent(self.service)
-        archive = self._storage.read(agent, source.get("bucket", ""), source.get("object", ""))
-        short = name.rpartition("/")[2]
-        number, location = self._state.project.number, name.split("/")[3]
-        return Revision(
-            name=short,
-            service=_service(name),
-            archive=archive,
-            entry_point=build.get("entryPoint", ""),
-            environment=lambda: self._environment(name, service),
-            internal=service.get("ingressSettings") == "ALLOW_INTERNAL_ONLY",
-            audiences=frozenset({f"https://{short}-{number}.{location}.run.app"}),
-            timeout=float(service.get("timeoutSeconds", 60)),
-        )
-
-    def _check_build(self, name: str, build: Json) -> None:
-        """Refuse a build whose identity lacks what Cloud Build needs of it."""
-        email = build["serviceAccount"].rpartition("/")[2]
-        member = f"serviceAccount:{email}"
-        location = name.split("/")[3]
-        # The service copies the archive here first; the build reads the copy.
-        copies = f"gcf-v2-sources-{self._state.project.number}-{location}"
-        repository = self._state.project.by_id(
-            build.get("dockerRepository") or f"{_location(name)}/repositories/gcf-artifacts"
-        )
-        if build.get("dockerRepository") and repository not in self._state.resources:
-            raise invalid(f"The repository {repository} does not exist.")
-        for permission, resource in (
-            ("storage.objects.get", f"projects/_/buckets/{copies}/objects/{name}/source.zip"),
-            ("artifactregistry.repositories.uploadArtifacts", repository),
-            ("logging.logEntries.create", self._state.root),
-        ):
-            if not self._state.policies.allows(member, permission, resource):
-                raise ApiError(
-                    "INVALID_ARGUMENT",
-                    f"Build failed: the service account {email} lacks {permission} on {resource}. "
-                    "See https://cloud.google.com/functions/docs/troubleshooting"
-                    "#build-service-account",
-                )
-
-    async def _environment(self, name: str, service: Json) -> Mapping[str, str]:
-        account = service["serviceAccountEmail"]
-        secrets = {
-            item["key"]: await self._secret(account, item)
-            for item in service.get("secretEnvironmentVariables", [])
-        }
-        short = name.rpartition("/")[2]
-        platform = {"K_SERVICE": short, "K_CONFIGURATION": short, "K_REVISION": f"{short}-00001"}
-        given = service.get("environmentVariables", {})
-        around = await self._surroundings(f"serviceAccount:{account}")
-        return {**platform, **around, **given, **secrets}
-
-    async def _secret(self, account: str, item: Json) -> str:
-        project = item.get("projectId") or self._state.project.id
-        version = f"projects/{project}/secrets/{item['secret']}/versions/{item['version']}"
-        try:
-            return await self._read_secret(f"serviceAccount:{account}", version)
-        except ApiError as error:
-            if error.code != "PERMISSION_DENIED":
-                raise
-            raise ApiError(
-                "FAILED_PRECONDITION",
-                f"Permission denied on secret: {version} for Revision service account {account}. "
-                "The service account used must be granted the 'Secret Manager Secret Accessor' "
-                "role (roles/secretmanager.secretAccessor) at the secret, project or higher level.",
-            ) from error
-
     def _describe(self, name: str, function: Json, uri: str) -> Json:
         project, location, short = self._state.project, name.split("/")[3], name.split("/")[-1]
         revision = f"{short}-{next(self._revisions):05}-loc"
@@ -230,7 +144,7 @@ class CloudFunctions:
             "availableCpu": "1",
             "maxInstanceRequestConcurrency": 1,
             **function["serviceConfig"],
-            "service": _service(name),
+            "service": service_of(name),
             "uri": uri,
             "revision": revision,
             "allTrafficOnLatestRevision": True,
@@ -249,14 +163,6 @@ class CloudFunctions:
             "updateTime": self._state.timestamp(),
             "url": f"https://{location}-{project.id}.cloudfunctions.net/{short}",
         }
-
-
-def _service(function: str) -> str:
-    return function.replace("/functions/", "/services/")
-
-
-def _location(name: str) -> str:
-    return name.rpartition("/functions/")[0]
 
 
 def _not_listening(name: str, error: StartFailed) -> str:

@@ -4,17 +4,15 @@ import asyncio
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import ClassVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx2
-from cronsim import CronSim, CronSimError
 
 from hooks.local.clock import Clock
 from hooks.local.cloud.api import ApiCall, Route
 from hooks.local.cloud.errors import ApiError, invalid
 from hooks.local.cloud.network import Network
+from hooks.local.cloud.schedules import next_due, seconds
 from hooks.local.cloud.state import State, rfc3339
 from hooks.local.cloud.store import Json
 
@@ -22,7 +20,6 @@ _PREFIX = "cloudscheduler/v1/"
 _LOCATION = "projects/{project}/locations/{location}"
 _JOB = f"{_LOCATION}/jobs/{{job}}"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,500}")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 
 
 class CloudScheduler:
@@ -60,13 +57,13 @@ class CloudScheduler:
         """Run a job once, with its retries; return the last status, 0 if there was no answer."""
         job = self._state.resources.get(name)
         retry = job["retryConfig"]
-        pause = _seconds(retry["minBackoffDuration"])
+        pause = seconds(retry["minBackoffDuration"])
         status = await self._try(job)
         for _ in range(int(retry.get("retryCount", 0))):
             if 200 <= status < 300:
                 break
             await self._clock.sleep(pause)
-            pause = min(pause * 2, _seconds(retry["maxBackoffDuration"]))
+            pause = min(pause * 2, seconds(retry["maxBackoffDuration"]))
             status = await self._try(job)
         if name in self._state.resources:
             self._record(name, status)
@@ -148,7 +145,7 @@ class CloudScheduler:
         account = target.get("oidcToken", {}).get("serviceAccountEmail")
         if account and f"{self._state.root}/serviceAccounts/{account}" not in self._state.resources:
             raise ApiError("NOT_FOUND", f"Service account {account} was not found.")
-        following = _next(job, self._clock.time())
+        following = next_due(job, self._clock.time())
         return {
             "attemptDeadline": "180s",
             "timeZone": "Etc/UTC",
@@ -170,7 +167,7 @@ class CloudScheduler:
 
     async def _keep(self, name: str) -> None:
         while True:
-            due = _next(self._state.resources.get(name), self._clock.time())
+            due = next_due(self._state.resources.get(name), self._clock.time())
             self._state.resources.patch(name, {"scheduleTime": rfc3339(due)})
             await self._clock.sleep(due - self._clock.time())
             await self.fire(name)
@@ -199,7 +196,7 @@ class CloudScheduler:
         if token:
             headers["authorization"] = f"Bearer {token}"
         try:
-            async with asyncio.timeout(_seconds(job["attemptDeadline"])):
+            async with asyncio.timeout(seconds(job["attemptDeadline"])):
                 answer = await self._http.request(
                     target["httpMethod"],
                     target["uri"],
@@ -238,22 +235,3 @@ _RETRIES: Json = {
 
 # https://cloud.google.com/scheduler/docs/reference/rest/v1/projects.locations.jobs: google.rpc.Code
 _RPC = {0: 4, 400: 3, 401: 16, 403: 7, 404: 5, 409: 10, 429: 8, 500: 13, 503: 14, 504: 4}
-
-
-def _seconds(duration: str) -> float:
-    match = _DURATION.fullmatch(duration)
-    if not match:
-        raise invalid(f"The duration {duration!r} is invalid.")
-    return float(match[1])
-
-
-def _next(job: Json, now: float) -> float:
-    """Return when a job is due next, in Unix seconds after `now`."""
-    try:
-        zone = ZoneInfo(job.get("timeZone", "Etc/UTC"))
-        moment = datetime.fromtimestamp(now, UTC).astimezone(zone)
-        return next(CronSim(job.get("schedule", ""), moment)).timestamp()
-    except ZoneInfoNotFoundError as error:
-        raise invalid(f"The time zone {job['timeZone']!r} is unknown.") from error
-    except CronSimError as error:
-        raise invalid(f"The schedule {job.get('schedule')!r} is invalid: {error}.") from error
