@@ -22,7 +22,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra soak hostile bench
+.PHONY: demo-deploy test-infra soak hostile bench audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ soak: venv ## the long soak: chaos, and an account that must end with nothing lo
 
 hostile: venv ## a million hostile requests against the receiver, honest deliveries beside them
 	@$(BIN)/python -m tests.hostile
+
+audit: venv ## look up what is pinned among known vulnerabilities
+	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt
 
 bench: venv ## benchmarks
 	@$(BIN)/python -m bench
