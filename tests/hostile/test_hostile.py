@@ -1,3 +1,4 @@
+import asyncio
 import dataclasses
 from collections import Counter
 from typing import Any
@@ -20,8 +21,13 @@ GOOD = Account(
 )
 
 
-async def test_a_short_campaign_breaks_no_promise() -> None:
-    account = await campaign.run(Options(requests=2_000, slow_clients=40, seed=7))
+@pytest.fixture(scope="module")
+def account() -> Account:
+    options = Options(requests=2_000, slow_clients=40, seed=7)
+    return asyncio.run(campaign.run(options))
+
+
+def test_a_short_campaign_breaks_no_promise(account: Account) -> None:
     assert account.problems() == [], account.text()
     assert account.sent == 2_000
     assert set(account.answers) == set(KINDS)
@@ -29,6 +35,14 @@ async def test_a_short_campaign_breaks_no_promise() -> None:
     assert account.slow_open > 0
     assert account.jwks_fetches > 0
     assert account.secret_loads > 0
+
+
+def test_shapes_that_two_servers_read_in_two_ways_are_refused(account: Account) -> None:
+    for kind in ("lengths", "chunks", "header-lines", "line-ends"):
+        answers = account.answers[kind]
+        assert answers["400"] > 0
+        # One that is cut short may be closed unanswered; a length over the cap is one that counts.
+        assert set(answers) <= {"400", "413", "none"}
 
 
 def test_an_account_without_a_problem_says_so() -> None:
