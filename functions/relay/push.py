@@ -36,6 +36,7 @@ _ATTRIBUTES = (
     "traceparent",
     "replay",
     "replay-route",
+    "dead-letter-replays",
 )
 
 

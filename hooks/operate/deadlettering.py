@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hooks.operate.deadletters import MOST_REPLAYS, DeadLetter, Selection, read, replayed
 from hooks.operate.holding import Holding
@@ -146,8 +146,9 @@ async def purge(
     holding: Holding, selection: Selection, confirmed: Callable[[int], Awaitable[bool]]
 ) -> int:
     """Delete the dead letters that are meant, if that is `confirmed`; return how many went."""
-    letters = [letter async for letter in selected(holding, selection)]
-    if not letters or not await confirmed(len(letters)):
+    # Without their payloads: there may be many.
+    found = [replace(letter.held, data=b"") async for letter in selected(holding, selection)]
+    if not found or not await confirmed(len(found)):
         return 0
-    await holding.acknowledge([letter.held for letter in letters])
-    return len(letters)
+    await holding.acknowledge(found)
+    return len(found)
