@@ -1,7 +1,7 @@
 """The local cloud as one object."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -70,8 +70,8 @@ class Settings:
 class Cloud:
     """A project at a Google Cloud of one's own; `async with` runs it.
 
-    `url` is where its REST APIs are; `endpoints` are the google provider's arguments that lead
-    there.
+    `url` is where its REST APIs are, Google's public keys (`/oauth2/v3/certs`) and the journal
+    (`/control/calls`); `endpoints` are the google provider's arguments that lead there.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -232,6 +232,9 @@ class Cloud:
     async def _answer(self, request: Request) -> Response:
         if request.url.path == "/oauth2/v3/certs":
             return JSONResponse(self.state.issuer.jwks())
+        if request.url.path == "/control/calls":
+            calls = [asdict(entry) for entry in self.state.journal.since()]
+            return JSONResponse({"calls": calls})
         return await self._router(request)
 
     def _push_token(self, email: str, audience: str) -> str:

@@ -65,6 +65,15 @@ async def test_every_call_is_recorded_and_writes_are_told_from_reads(
     assert entry.identity == cloud.state.deployer
 
 
+async def test_the_record_can_be_read_from_outside(api: Api) -> None:
+    await api.refused("GET", "/nowhere")
+    assert (await api("GET", "/control/calls"))["calls"][-1]["call"] == "GET /nowhere"
+
+
+async def test_googles_public_keys_are_where_tokens_say(cloud: Cloud, api: Api) -> None:
+    assert await api("GET", "/oauth2/v3/certs") == cloud.state.issuer.jwks()
+
+
 async def test_a_call_that_is_not_known_counts_as_a_write(cloud: Cloud, api: Api) -> None:
     mark = cloud.state.journal.mark()
     await api.refused("POST", "/nowhere")
