@@ -71,7 +71,8 @@ def _show(progress: Progress, options: Options) -> None:
 
 
 def _machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    cores = f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.0f})"
+    return f"{cores}, {platform.system()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":
