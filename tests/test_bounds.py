@@ -24,7 +24,7 @@ from relay.environment import Environment
 from relay.lane import Limits
 from relay.receiver_settings import ReceiverSettings
 from relay.registrar import controller, service
-from relay.signatures import entries, keyset
+from relay.signatures import asymmetric, entries, keyset
 from tests.support.signing import secret
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +61,7 @@ BOUNDS: dict[str, float] = {
     "receiver: `webhook-timestamp`": longest(delivery._TIMESTAMP),
     "receiver: `webhook-signature`": longest(delivery._SIGNATURE),
     "receiver: entries of a signature list": entries.MAX_ENTRIES,
+    "receiver: `v1a` entries that are tried": asymmetric.MAX_TRIED,
     "receiver: secrets in `WEBHOOK_SIGNING_SECRET`": receiver_settings._MOST_SECRETS,
     "receiver: versions of `SIGNING_SECRET` in use": signing_secret.MAX_SECRETS,
     "receiver: lifetime of the signing secret's cache": signing_secret.LIFETIME,

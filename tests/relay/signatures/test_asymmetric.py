@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.signatures import Outcome, Verified
-from relay.signatures.asymmetric import AsymmetricScheme
+from relay.signatures.asymmetric import MAX_TRIED, AsymmetricScheme
 from relay.signatures.keyset import parse_key_set
 from tests.support.signing import BODY, NOW, delivery, ed25519_jwk, jwks, v1a
 
@@ -29,6 +29,15 @@ def test_any_bytes_can_be_signed(body: bytes) -> None:
 def test_one_entry_that_verifies_is_enough() -> None:
     entries = [b"junk", value(v1a(seed=9)), value(v1a(seed=1))]
     assert isinstance(AsymmetricScheme().verify(delivery(), entries, KEYS), Verified)
+
+
+def test_only_the_first_entries_in_good_form_are_tried() -> None:
+    forged = [value(v1a(seed=9)) for _ in range(MAX_TRIED)]
+    genuine = value(v1a())
+    scheme = AsymmetricScheme()
+    found = scheme.verify(delivery(), [b"junk", *forged[1:], b"junk", genuine], KEYS)
+    assert isinstance(found, Verified)
+    assert scheme.verify(delivery(), [*forged, genuine], KEYS) is Outcome.UNKNOWN_KEY
 
 
 def test_by_a_key_that_is_not_published_yet() -> None:
