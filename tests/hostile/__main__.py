@@ -17,8 +17,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--requests", type=int, default=default.requests)
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument("--slow-clients", type=int, default=default.slow_clients)
+    parser.add_argument("--seconds", type=float, default=default.seconds, help="stop after so long")
     chosen = parser.parse_args(arguments)
-    options = Options(requests=chosen.requests, seed=chosen.seed, slow_clients=chosen.slow_clients)
+    options = Options(
+        requests=chosen.requests,
+        seed=chosen.seed,
+        slow_clients=chosen.slow_clients,
+        seconds=chosen.seconds,
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         account = runner.run(campaign.run(options, _show))
     sys.stderr.write("\n")

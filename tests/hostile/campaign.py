@@ -48,13 +48,17 @@ _SAMPLE_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How large a campaign is; `pause` is between honest deliveries, in seconds."""
+    """How large a campaign is: until `requests` are sent or `seconds` are over.
+
+    `pause` is between honest deliveries, in seconds.
+    """
 
     requests: int = 1_000_000
     seed: int = 1
     parallel: int = 16
     slow_clients: int = 200
     pause: float = 0.05
+    seconds: float = float("inf")
 
 
 @dataclass
@@ -148,7 +152,15 @@ async def _under_fire(
 ) -> Account:
     address = urlsplit(receiver.url)
     host, port = str(address.hostname), int(address.port or 0)
-    order = Order(host, port, options.requests, options.seed, options.parallel, asdict(keys))
+    order = Order(
+        host=host,
+        port=port,
+        requests=options.requests,
+        seed=options.seed,
+        parallel=options.parallel,
+        keys=asdict(keys),
+        seconds=options.seconds,
+    )
     chance = random.Random(options.seed)  # noqa: S311 - not a secret
     honest = Honest(receiver.url, Signer(keys, chance), options.pause)
     account = Account()

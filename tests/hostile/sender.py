@@ -6,10 +6,11 @@ import json
 import random
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Any
 
 import uvloop
@@ -31,7 +32,7 @@ _LINGER = 0.2
 
 @dataclass(frozen=True)
 class Order:
-    """What to do: `requests` in all, over `parallel` connections at a time."""
+    """What to do: `requests` in all, `parallel` connections at a time, for `seconds` at most."""
 
     host: str
     port: int
@@ -39,6 +40,7 @@ class Order:
     seed: int
     parallel: int
     keys: dict[str, str]
+    seconds: float
 
 
 @dataclass
@@ -63,7 +65,8 @@ class Sender:
         self._order = order
         self._chance = random.Random(order.seed)  # noqa: S311 - not a secret
         attacks = Attacks(Signer(Keys(**order.keys), self._chance), self._chance)
-        self._attacks = islice(attacks, order.requests)
+        end = time.monotonic() + order.seconds
+        self._attacks = takewhile(lambda _: time.monotonic() < end, islice(attacks, order.requests))
         self._next: list[Attack] = []
         self.tally = Tally()
 
