@@ -76,7 +76,8 @@ def outputs(tmp_path: Path) -> Path:
 
 @dataclass
 class Relay:
-    """A deployment whose dispatcher runs in this process; `refuse` is asked about every call.
+    """A deployment whose dispatcher runs in this process; `refuse` is asked about every
+    call, `watch` told of it.
 
     `down` makes the dispatcher answer 503 to every push.
     """
@@ -87,6 +88,7 @@ class Relay:
     address: str = field(init=False)
     down: bool = False
     refuse: Callable[[Call], bool] = lambda _call: False
+    watch: Callable[[Call], None] = lambda _call: None
     pushes: Counter[int] = field(default_factory=Counter)
     handling: int = 0
     worker: Worker | None = None
@@ -100,6 +102,7 @@ class Relay:
         return find(Where(outputs=self.outputs), self.environ)
 
     async def guard(self, call: Call) -> None:
+        self.watch(call)
         if self.refuse(call):
             raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "an outage")
 

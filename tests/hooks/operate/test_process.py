@@ -43,7 +43,15 @@ async def test_a_replay_that_is_interrupted_gives_back_what_it_holds_and_goes_on
     await relay.dispatched()
     checkpoint = tmp_path / "half.json"
     replaying = await started(
-        relay, "events", "replay", "--since", "-1h", "--rate", "0.2", "--checkpoint", str(checkpoint)
+        relay,
+        "events",
+        "replay",
+        "--since",
+        "-1h",
+        "--rate",
+        "0.2",
+        "--checkpoint",
+        str(checkpoint),
     )
     await relay.until(lambda: noted(checkpoint).get("replayed", 0) > 0)
 
