@@ -257,8 +257,9 @@ async def pulled(made: Site, subscription: str) -> None:
 
 async def clear(made: Site, subscription: str) -> None:
     """Drop what a subscription still owes."""
-    seconds = made.cloud.state.clock.time()
-    now = {"seconds": int(seconds), "nanos": int(seconds % 1 * 1e9)}
+    # Messages bear the millisecond of their publication: what comes next must not be older.
+    seconds, milliseconds = divmod(int(made.cloud.state.clock.time() * 1000), 1000)
+    now = {"seconds": seconds, "nanos": milliseconds * 1_000_000}
     await emulated(made.cloud, SUBSCRIBER, "Seek", subscription=subscription, time=now)
 
 
