@@ -132,7 +132,7 @@ class Controller:
         # Also finds out, before a secret is shown, whether Secret Manager can be reached.
         enabled = await self._vault.enabled()
         await lease.write(lease.state.asking(webhook_id, behavior))
-        secret = await self._gemini.rotate(webhook_id, behavior)
+        secret = await self._gemini.rotate(webhook_id, lease.state.pending)
         await self._keep(lease, webhook_id, secret, enabled)
 
     async def _keep(

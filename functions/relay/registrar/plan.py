@@ -19,7 +19,7 @@ def alike(webhooks: Iterable[Webhook], uri: str, but: str = "") -> tuple[Webhook
 
     Nobody else's webhook leads to our URI: we made it, and the reply was lost.
     """
-    return tuple(each for each in webhooks if each.uri == uri and each.id != but)
+    return tuple(each for each in webhooks if _same(each.uri, uri) and each.id != but)
 
 
 def differences(webhook: Webhook, settings: Settings) -> dict[str, Any]:
@@ -27,10 +27,19 @@ def differences(webhook: Webhook, settings: Settings) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     if webhook.name != settings.name:
         wanted["name"] = settings.name
-    if webhook.uri != settings.uri:
+    if not _same(webhook.uri, settings.uri):
         wanted["uri"] = settings.uri
     if webhook.events != frozenset(settings.events):
         wanted["subscribed_events"] = list(settings.events)
     if webhook.state != ENABLED:
         wanted["state"] = ENABLED
     return wanted
+
+
+def _same(one: str, other: str) -> bool:
+    # An address without a path may come back with the root's slash.
+    return one == other or _rooted(one) == _rooted(other)
+
+
+def _rooted(uri: str) -> str:
+    return f"{uri}/" if uri.count("/") == 2 else uri

@@ -48,8 +48,12 @@ class State:
         return bool(self.pending) or self.webhook_id != webhook_id or self.secret_version == 0
 
     def asking(self, webhook_id: str, behavior: str) -> "State":
-        """Return the state before a secret is asked for."""
-        return replace(self, webhook_id=webhook_id, pending=behavior, ping_due=True)
+        """Return the state before a secret is asked for.
+
+        That secrets are to be revoked at once stays so until a rotation is known to have done it.
+        """
+        pending = AT_ONCE if self.pending == AT_ONCE else behavior
+        return replace(self, webhook_id=webhook_id, pending=pending, ping_due=True)
 
     def stored(
         self, webhook_id: str, version: int, now: datetime, enabled: Iterable[int]

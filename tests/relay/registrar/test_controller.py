@@ -88,6 +88,37 @@ async def test_a_webhook_that_nobody_remembers_is_adopted(world: World) -> None:
     assert calls(world, "create") == 0
 
 
+@pytest.mark.parametrize(("uri", "shown"), [("", "/"), ("/", ""), ("/a", "/a")])
+async def test_a_slash_at_the_root_is_no_difference(world: World, uri: str, shown: str) -> None:
+    site = await world.site(uri=f"https://slash.example{uri}")
+    site.register(uri=f"https://slash.example{shown}", name="relay")
+    await site.controller().converge()
+    assert not await site.controller().converge()
+    assert (await site.observer().look()).in_sync
+    assert len([*world.gemini.webhooks]) == 1
+
+
+async def test_a_slash_at_the_end_of_a_path_is_one(world: World) -> None:
+    site = await world.site(uri="https://slash.example/a")
+    site.register(uri="https://slash.example/a/")
+    await site.controller().converge()
+    assert len([*world.gemini.webhooks]) == 2
+
+
+async def test_what_is_to_be_revoked_at_once_is_not_put_off(world: World) -> None:
+    site = await world.site()
+    await site.controller().converge()
+    world.gemini.gate.faults.add(Fault("webhooks.rotate", "error-before"))
+    with pytest.raises(GeminiRefused):
+        await site.controller().rotate(AT_ONCE, NEVER)
+    await site.controller().rotate(AFTER_A_DAY, NEVER)
+    await site.controller().converge()
+    await site.check()
+    assert list(await site.versions()) == [2]
+    (webhook,) = site.registered()
+    assert len(webhook.secrets) == 1
+
+
 async def test_a_webhook_of_the_same_name_is_not_ours(world: World) -> None:
     site = await world.site()
     foreign = site.register(name=site.settings.name, uri="https://foreign.example/")
