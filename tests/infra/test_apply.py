@@ -20,6 +20,7 @@ from tests.infra.deployed import (
     secrets_of,
     subscribed,
 )
+from tests.infra.examined import the_doctor_finds_nothing_wrong
 
 # A whole deployment is made, mostly by the provider's own waits.
 pytestmark = pytest.mark.timeout(900)
@@ -36,6 +37,8 @@ async def test_the_default_deployment(tmp_path: Path, subtests: pytest.Subtests)
             assert (webhook.uri, webhook.state) == (outputs["webhook_url"], "enabled")
         with subtests.test("deliveries reach a subscriber, forgeries do not"):
             await deliveries_arrive(made)
+        with subtests.test("the doctor finds nothing wrong"):
+            await the_doctor_finds_nothing_wrong(made, tmp_path)
         with subtests.test("a second apply changes nothing"):
             await nothing_changes(made)
         with subtests.test("neither plan nor state holds a secret"):
