@@ -136,8 +136,9 @@ async def test_a_call_may_hang(
 ) -> None:
     await inject(http, kind)
     hanging = asyncio.ensure_future(sdk.webhooks.create(**CREATE))
-    while gemini.gate.faults.describe() or len([*gemini.webhooks]) < acted:
-        await asyncio.sleep(0)  # noqa: ASYNC110 - the server runs on this loop, and tells nobody
+    # The server runs on this loop, and tells nobody that it hangs.
+    while gemini.gate.faults.describe() or len([*gemini.webhooks]) < acted:  # noqa: ASYNC110
+        await asyncio.sleep(0)
     hanging.cancel()
     with pytest.raises(asyncio.CancelledError):
         await hanging
