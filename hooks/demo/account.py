@@ -89,8 +89,13 @@ class Account:
         return {**asdict(self), "verdict": self.verdict, "adds_up": self.adds_up}
 
 
-def draw_up(deliveries: Sequence[Delivery], audience: Audience, expected: Expected) -> Account:
-    """Hold what was sent against what was heard."""
+def draw_up(
+    deliveries: Sequence[Delivery], audience: Audience, expected: Expected, *, owed: int | None
+) -> Account:
+    """Hold what was sent against what was heard.
+
+    `owed` is how many messages the dispatcher has not yet acknowledged, None if nobody can tell.
+    """
     genuine = [delivery for delivery in deliveries if not delivery.forgery]
     refusals = _refusals(delivery for delivery in deliveries if delivery.forgery)
     accepted = sum(attempt.succeeded for each in genuine for attempt in each.attempts)
@@ -116,6 +121,7 @@ def draw_up(deliveries: Sequence[Delivery], audience: Audience, expected: Expect
             _none("no event came twice, and none that was not sent", surplus, "too many"),
             *(_heard(name, wanted, audience) for name, wanted in expected.events.items()),
             _unaltered(genuine, audience),
+            *([] if owed is None else [_none_left(owed)]),
         ],
     )
 
@@ -169,6 +175,10 @@ def _equal(name: str, wanted: int, found: int, what: str) -> Check:
 def _none(name: str, found: Iterable[str], what: str) -> Check:
     ids = sorted(found)
     return Check(name, not ids, f"{len(ids)} {what}" + "".join(f", {each}" for each in ids))
+
+
+def _none_left(owed: int) -> Check:
+    return Check("nothing is left to dispatch", not owed, f"{owed} messages")
 
 
 def _heard(name: str, wanted: frozenset[str], audience: Audience) -> Check:

@@ -1,6 +1,7 @@
 """Runs the demo from its start to its verdict."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ async def demonstrate(narrator: Narrator) -> Shown:
             expected = Expected.of(deliveries, _WANTED)
             narrator.step("What is still on its way")
             await _arrive(running, deliveries, expected, audience)
-            account = draw_up(deliveries, audience, expected)
+            account = draw_up(deliveries, audience, expected, owed=_owed(running))
     return Shown(account, time.monotonic() - began, logs)
 
 
@@ -63,12 +64,17 @@ async def _arrive(
 async def _come_to_rest(running: stack.Stack) -> None:
     # What is to be dropped shows nowhere when it is: only an empty backlog tells, and an emulator
     # that is not ours tells nothing, so that it is given a while.
-    async with asyncio.timeout(_ARRIVAL_SECONDS):
-        if running.pubsub is None:
-            await asyncio.sleep(_SETTLING_SECONDS)
-            return
-        while running.pubsub.backlog(running.names.dispatch):  # noqa: ASYNC110 - it only answers
-            await asyncio.sleep(0.02)
+    if running.pubsub is None:
+        await asyncio.sleep(_SETTLING_SECONDS)
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_ARRIVAL_SECONDS):
+            while _owed(running):  # noqa: ASYNC110 - it tells only when asked
+                await asyncio.sleep(0.02)
+
+
+def _owed(running: stack.Stack) -> int | None:
+    return running.pubsub.backlog(running.names.dispatch) if running.pubsub else None
 
 
 def _metadata(delivery: Delivery) -> object:

@@ -69,8 +69,8 @@ class FunctionProcess:
 
     `source` is the directory (or file) given to functions-framework, `target` the function in it.
     `environ` is all that the function sees besides a handful of harmless variables such as `PATH`.
-    Its output, standard error included, goes to `on_line`. The process dies with this one, however
-    that ends.
+    Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
+    `port` or a free one. The process dies with this one, however that ends.
     """
 
     def __init__(
@@ -81,17 +81,14 @@ class FunctionProcess:
         environ: Mapping[str, str],
         source: Path = FUNCTIONS,
         on_line: OnLine = discard,
-        host: str = "127.0.0.1",
         port: int = 0,
-        python: str = sys.executable,
     ) -> None:
         self.name = name
         self.environ = dict(environ)
         self._target = target
         self._source = source
         self._on_line = on_line
-        self._python = python
-        self._socket = socket.create_server((host, port), backlog=2048)
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._running: _Running | None = None
         self._exit: asyncio.Task[int] | None = None
@@ -207,9 +204,9 @@ class FunctionProcess:
         read_end, lifeline = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *(self._python, "-I", "-S", str(_SUPERVISOR)),
+                *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
                 *(str(read_end), str(self._socket.fileno())),
-                *(self._python, "-m", "functions_framework"),
+                *(sys.executable, "-m", "functions_framework"),
                 *("--source", str(self._main_file()), "--target", self._target),
                 stdin=DEVNULL,
                 stdout=PIPE,

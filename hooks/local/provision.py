@@ -21,6 +21,7 @@ from google.pubsub_v1.types import (
 )
 
 from hooks import clients
+from hooks.errors import HooksError
 from hooks.local.names import Names
 
 _KEPT = timedelta(days=31)
@@ -48,19 +49,23 @@ async def provision(
 ) -> AsyncIterator[None]:
     """Have the topics and subscriptions at `pubsub` (`host:port`) while the block lasts.
 
-    `topics` are further ones, by full name. The ingress topic is pushed to `endpoint`.
+    `topics` are further ones, by full name. The ingress topic is pushed to `endpoint`. Raises
+    `HooksError` if Pub/Sub does not answer there, or refuses.
     """
     wanted = (names.ingress, names.events, names.dead_letter, *topics)
     push = _push_subscription(names, endpoint, times or PushTimes())
     async with clients.publisher(pubsub) as publisher, clients.subscriber(pubsub) as subscriber:
-        for topic in dict.fromkeys(wanted):
+        try:
+            for topic in dict.fromkeys(wanted):
+                with contextlib.suppress(AlreadyExists):
+                    await publisher.create_topic(Topic(name=topic), retry=None)
             with contextlib.suppress(AlreadyExists):
-                await publisher.create_topic(_topic(names, topic))
-        with contextlib.suppress(AlreadyExists):
-            await subscriber.create_subscription(_dead_letters(names))
-        with contextlib.suppress(NotFound):
-            await subscriber.delete_subscription(subscription=push.name)
-        await subscriber.create_subscription(push)
+                await subscriber.create_subscription(_dead_letters(names), retry=None)
+            with contextlib.suppress(NotFound):
+                await subscriber.delete_subscription(subscription=push.name, retry=None)
+            await subscriber.create_subscription(push, retry=None)
+        except GoogleAPIError as error:
+            raise HooksError(f"cannot use Pub/Sub at {pubsub}: {error}") from error
         try:
             yield
         finally:
@@ -72,17 +77,24 @@ async def provision(
 
 
 async def keep_signing_secret(names: Names, secret_manager: str, value: str) -> None:
-    """Add a version to the signing secret at `secret_manager` (`host:port`), making the secret."""
+    """Add a version to the signing secret at `secret_manager` (`host:port`), making the secret.
+
+    Raises `HooksError` if Secret Manager does not answer there, or refuses.
+    """
+    secret = Secret(replication=Replication(automatic=Replication.Automatic()))
+    parent, _, identifier = names.signing_secret.partition("/secrets/")
+    payload = SecretPayload(data=value.encode())
     async with clients.secret_manager(secret_manager) as client:
-        with contextlib.suppress(AlreadyExists):
-            await client.create_secret(
-                parent=f"projects/{names.project}",
-                secret_id=names.signing_secret.rpartition("/")[2],
-                secret=Secret(replication=Replication(automatic=Replication.Automatic())),
+        try:
+            with contextlib.suppress(AlreadyExists):
+                await client.create_secret(
+                    parent=parent, secret_id=identifier, secret=secret, retry=None
+                )
+            await client.add_secret_version(
+                parent=names.signing_secret, payload=payload, retry=None
             )
-        await client.add_secret_version(
-            parent=names.signing_secret, payload=SecretPayload(data=value.encode())
-        )
+        except GoogleAPIError as error:
+            raise HooksError(f"cannot use Secret Manager at {secret_manager}: {error}") from error
 
 
 def _topic(names: Names, topic: str) -> Topic:

@@ -53,9 +53,11 @@ def heard() -> dict[str, list[Received]]:
     }
 
 
-def account(sent: list[Delivery], messages: dict[str, list[Received]]) -> Account:
+def account(
+    sent: list[Delivery], messages: dict[str, list[Received]], owed: int | None = 0
+) -> Account:
     audience = Audience(messages)
-    return draw_up(sent, audience, Expected.of(sent, WANTED))
+    return draw_up(sent, audience, Expected.of(sent, WANTED), owed=owed)
 
 
 def failing(drawn: Account) -> set[str]:
@@ -149,3 +151,8 @@ def test_an_acknowledgement_without_its_message_shows() -> None:
     messages["ingress"].pop(0)
 
     assert failing(account(SENT, messages)) >= {"every acknowledged delivery was stored"}
+
+
+def test_what_is_still_under_way_shows() -> None:
+    assert failing(account(SENT, heard(), owed=2)) == {"nothing is left to dispatch"}
+    assert account(SENT, heard(), owed=None).adds_up

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from hooks.errors import StartFailed, UsageError
+from hooks.errors import HooksError, StartFailed, UsageError
 from hooks.local import rpc, stack
 from hooks.local.clock import SystemClock
 from hooks.local.pubsub import PubSub
@@ -51,3 +51,15 @@ async def test_an_emulator_that_the_environment_names_is_used_and_left_clean() -
         outside.backlog(push)
     await listener.stop()
     await outside.close()
+
+
+@pytest.mark.parametrize(
+    ("variable", "service"), [(stack.PUBSUB, "Pub/Sub"), (stack.SECRET_MANAGER, "Secret Manager")]
+)
+async def test_an_emulator_that_is_not_there_is_named(variable: str, service: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        address = f"127.0.0.1:{closing.getsockname()[1]}"
+
+    with pytest.raises(HooksError, match=f"cannot use {service} at {address}"):
+        async with stack.run(stack.Options(environ={variable: address})):
+            raise AssertionError("it must not start")
