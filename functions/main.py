@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.errors import ConfigurationError
+from relay.heads import bound_heads
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -30,6 +31,7 @@ def _entry_point(target: str) -> Handler:
         handle: Handler = importlib.import_module(_HOPS[target]).create(os.environ)
     except ConfigurationError as error:
         sys.exit(f"{target} cannot start: {error}")
+    bound_heads()
 
     async def entry(request: Request) -> Response:
         return await handle(request)

@@ -1,0 +1,101 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from hooks.local.process import FunctionProcess
+from relay import heads
+from relay.heads import MAX_HEAD, BoundedHeads
+from tests.support.signing import secret
+
+START = b"POST / HTTP/1.1\r\nhost: relay\r\n"
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await Request(scope, receive).body()
+    await PlainTextResponse(str(len(body)))(scope, receive, send)
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        answer, http=BoundedHeads, log_level="critical", lifespan="off", ws="none", port=0
+    )
+    server = uvicorn.Server(config)
+    with contextlib.closing(config.bind_socket()) as listening:
+        task = asyncio.create_task(server.serve([listening]))
+        yield listening.getsockname()[1]
+        server.should_exit = server.force_exit = True
+        await task
+
+
+async def sent(port: int, *parts: bytes) -> bytes:
+    """Send the parts, each for itself, and return all that is answered until the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reading = asyncio.create_task(reader.read())
+    try:
+        with contextlib.suppress(ConnectionError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+        return await reading
+    except ConnectionError:
+        return b"reset"
+    finally:
+        writer.transport.abort()
+
+
+async def test_a_head_without_end_is_refused(port: int) -> None:
+    lines = [b"x-filler: " + b"f" * 8000 + b"\r\n"] * (2 + 4 * MAX_HEAD // 8000)
+    found = await sent(port, START, *lines)
+    assert found == b"reset" or found.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_one_header_without_end_is_refused(port: int) -> None:
+    found = await sent(port, START, b"x-filler: ", *[b"f" * 8000] * (2 + 4 * MAX_HEAD // 8000))
+    assert found == b"reset" or found.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_connection_without_a_request_is_closed(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.05)
+    assert await sent(port, b"") == b""
+
+
+@pytest.mark.parametrize("start", [b"P", START, START + b"x-slow: "])
+async def test_a_head_that_does_not_end_is_given_up(
+    port: int, monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.05)
+    assert (await sent(port, start)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_large_body_is_no_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 5.0)
+    size = 5 * MAX_HEAD
+    head = START + b"connection: close\r\ncontent-length: %d\r\n\r\n" % size
+    found = await sent(port, head, *[b"b" * (size // 10)] * 10)
+    assert found.endswith(b"\r\n\r\n%d" % size)
+
+
+async def test_several_requests_on_a_connection(port: int) -> None:
+    one = START + b"x-filler: " + b"f" * 60_000 + b"\r\ncontent-length: 0\r\n\r\n"
+    last = START + b"connection: close\r\ncontent-length: 0\r\n\r\n"
+    found = await sent(port, one, one, one, one, last)
+    assert found.count(b"HTTP/1.1 200 ") == 5
+
+
+async def test_the_framework_serves_so() -> None:
+    environ = {"GOOGLE_CLOUD_PROJECT": "my-project", "WEBHOOK_SIGNING_SECRET": secret()}
+    async with FunctionProcess("receive", target="receive", environ=environ) as receiver:
+        port = int(receiver.url.rpartition(":")[2])
+        lines = [b"x-filler: " + b"f" * 8000 + b"\r\n"] * (2 + 4 * MAX_HEAD // 8000)
+        found = await sent(port, START, *lines)
+        assert found == b"reset" or found.startswith(b"HTTP/1.1 400 ")
