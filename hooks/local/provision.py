@@ -58,7 +58,7 @@ async def provision(
         try:
             for topic in dict.fromkeys(wanted):
                 with contextlib.suppress(AlreadyExists):
-                    await publisher.create_topic(Topic(name=topic), retry=None)
+                    await publisher.create_topic(_topic(names, topic), retry=None)
             with contextlib.suppress(AlreadyExists):
                 await subscriber.create_subscription(_dead_letters(names), retry=None)
             with contextlib.suppress(NotFound):
