@@ -132,7 +132,13 @@ INVOKES = {
 }
 
 
-async def test_the_table_of_rights(tmp_path: Path, subtests: pytest.Subtests) -> None:
+Record = Callable[[str, object], None]
+"""Keeps a property of a test for its report (`--junitxml`)."""
+
+
+async def test_the_table_of_rights(
+    tmp_path: Path, subtests: pytest.Subtests, record_property: Record
+) -> None:
     async with deployment(tmp_path) as made:
         await made.terraform.apply()
         # An owner may enter everywhere; from here on the deployer has what Terraform granted.
@@ -167,7 +173,7 @@ async def test_the_table_of_rights(tmp_path: Path, subtests: pytest.Subtests) ->
                 assert status == 403, path
         with subtests.test("nobody from outside reaches the dispatcher"):
             assert await invoke_as(made, account("push"), "dispatcher", internal=False) == 404
-        await every_grant_is_needed(made, subtests)
+        await every_grant_is_needed(made, subtests, record_property)
 
 
 @dataclass(frozen=True)
@@ -313,7 +319,7 @@ PROBES = [
 ]
 
 
-async def every_grant_is_needed(made: Site, subtests: pytest.Subtests) -> None:
+async def every_grant_is_needed(made: Site, subtests: pytest.Subtests, record: Record) -> None:
     # Only what a probe asks for converges, so that none meets another at work.
     job = f"{LOCATION}/jobs/{NAME}-converge"
     await rest(made, "POST", f"/cloudscheduler/v1/{job}:pause")
@@ -325,6 +331,7 @@ async def every_grant_is_needed(made: Site, subtests: pytest.Subtests) -> None:
             made.cloud.state.policies.revoke(grant)
             broken = await what_breaks(made, grant)
             made.cloud.state.policies.set(grant.resource, {**before, "etag": ""})
+            record(f"{grant.role} of {grant.member} on {grant.resource}", broken)
             assert broken
             assert await fire(made, f"{NAME}-converge") == 200
 
