@@ -140,9 +140,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world() -> AsyncIterator[World]:
-    """A stack for every test of the session that can share one."""
+    """A stack for the tests of a module."""
     faults = Faults()
     lines: list[tuple[str, str]] = []
     options = stack.Options(
