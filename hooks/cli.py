@@ -4,6 +4,7 @@ Those modules are light, so that `hooks --help` is quick: what a command needs, 
 is called.
 """
 
+import os
 import sys
 
 import typer
@@ -31,6 +32,8 @@ app.add_typer(webhook.app, name="webhook")
 
 def main() -> None:
     """Run the command; an error of ours is shown as one line, and decides the exit status."""
+    # gRPC remarks on every connection that an emulator's end cuts off.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         app()
     except HooksError as error:

@@ -1,6 +1,7 @@
 """What holds for every test: no network but loopback, and an account of the layers at the end."""
 
 import ipaddress
+import os
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+# gRPC, once loaded, remarks on every connection that the end of an emulator cuts off.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 # A deadline for each example would fail a test for the machine's load.
 settings.register_profile("relay", deadline=None)
