@@ -132,12 +132,12 @@ INVOKES = {
 }
 
 
-Record = Callable[[str, object], None]
+Record = Callable[[tuple[str, object]], None]
 """Keeps a property of a test for its report (`--junitxml`)."""
 
 
 async def test_the_table_of_rights(
-    tmp_path: Path, subtests: pytest.Subtests, record_property: Record
+    tmp_path: Path, subtests: pytest.Subtests, request: pytest.FixtureRequest
 ) -> None:
     async with deployment(tmp_path) as made:
         await made.terraform.apply()
@@ -173,7 +173,7 @@ async def test_the_table_of_rights(
                 assert status == 403, path
         with subtests.test("nobody from outside reaches the dispatcher"):
             assert await invoke_as(made, account("push"), "dispatcher", internal=False) == 404
-        await every_grant_is_needed(made, subtests, record_property)
+        await every_grant_is_needed(made, subtests, request.node.user_properties.append)
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ async def every_grant_is_needed(made: Site, subtests: pytest.Subtests, record: R
             made.cloud.state.policies.revoke(grant)
             broken = await what_breaks(made, grant)
             made.cloud.state.policies.set(grant.resource, {**before, "etag": ""})
-            record(f"{grant.role} of {grant.member} on {grant.resource}", broken)
+            record((f"{grant.role} of {grant.member} on {grant.resource}", broken))
             assert broken
             assert await fire(made, f"{NAME}-converge") == 200
 
