@@ -116,8 +116,9 @@ async def test_a_forgery_is_right_in_form() -> None:
 
 
 def test_dead_letters_are_told_by_their_reasons() -> None:
+    published = datetime.now(UTC) - timedelta(hours=2)
     letters = [
-        read(Held("a", str(number), b"", {"reason": reason}, NOW - timedelta(hours=2)))
+        read(Held("a", str(number), b"", {"reason": reason}, published))
         for number, reason in enumerate(["not-json", "no-type", "not-json"])
     ]
     assert checks.empty([], most=3).status == "ok"
