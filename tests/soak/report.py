@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pygal
-from pygal.style import CleanStyle
-
 from tests.soak.account import Account
 from tests.soak.memory import Sample
 
@@ -64,6 +61,10 @@ def page(account: Account, command: str, machine: str) -> str:
 
 def draw(samples: Sequence[Sample], path: Path) -> None:
     """Draw the memory of every function over the run."""
+    # Not above: its importer, from before Python 3.12, trips whatever pytest collects next.
+    import pygal
+    from pygal.style import CleanStyle
+
     chart = pygal.XY(
         title="Resident memory of each function's worker, MiB",
         x_title="minutes",
