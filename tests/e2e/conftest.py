@@ -78,6 +78,11 @@ class World:
         """Return once each is delivered or given up."""
         await self.stack.gemini.courier.settled(deliveries, 60)
 
+    async def taken(self, deliveries: list[Delivery]) -> bool:
+        """Tell whether all are acknowledged in the end: a busy machine may put some off first."""
+        await self.settled(deliveries)
+        return all(delivery.state == "delivered" for delivery in deliveries)
+
     def stored(self) -> set[str]:
         """Return the ids of the deliveries in the ingress topic."""
         assert self.stack.pubsub

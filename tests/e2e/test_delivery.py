@@ -20,14 +20,15 @@ async def test_every_type_arrives_in_every_scheme(world: World, scheme: str) -> 
         await inbox.until(*ids.values())
 
         for event_type, deliveries in sent.items():
-            assert await world.answered(deliveries) == [200]
+            assert await world.taken(deliveries)
             (message,) = inbox.of(ids[event_type])
             attributes = message.attributes
             assert message.data == deliveries[0].message.body
             assert attributes["ce-type"] == event_type
             assert attributes["ce-specversion"] == "1.0"
             assert attributes["content-type"] == "application/json"
-            assert attributes["scheme"] == ("v1" if scheme == "mixed" else scheme)
+            # Any entry of a mixed list that verifies is enough.
+            assert attributes["scheme"] in (("v1", "v1a") if scheme == "mixed" else (scheme,))
 
 
 async def test_whoever_subscribed_at_gemini_is_told(world: World) -> None:
@@ -41,7 +42,7 @@ async def test_whoever_subscribed_at_gemini_is_told(world: World) -> None:
 async def test_a_repeated_delivery_is_acknowledged_and_dropped(world: World, scheme: str) -> None:
     async with world.subscribed() as inbox:
         deliveries = world.emit("batch.succeeded", scheme, times=5)
-        assert await world.answered(deliveries) == [200] * 5
+        assert await world.taken(deliveries)
         await inbox.until(identifier(deliveries))
         await world.dispatched()
         marker = identifier(world.emit("batch.expired", scheme))
@@ -72,7 +73,7 @@ async def test_metadata_routes_and_filters(world: World) -> None:
         marker = world.emit("batch.expired", user_metadata={"team": "blue"})
         await blue.until(identifier(wanted), identifier(marker))
         await filtered.until(*map(identifier, (wanted, other_type, marker)))
-        await world.answered([*other_type, *other_team])
+        assert await world.taken([*other_type, *other_team])
 
         (message,) = blue.of(identifier(wanted))
         assert message.attributes["meta-shard"] == "7"
@@ -87,13 +88,13 @@ async def test_a_rotation_refuses_nothing(world: World) -> None:
         after = world.emit("batch.succeeded")
         await inbox.until(identifier(before), identifier(after))
 
-    assert await world.answered([*before, *after]) == [200, 200]
+    assert await world.taken([*before, *after])
 
 
 async def test_what_cannot_be_understood_becomes_a_dead_letter(world: World) -> None:
     async with world.subscribed(topic="dead-letter") as mourners:
         deliveries = world.emit("ignored", body=b"\xff not json")
-        assert await world.answered(deliveries) == [200]
+        assert await world.taken(deliveries)
 
         message = await anext(mourners.messages)
 
@@ -140,7 +141,7 @@ async def test_the_receiver_says_that_it_is_well(world: World, method: str) -> N
 
 async def test_the_log_is_structured_and_holds_no_payload(world: World) -> None:
     deliveries = world.emit("batch.succeeded", user_metadata={"secret": "open sesame"})
-    await world.answered(deliveries)
+    assert await world.taken(deliveries)
     await world.dispatched()
 
     for _, line in world.lines:
