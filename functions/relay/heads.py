@@ -19,6 +19,8 @@ class BoundedHeads(HttpToolsProtocol):
     """uvicorn's protocol; a head beyond the bounds is answered 400, and the connection closed."""
 
     _size = 0
+    _in_head = True
+    _in_body = False
     _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -27,22 +29,34 @@ class BoundedHeads(HttpToolsProtocol):
         self._expect()
 
     def on_message_begin(self) -> None:
-        """Expect the rest of a head."""
+        """Take note that a head has begun."""
         super().on_message_begin()
-        if self._late is None:
-            self._expect()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
-        """Take note that a head has ended."""
-        self._settle()
+        """Take note that it has ended, and a body begun, be it empty."""
+        self._in_head, self._in_body = False, True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Take note that the body has ended."""
+        self._in_body = False
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived; stop if it is too much of a head."""
+        of_body = self._in_body
         super().data_received(data)
-        self._size = self._size + len(data) if self._late else 0
+        if not self._in_head:
+            self._settle()
+            return
+        # What ends a body and begins a head may be body for the most part.
+        self._size += 0 if of_body else len(data)
         if self._size > MAX_HEAD:
             self._refuse()
+        elif self._late is None:
+            # A head that comes whole, as nearly all do, costs no timer.
+            self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
@@ -53,13 +67,15 @@ class BoundedHeads(HttpToolsProtocol):
         self._late = self.loop.call_later(HEAD_SECONDS, self._refuse)
 
     def _settle(self) -> None:
+        self._size = 0
         if self._late is not None:
             self._late.cancel()
             self._late = None
 
     def _refuse(self) -> None:
+        asked = self._size
         self._settle()
-        if not self._size:
+        if not asked:
             # Nothing was asked; an answer could be taken for that to the next request.
             self.transport.close()
         elif not self.transport.is_closing():

@@ -1,16 +1,19 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from unittest.mock import Mock
 
 import pytest
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+from uvicorn_worker import UvicornWorker
 
 from hooks.local.process import FunctionProcess
 from relay import heads
-from relay.heads import MAX_HEAD, BoundedHeads
+from relay.heads import MAX_HEAD, BoundedHeads, bound_heads
 from tests.support.signing import secret
 
 START = b"POST / HTTP/1.1\r\nhost: relay\r\n"
@@ -28,6 +31,7 @@ async def port() -> AsyncIterator[int]:
     )
     server = uvicorn.Server(config)
     with contextlib.closing(config.bind_socket()) as listening:
+        listening.listen()
         task = asyncio.create_task(server.serve([listening]))
         yield listening.getsockname()[1]
         server.should_exit = server.force_exit = True
@@ -85,11 +89,51 @@ async def test_a_large_body_is_no_head(port: int, monkeypatch: pytest.MonkeyPatc
     assert found.endswith(b"\r\n\r\n%d" % size)
 
 
+async def test_a_head_behind_a_large_body_is_not_taken_for_large(port: int) -> None:
+    body = b"b" * (MAX_HEAD + 1)
+    first = START + b"content-length: %d\r\n\r\n" % len(body)
+    # With the body's first byte gone ahead, the rest and the next head's start come as one.
+    found = await sent(
+        port, first + body[:1], body[1:] + START, b"connection: close\r\ncontent-length: 0\r\n\r\n"
+    )
+    assert found.count(b"HTTP/1.1 200 ") == 2
+
+
+async def test_a_later_head_is_bounded_too(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(START + b"content-length: 0\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200 ")
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.05)
+    writer.write(START)
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.transport.abort()
+
+
 async def test_several_requests_on_a_connection(port: int) -> None:
     one = START + b"x-filler: " + b"f" * 60_000 + b"\r\ncontent-length: 0\r\n\r\n"
     last = START + b"connection: close\r\ncontent-length: 0\r\n\r\n"
     found = await sent(port, one, one, one, one, last)
     assert found.count(b"HTTP/1.1 200 ") == 5
+
+
+async def test_a_connection_that_closes_is_told_once() -> None:
+    config = uvicorn.Config(answer, http=BoundedHeads, lifespan="off", ws="none")
+    config.load()
+    transport = Mock(**{"is_closing.return_value": True, "get_extra_info.return_value": None})
+    protocol = BoundedHeads(config, ServerState(), {})
+    protocol.connection_made(transport)
+    protocol.data_received(b"?" * (MAX_HEAD + 1))
+    transport.write.assert_called_once()
+    protocol.connection_lost(None)
+
+
+def test_the_worker_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {"loop": "auto", "http": "auto"}
+    monkeypatch.setattr(UvicornWorker, "CONFIG_KWARGS", before)
+    bound_heads()
+    after = UvicornWorker.CONFIG_KWARGS
+    assert after == {"loop": "auto", "http": BoundedHeads}
+    assert before["http"] == "auto"
 
 
 async def test_the_framework_serves_so() -> None:
