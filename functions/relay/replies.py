@@ -1,8 +1,9 @@
-"""Responses of the receiver: made once, sent often, and quiet when nobody listens any more."""
+"""Responses of the functions: quiet when nobody listens any more."""
 
+import json
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -13,7 +14,7 @@ _UNFINISHED = "ASGI callable returned without completing response."
 
 
 class Reply(Response):
-    """A constant JSON response, which may be sent any number of times, at once too.
+    """A JSON response, which may be sent any number of times, at once too.
 
     Of several requests pipelined on a connection that is lost, uvicorn tells only the newest; for
     the others uvloop refuses the write with a `RuntimeError`, which the framework would log with
@@ -24,6 +25,15 @@ class Reply(Response):
 
     def __init__(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(body, status, headers)
+
+    @classmethod
+    def json(
+        cls, status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> "Reply":
+        """Return a response whose body is `content`; raises `ValueError` if JSON has no such."""
+        # In ASCII, since half a surrogate pair, which JSON can name, has no other encoding.
+        text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+        return cls(status, text.encode("ascii"), headers)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Send the response, if there still is a connection."""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore import AsyncClient
 from starlette.requests import Request
-from starlette.responses import Response
 
 from relay.channels import opener
 from relay.environment import Environment
@@ -23,6 +22,7 @@ from relay.registrar.service import Service, unavailable
 from relay.registrar.settings import Settings, read_settings
 from relay.registrar.vault import HOST, SecretManagerVault
 from relay.registrar.webhooks import GeminiWebhooks
+from relay.replies import Reply, hush_lost_connections
 from relay.store import FirestoreStore
 
 COLLECTION = "registrar"
@@ -32,13 +32,14 @@ COLLECTION = "registrar"
 # https://cloud.google.com/run/docs/authenticating/developers
 _GCLOUD_AUDIENCE = "32555940559.apps.googleusercontent.com"
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Reply]]
 
 
 def create(environ: Mapping[str, str]) -> Handler:
     """Return the handler that an environment describes; raises `ConfigurationError`."""
     settings = read_settings(environ)
     identity = _identity(environ)
+    hush_lost_connections()
     vault = SecretManagerVault(
         settings.signing_secret, opener(HOST, settings.secret_manager_emulator)
     )
@@ -54,7 +55,7 @@ def create(environ: Mapping[str, str]) -> Handler:
             settings.read_only_callers,
         )
 
-    async def handle(request: Request) -> Response:
+    async def handle(request: Request) -> Reply:
         # Made at the first request: in the worker, on its loop, not before the server forks.
         try:
             answer = service()

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from relay.body import read_body
 from relay.errors import Refused, Unavailable
@@ -19,6 +18,7 @@ from relay.registrar.observer import Observer
 from relay.registrar.problems import BadRequest, Problem
 from relay.registrar.report import Report
 from relay.registrar.state import AFTER_A_DAY, BEHAVIORS
+from relay.replies import Reply
 
 LONGEST_WAIT_SECONDS = 110.0
 _MAX_BODY_BYTES = 4096
@@ -51,7 +51,7 @@ class Service:
         self._identity = identity
         self._read_only = read_only
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
         methods = ROUTES.get(request.url.path)
         if methods is None:
@@ -69,7 +69,7 @@ class Service:
             return _failed(request, problem.status, problem.reason)
         except Unavailable as failure:
             return unavailable(request, failure)
-        return JSONResponse({} if report is None else report.body())
+        return Reply.json(200, {} if report is None else report.body())
 
     async def _admit(self, request: Request) -> None:
         if self._identity is None:
@@ -142,12 +142,12 @@ def _seconds(name: str, value: object) -> float:
     return number
 
 
-def unavailable(request: Request, failure: Unavailable) -> Response:
+def unavailable(request: Request, failure: Unavailable) -> Reply:
     """Answer that something which every request needs cannot be had now."""
     return _failed(request, 503, f"Not available: {failure.reason}.")
 
 
-def _failed(request: Request, status: int, reason: str) -> Response:
+def _failed(request: Request, status: int, reason: str) -> Reply:
     log(
         "WARNING" if status < 500 else "ERROR",
         "request failed",
@@ -159,5 +159,5 @@ def _failed(request: Request, status: int, reason: str) -> Response:
     return _problem(status, reason, _RETRY_AFTER if status == 503 else None)
 
 
-def _problem(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": reason}, status_code=status, headers=headers)
+def _problem(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply.json(status, {"error": reason}, headers)

@@ -165,6 +165,7 @@ async def test_ping_rotate_and_removal(http: httpx2.AsyncClient, world: World) -
         "[1]",
         "[" * 4000,
         '{"novelty": 1}',
+        '{"\\ud800": 1}',
         '{"revocation_behavior": "later"}',
         '{"revocation_behavior": []}',
         '{"if_older_than_seconds": -1}',
