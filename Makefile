@@ -22,7 +22,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra soak hostile bench audit
+.PHONY: demo-deploy test-infra soak hostile bench bench-quick audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +60,11 @@ hostile: venv ## a million hostile requests against the receiver, honest deliver
 audit: venv ## look up what is pinned among known vulnerabilities
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt
 
-bench: venv ## benchmarks
+bench: venv ## receiver and dispatcher beside their peers, ten minutes, into bench/RESULTS.md
 	@$(BIN)/python -m bench
+
+bench-quick: venv ## the same in one minute, printed only
+	@$(BIN)/python -m bench --quick
 
 # UPGRADE=--upgrade takes the newest versions instead of keeping those that still fit.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --generate-hashes --no-header \

@@ -1,26 +1,48 @@
-"""`python -m bench`: measure, and write `bench/RESULTS.md` and `bench/results.svg`."""
+"""`python -m bench`: measure, and write `bench/RESULTS.md` and `bench/results.svg`.
+
+With --quick, only the goals are printed, unless --output says where to write.
+"""
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
-from bench import report
-from bench.receiver import Plan, measure
-
-QUICK = Plan(rounds=2, seconds=1.5, starts=2)
-FULL = Plan(rounds=5, seconds=6.0, starts=5)
+from bench import dispatcher, machine, parties, receiver, report
+from bench.plan import FULL, QUICK, Plan
+from bench.results import Results
 
 
 def main() -> None:
     """Run the benchmark and report."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about one minute, not ten")
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
+    parser.add_argument("--output", type=Path, help="folder for RESULTS.md and results.svg")
+    parser.add_argument("--json", type=Path, help="file that gets the same facts, and every round")
     options = parser.parse_args()
+    plan = QUICK if options.quick else FULL
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        results = asyncio.run(measure(QUICK if options.quick else FULL, Path(scratch)))
-    report.write(results, options.output)
+        results = asyncio.run(measure(plan, Path(scratch)))
+    folder = options.output or (None if options.quick else Path(__file__).parent)
+    report.write(results, folder, options.json)
+
+
+async def measure(plan: Plan, scratch: Path) -> Results:
+    """Measure the receiver, then the dispatcher."""
+    binaries = scratch / "go"
+    go = machine.go_version() if parties.build_go(binaries) else ""
+    if not go:
+        say("Go is not installed: its rows will be missing, and the sink is in Python")
+    received = await receiver.measure(plan, binaries, scratch, go=bool(go), say=say)
+    dispatched = await dispatcher.measure(plan, binaries, scratch, say)
+    return Results(plan, go, received, dispatched)
+
+
+def say(line: str) -> None:
+    """Tell how far it has come, on standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """From rounds to figures: ratios within a round, their median and spread, and the goals."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from bench.load import Load
 
 Rounds = Sequence[Mapping[str, Load]]
 """For each round, what each party came to. Within a round all met the same machine."""
+
+Name = TypeVar("Name")
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,23 @@ def of(values: Sequence[float]) -> Ratio | None:
     return Ratio(statistics.median(values), min(values), max(values)) if values else None
 
 
+def ratio(
+    rounds: Sequence[Mapping[Name, Measured]],
+    ours: Name,
+    theirs: Name,
+    quantity: Callable[[Measured], float],
+) -> Ratio | None:
+    """Return a quantity of `ours` over that of `theirs`, from the rounds that had both."""
+    return of(
+        [quantity(r[ours]) / quantity(r[theirs]) for r in rounds if ours in r and theirs in r]
+    )
+
+
 def throughput(rounds: Rounds, ours: str, theirs: str) -> Ratio | None:
     """Return answers a second of `ours` over those of `theirs`."""
-    return of([r[ours].rate / r[theirs].rate for r in rounds if ours in r and theirs in r])
+    return ratio(rounds, ours, theirs, lambda load: load.rate)
 
 
 def tail(rounds: Rounds, ours: str, theirs: str) -> Ratio | None:
     """Return the 99th percentile of latency of `ours` over that of `theirs`."""
-    return of([r[ours].p99 / r[theirs].p99 for r in rounds if ours in r and theirs in r])
+    return ratio(rounds, ours, theirs, lambda load: load.p99)

@@ -18,9 +18,16 @@ from standardwebhooks.webhooks import hmac_data
 SCRIPT = Path(__file__).with_name("load.lua")
 
 
+class LoadFailed(Exception):
+    """The load generator did not report; the message is what it wrote instead."""
+
+
 @dataclass(frozen=True)
 class Load:
-    """What one round of load came to; latencies in microseconds."""
+    """What one round of load came to; latencies in microseconds.
+
+    `sink_cores` is how much of a core the sink was busy meanwhile.
+    """
 
     requests: int
     seconds: float
@@ -29,6 +36,7 @@ class Load:
     p50: float
     p99: float
     max: float
+    sink_cores: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -90,7 +98,7 @@ def write(path: Path, signed: Iterable[Delivery]) -> None:
 
 
 async def run(
-    url: str, requests: Path, *, connections: int, seconds: float, pause_ms: float = 0.0
+    url: str, requests: Path, *, connections: int, seconds: int, pause_ms: float = 0.0
 ) -> Load:
     """Send `requests` round and round for `seconds`, and return what came of it.
 
@@ -100,13 +108,18 @@ async def run(
     if wrk is None:
         raise SystemExit("the benchmark needs wrk; install it with: apt-get install wrk")
     process = await asyncio.create_subprocess_exec(
-        *(wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s"),
+        *(wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
         *("-s", str(SCRIPT), url),
         env={**os.environ, "REQUESTS": str(requests), "PAUSE_MS": str(pause_ms)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     out, errors = await process.communicate()
-    with contextlib.suppress(ValueError, IndexError):
-        return Load(**json.loads(out.decode().strip().splitlines()[-1]))
-    raise RuntimeError(f"wrk failed: {errors.decode()}{out.decode()}")
+    return read(out.decode(), errors.decode())
+
+
+def read(out: str, errors: str = "") -> Load:
+    """Return what the generator's script wrote as the last line; raises `LoadFailed`."""
+    with contextlib.suppress(ValueError, IndexError, TypeError):
+        return Load(**json.loads(out.strip().splitlines()[-1]))
+    raise LoadFailed(f"wrk failed: {errors}{out}")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx2
 
+from bench.children import child, module
 from hooks.local.process import FUNCTIONS, FunctionProcess
 
 HERE = Path(__file__).parent
@@ -122,6 +123,7 @@ class Sink:
 
     address: str
     stats: str
+    pid: int
 
     async def messages(self) -> int:
         """Return how many messages it has stored so far."""
@@ -129,17 +131,18 @@ class Sink:
             reply = await client.get(f"http://{self.stats}/count")
         return int(json.loads(reply.text)["messages"])
 
+    def cpu_seconds(self) -> float:
+        """Return how much CPU it has used so far, to a hundredth of a second or so."""
+        # After the name, which may hold anything, come the fields from the third on: proc(5).
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @asynccontextmanager
 async def sink(binaries: Path) -> AsyncIterator[Sink]:
-    """Run the sink for as long as the context lasts."""
-    process = await asyncio.create_subprocess_exec(
-        binaries / "sink", stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        line = await process.stdout.readline() if process.stdout else b""
-        address, stats = line.decode().split()
-        yield Sink(address, stats)
-    finally:
-        process.terminate()
-        await process.wait()
+    """Run the sink for as long as the context lasts: the Go program if built, else in Python."""
+    built = binaries / "sink"
+    command = (built,) if built.exists() else module("bench.sink")
+    async with child(*command) as running:
+        address, stats = running.greeting.split()
+        yield Sink(address, stats, running.process.pid)

@@ -5,12 +5,12 @@ import base64
 import http.server
 import json
 import secrets
-import sys
+import statistics
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
@@ -21,33 +21,35 @@ from bench import load, parties
 from bench.figures import Rounds
 from bench.load import Delivery, Load
 from bench.parties import Party, Running, Sink
+from bench.plan import Plan
 from hooks.local.process import FunctionProcess
+from relay.batching import BatchingPublisher
+from relay.channels import opener
+from relay.lane import Limits
 
 CONNECTIONS = 32
+_CEILING_SECONDS = 2.0
 
-
-@dataclass(frozen=True)
-class Plan:
-    """How long to measure: rounds, seconds of load in each, and cold starts of each party."""
-
-    rounds: int
-    seconds: float
-    starts: int
+Say = Callable[[str], None]
+"""Takes a line that tells how far the bench has come."""
 
 
 @dataclass
-class Results:
-    """All that was measured; latencies in microseconds, starts in seconds, memory in bytes."""
+class Received:
+    """All that was measured of the receiver and its peers.
 
-    plan: Plan
+    Latencies are in microseconds, starts in seconds, memory in bytes, by party. `batched` and
+    `single` are what the sink took a second: messages, many to a call, and calls of one message.
+    """
+
     busy: Rounds = ()
     alone: Rounds = ()
     kinds: Rounds = ()
     half: Rounds = ()
     starts: Sequence[Mapping[str, float]] = ()
-    memory: Mapping[str, int] = field(default_factory=dict)
-    sink_rate: float = 0.0
-    go: bool = False
+    memory: Sequence[Mapping[str, float]] = ()
+    batched: float = 0.0
+    single: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,33 +63,45 @@ class Bench:
     static: Path
     dynamic: Path
     plan: Plan
+    signer: "Signer"
+    say: Say
 
     async def load(
-        self, name: str, *, connections: int, requests: Path | None = None, pause_ms: float = 0.0
+        self,
+        name: str,
+        *,
+        connections: int = CONNECTIONS,
+        requests: Path | None = None,
+        pause_ms: float = 0.0,
+        seconds: int = 0,
     ) -> Load:
         """Load one contestant; every answer must be a 2xx, and a stored message if it says so."""
-        before = await self.sink.messages()
+        before, used = await self.sink.messages(), self.sink.cpu_seconds()
         came = await load.run(
             self.running[name].url,
             requests or self.static,
             connections=connections,
-            seconds=self.plan.seconds,
+            seconds=seconds or self.plan.seconds,
             pause_ms=pause_ms,
         )
         stored = await self.sink.messages() - before
+        used = self.sink.cpu_seconds() - used
         if came.refused or came.broken:
             raise RuntimeError(f"{name} refused {came.refused} and broke {came.broken} of {came}")
         if self.contestants[name].publishes and stored < came.requests:
             raise RuntimeError(f"{name} acknowledged {came.requests} and stored {stored}")
-        return came
+        return replace(came, sink_cores=used / came.seconds)
+
+    def sign(self) -> None:
+        """Sign anew, as each round does: a delivery is fresh for five minutes."""
+        load.write(self.static, load.deliveries(self.signer.static))
+        load.write(self.dynamic, load.deliveries(self.signer.dynamic))
 
 
-async def measure(plan: Plan, scratch: Path) -> Results:
+async def measure(plan: Plan, binaries: Path, scratch: Path, *, go: bool, say: Say) -> Received:
     """Measure everything, in alternating rounds."""
-    results = Results(plan)
-    binaries = scratch / "go"
-    results.go = parties.build_go(binaries)
-    contestants = parties.PYTHON_PARTIES + (parties.GO_PARTIES if results.go else ())
+    received = Received()
+    contestants = parties.PYTHON_PARTIES + (parties.GO_PARTIES if go else ())
     static, dynamic = scratch / "static.tsv", scratch / "dynamic.tsv"
     async with AsyncExitStack() as stack:
         signer, environ = stack.enter_context(_identity())
@@ -97,21 +111,19 @@ async def measure(plan: Plan, scratch: Path) -> Results:
             party.name: await stack.enter_async_context(parties.start(party, environ, binaries))
             for party in contestants
         }
-        bench = Bench(
-            sink, environ, running, {p.name: p for p in contestants}, static, dynamic, plan
-        )
-        _sign(bench, signer)
+        by_name = {party.name: party for party in contestants}
+        bench = Bench(sink, environ, running, by_name, static, dynamic, plan, signer, say)
+        bench.sign()
         for name in running:
-            _say(f"warming {name}")
-            await bench.load(name, connections=CONNECTIONS)
-        results.busy = await _rounds(bench, "32 connections", CONNECTIONS, signer)
-        results.memory = {name: parties.resident_bytes(running[name].pid) for name in running}
-        results.alone = await _rounds(bench, "1 connection", 1, signer)
-        results.kinds = await _kinds(bench, signer)
-        results.half = await _half(bench, signer, results.busy)
-        results.sink_rate = await _ceiling(sink)
-    results.starts = await _starts(plan, environ, signer, binaries)
-    return results
+            say(f"warming {name}")
+            await bench.load(name, seconds=plan.warm_seconds)
+        received.busy, received.memory = await _busy(bench)
+        received.alone = await _alone(bench)
+        received.kinds = await _kinds(bench)
+        received.half = await _half(bench, received.busy)
+        received.batched, received.single = await _ceiling(sink)
+        received.starts = await _starts(bench)
+    return received
 
 
 @dataclass(frozen=True)
@@ -158,82 +170,98 @@ def _serve(document: Mapping[str, object]) -> Iterator[str]:
         server.shutdown()
 
 
-def _sign(bench: Bench, signer: Signer) -> None:
-    # Anew for each round: a delivery is fresh for five minutes.
-    load.write(bench.static, load.deliveries(signer.static))
-    load.write(bench.dynamic, load.deliveries(signer.dynamic))
+async def _busy(bench: Bench) -> tuple[Rounds, Sequence[Mapping[str, float]]]:
+    rounds, memory = [], []
+    for number in range(bench.plan.rounds):
+        rounds.append(await _round(bench, f"32 connections, round {number + 1}", CONNECTIONS))
+        memory.append(
+            {name: parties.resident_bytes(running.pid) for name, running in bench.running.items()}
+        )
+    return rounds, memory
 
 
-async def _rounds(bench: Bench, title: str, connections: int, signer: Signer) -> Rounds:
+async def _alone(bench: Bench) -> Rounds:
+    return [
+        await _round(bench, f"1 connection, round {number + 1}", 1)
+        for number in range(bench.plan.rounds)
+    ]
+
+
+async def _round(bench: Bench, title: str, connections: int) -> Mapping[str, Load]:
+    bench.sign()
+    came = {}
+    for name in bench.running:
+        came[name] = await bench.load(name, connections=connections)
+        bench.say(f"{title}, {name}: {came[name].rate:.0f}/s")
+    return came
+
+
+async def _kinds(bench: Bench) -> Rounds:
     rounds = []
     for number in range(bench.plan.rounds):
-        _sign(bench, signer)
-        came = {}
-        for name in bench.running:
-            came[name] = await bench.load(name, connections=connections)
-            _say(f"{title}, round {number + 1}, {name}: {came[name].rate:.0f}/s")
-        rounds.append(came)
-    return rounds
-
-
-async def _kinds(bench: Bench, signer: Signer) -> Rounds:
-    rounds = []
-    for number in range(bench.plan.rounds):
-        _sign(bench, signer)
+        bench.sign()
         came = {
-            kind: await bench.load("receiver", connections=CONNECTIONS, requests=requests)
+            kind: await bench.load("receiver", requests=requests)
             for kind, requests in (("v1", bench.static), ("v1a", bench.dynamic))
         }
-        _say(f"kinds, round {number + 1}: {came['v1'].rate:.0f}/s, {came['v1a'].rate:.0f}/s")
+        told = ", ".join(f"{kind} {each.rate:.0f}/s" for kind, each in came.items())
+        bench.say(f"kinds of signature, round {number + 1}: {told}")
         rounds.append(came)
     return rounds
 
 
-async def _half(bench: Bench, signer: Signer, busy: Rounds) -> Rounds:
-    # Half of what the receiver can, for both: 32 connections that rest between requests.
-    rate = min(came["receiver"].rate for came in busy) / 2
+async def _half(bench: Bench, busy: Rounds) -> Rounds:
+    """Offer half of what the receiver can to both, by connections that rest between requests."""
+    wanted = statistics.median(came["receiver"].rate for came in busy) / 2
+    pauses = dict.fromkeys(("receiver", "noop-async"), CONNECTIONS / wanted * 1000)
     rounds = []
-    for number in range(bench.plan.rounds):
-        _sign(bench, signer)
+    # The first only finds out how long to rest.
+    for number in range(bench.plan.rounds + 1):
+        bench.sign()
         came = {}
-        for name in ("receiver", "noop-async"):
-            pause = max(0.0, CONNECTIONS / rate * 1000 - 1.0)
-            came[name] = await bench.load(name, connections=CONNECTIONS, pause_ms=pause)
-            _say(
-                f"half load, round {number + 1}, {name}: {came[name].rate:.0f}/s, "
-                f"p99 {came[name].p99 / 1000:.1f} ms"
-            )
+        for name, pause in pauses.items():
+            seconds = bench.plan.seconds if number else bench.plan.warm_seconds
+            came[name] = await bench.load(name, pause_ms=pause, seconds=seconds)
+            rate, p99 = came[name].rate, came[name].p99 / 1000
+            pauses[name] = next_pause(pause, rate, wanted, CONNECTIONS)
+            told = f"{rate:.0f}/s of {wanted:.0f}/s, p99 {p99:.1f} ms"
+            bench.say(f"half load, round {number}, {name}: {told}")
         rounds.append(came)
-    return rounds
+    return rounds[1:]
 
 
-async def _ceiling(sink: Sink) -> float:
-    """Return how many messages a second the sink takes from a client that only sends."""
-    from relay.publisher import create_publisher
+def next_pause(pause_ms: float, rate: float, wanted: float, connections: int) -> float:
+    """Return the pause between requests with which the rate should come to `wanted` a second."""
+    return max(0.0, pause_ms + 1000 * connections * (1 / wanted - 1 / rate))
 
-    publisher = create_publisher({"PUBSUB_EMULATOR_HOST": sink.address})
-    content, end, sent = load.body(1), time.monotonic() + 2.0, 0
-    while time.monotonic() < end:
+
+async def _ceiling(sink: Sink) -> tuple[float, float]:
+    """Return what the sink takes a second from a client that only sends: see `Received`."""
+    open_channel = opener("", sink.address)
+    batched = await _publish(BatchingPublisher(open_channel))
+    single = await _publish(BatchingPublisher(open_channel, Limits(messages=1, calls=64)))
+    return batched, single
+
+
+async def _publish(publisher: BatchingPublisher) -> float:
+    content, begun, sent = load.body(1), time.monotonic(), 0
+    while (passed := time.monotonic() - begun) < _CEILING_SECONDS:
         batch = [publisher.publish(parties.TOPIC, content, {}, timeout=10) for _ in range(2000)]
         sent += len(await asyncio.gather(*batch))
     await publisher.close()
-    return sent / (time.monotonic() - end + 2.0)
+    return sent / passed
 
 
-async def _starts(
-    plan: Plan, environ: Mapping[str, str], signer: Signer, binaries: Path
-) -> Sequence[Mapping[str, float]]:
+async def _starts(bench: Bench) -> Sequence[Mapping[str, float]]:
     rounds = []
-    async with parties.sink(binaries) as sink:
-        environ = {**environ, "PUBSUB_EMULATOR_HOST": sink.address}
-        for number in range(plan.starts):
-            came = {}
-            for party in (parties.RECEIVER, parties.NOOP_ASYNC, parties.USUAL):
-                delivery = next(load.deliveries(signer.static))
-                came[party.name] = await _start(party, environ, delivery)
-            told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())
-            _say(f"cold start {number + 1}: {told}")
-            rounds.append(came)
+    for number in range(bench.plan.starts):
+        came = {}
+        for party in (parties.RECEIVER, parties.NOOP_ASYNC, parties.USUAL):
+            delivery = next(load.deliveries(bench.signer.static))
+            came[party.name] = await _start(party, bench.environ, delivery)
+        told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())
+        bench.say(f"cold start {number + 1}: {told}")
+        rounds.append(came)
     return rounds
 
 
@@ -266,8 +294,3 @@ async def _closing(function: FunctionProcess) -> AsyncIterator[None]:
         yield
     finally:
         await function.close()
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()

@@ -1,14 +1,16 @@
 // Command sink is the Pub/Sub that every party of the benchmark publishes to: it takes Publish
 // calls over gRPC, answers with message ids, and counts messages. GET /count on its second address
-// tells how many it has taken.
+// tells how many it has taken. It stops with its standard input.
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"sync/atomic"
 
@@ -54,5 +56,9 @@ func main() {
 	pubsubpb.RegisterPublisherServer(server, p)
 	fmt.Printf("%s %s\n", rpc.Addr(), stats.Addr())
 	go func() { log.Fatal(http.Serve(stats, nil)) }()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	log.Fatal(server.Serve(rpc))
 }

@@ -1,0 +1,71 @@
+"""Modules of the benchmark that run as processes of their own, and answer line by line."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class ChildFailed(Exception):
+    """A process of the benchmark ended before its time; what it wrote is on standard error."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that answers each line on its standard input with one on its standard output."""
+
+    process: Process
+    greeting: str
+
+    async def ask(self, line: str) -> str:
+        """Send one line, and return the line that answers it."""
+        if self.process.stdin is None:
+            raise ChildFailed("no standard input")
+        self.process.stdin.write(line.encode() + b"\n")
+        await self.process.stdin.drain()
+        return await _line(self.process)
+
+
+@asynccontextmanager
+async def child(
+    *command: str | Path, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[Child]:
+    """Run a command until the block ends; it has begun once it has written its first line.
+
+    It ends when its standard input does. Raises `ChildFailed`.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env={**os.environ, **(environ or {})}
+    )
+    try:
+        yield Child(process, await _line(process))
+    finally:
+        await _end(process)
+
+
+def module(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command that runs a module of the benchmark."""
+    return (sys.executable, "-m", name, *arguments)
+
+
+async def _line(process: Process) -> str:
+    line = await process.stdout.readline() if process.stdout else b""
+    if not line:
+        raise ChildFailed(f"process {process.pid} ended; its reason is above")
+    return line.decode().strip()
+
+
+async def _end(process: Process) -> None:
+    if process.stdin:
+        process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), timeout=5)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,143 @@
+"""The dispatcher beside bare loops over the same clients, and its cost as the ledger grows."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from bench import load, parties
+from bench.children import Child, child, module
+from bench.driver import CONCURRENCY, Work, envelope, message
+from bench.load import Delivery, Load
+from bench.parties import PROJECT, Sink
+from bench.plan import Plan
+from hooks.local.process import FunctionProcess
+
+KINDS = ("dispatcher", "bare", "bare-twice")
+_PUSHES_PER_SECOND = 4000
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Dispatched:
+    """What was measured of the dispatcher.
+
+    `rounds` by kind of work, `sizes` by the ledger's size in documents; there, `cpu` is what the
+    dispatcher and the Firestore took together.
+    """
+
+    rounds: Sequence[Mapping[str, Work]] = ()
+    sizes: Sequence[Mapping[int, Work]] = ()
+    served: Sequence[Load] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A Firestore with a ledger of some size, and a dispatcher over it."""
+
+    firestore: Child
+    driver: Child
+
+    async def work(self, kind: str, seconds: float) -> Work:
+        """Have one kind of work done; `cpu` counts both processes."""
+        before = float(await self.firestore.ask("cpu"))
+        came = Work(**json.loads(await self.driver.ask(f"{kind} {seconds}")))
+        used = float(await self.firestore.ask("cpu")) - before
+        await self.driver.ask("tidy")
+        return replace(came, cpu=came.cpu + used)
+
+
+async def measure(plan: Plan, binaries: Path, scratch: Path, say: Say) -> Dispatched:
+    """Measure everything, in alternating rounds."""
+    dispatched = Dispatched()
+    async with AsyncExitStack() as stack:
+        sink = await stack.enter_async_context(parties.sink(binaries))
+        say(f"filling ledgers of {', '.join(f'{size:,}' for size in plan.sizes)} documents")
+        pairs = {size: await _pair(stack, size, sink) for size in plan.sizes}
+        for pair in pairs.values():
+            for kind in KINDS:
+                await pair.work(kind, 0.5)
+        smallest = pairs[min(pairs)]
+        dispatched.rounds = await _rounds(plan, smallest, say)
+        dispatched.sizes = await _sizes(plan, pairs, say)
+        dispatched.served = await _serve(plan, smallest, sink, scratch, say)
+    return dispatched
+
+
+async def _pair(stack: AsyncExitStack, size: int, sink: Sink) -> Pair:
+    firestore = await stack.enter_async_context(child(*module("bench.ledger", str(size))))
+    environ = _environ(firestore, sink)
+    driver = await stack.enter_async_context(child(*module("bench.driver"), environ=environ))
+    return Pair(firestore, driver)
+
+
+def _environ(firestore: Child, sink: Sink) -> dict[str, str]:
+    return {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "FIRESTORE_EMULATOR_HOST": firestore.greeting,
+        "PUBSUB_EMULATOR_HOST": sink.address,
+    }
+
+
+async def _rounds(plan: Plan, pair: Pair, say: Say) -> Sequence[Mapping[str, Work]]:
+    rounds = []
+    for number in range(plan.rounds):
+        came = {kind: await pair.work(kind, plan.dispatcher_seconds) for kind in KINDS}
+        told = ", ".join(f"{kind} {work.rate:.0f}/s" for kind, work in came.items())
+        say(f"dispatcher, round {number + 1}: {told}")
+        rounds.append(came)
+    return rounds
+
+
+async def _sizes(plan: Plan, pairs: Mapping[int, Pair], say: Say) -> Sequence[Mapping[int, Work]]:
+    rounds = []
+    for number in range(plan.size_rounds):
+        came = {}
+        # To and fro, so that none always comes first.
+        for size in sorted(pairs, reverse=bool(number % 2)):
+            came[size] = await pairs[size].work("dispatcher", plan.size_seconds)
+        told = ", ".join(f"{size:,} {cost(came[size]):.0f} µs" for size in sorted(came))
+        say(f"ledger's size, round {number + 1}: {told}")
+        rounds.append(came)
+    return rounds
+
+
+def cost(work: Work) -> float:
+    """Return the microseconds of CPU that one event took."""
+    return work.cpu / work.events * 1e6
+
+
+async def _serve(plan: Plan, pair: Pair, sink: Sink, scratch: Path, say: Say) -> Sequence[Load]:
+    """Load the dispatcher as it is deployed, under functions-framework."""
+    function = FunctionProcess(
+        "dispatch", target="dispatch", environ=_environ(pair.firestore, sink)
+    )
+    pushes = scratch / "pushes.tsv"
+    # Far from the numbers that the driver uses.
+    numbers = count(10**12)
+    rounds = []
+    async with function:
+        for number in range(plan.rounds + 1):
+            warming = number == 0
+            seconds = plan.warm_seconds if warming else plan.seconds
+            load.write(pushes, [_push(next(numbers)) for _ in range(_PUSHES_PER_SECOND * seconds)])
+            before = await sink.messages()
+            came = await load.run(function.url, pushes, connections=CONCURRENCY, seconds=seconds)
+            _check(came, await sink.messages() - before)
+            if not warming:
+                say(f"dispatcher over HTTP, round {number}: {came.rate:.0f}/s")
+                rounds.append(came)
+    return rounds
+
+
+def _push(number: int) -> Delivery:
+    # The generator sends a delivery's headers too; the dispatcher does not look at them.
+    return Delivery("-", 0, "-", envelope(message(number)))
+
+
+def _check(came: Load, stored: int) -> None:
+    if came.refused or came.broken or stored < came.requests:
+        raise RuntimeError(f"the dispatcher published {stored} of {came}")

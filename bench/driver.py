@@ -1,0 +1,227 @@
+"""The dispatcher in a process of its own, beside bare loops over the same clients.
+
+`python -m bench.driver` writes `ready`, and then answers each line on standard input with a line of
+JSON. A kind of work and for how many seconds to do it is answered with what came of it, a `Work`;
+`tidy` deletes what was written since, so that a ledger keeps its size.
+
+- `dispatcher`: prepared pushes go through the dispatcher's own entry point;
+- `bare`: one write that creates the same document and one publish of the same event message,
+  prepared beforehand, with nothing in between;
+- `bare-twice`: the same, and the write that ends the claim: all calls that the dispatcher makes.
+
+Each is done by as many tasks at once as the other.
+"""
+
+import asyncio
+import base64
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, TextIO
+
+import uvloop
+from google.cloud.firestore import AsyncClient
+from starlette.requests import Request
+
+from bench import load
+from relay import claims, dispatcher, event
+from relay.claims import DONE, Terms
+from relay.ledger import COLLECTION
+from relay.publisher import create_publisher
+from relay.push import IngressMessage
+
+CONCURRENCY = 32
+_MOST_PER_SECOND = 4000
+_BATCH = 500
+_TERMS = Terms()
+_SETTLED = 204
+
+
+@dataclass(frozen=True)
+class Work:
+    """What came of doing one kind of work: events, and the seconds of time and CPU they took."""
+
+    events: int
+    seconds: float
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+
+def message(number: int) -> IngressMessage:
+    """Return an ingress message as the receiver publishes it."""
+    attributes = {
+        "webhook-id": f"msg_{number:024d}",
+        "webhook-timestamp": "1769083200",
+        "scheme": "v1",
+        "dedup-key": f"msg_{number:024d}",
+        "received-at": "2026-01-22T12:00:00.000Z",
+    }
+    return IngressMessage(load.body(number), attributes, str(number), "2026-01-22T12:00:00.1Z", 1)
+
+
+def envelope(pushed: IngressMessage) -> bytes:
+    """Return the body of the push that brings a message."""
+    wrapped = {
+        "message": {
+            "data": base64.b64encode(pushed.data).decode(),
+            "attributes": pushed.attributes,
+            "messageId": pushed.message_id,
+            "publishTime": pushed.publish_time,
+        },
+        "subscription": "projects/bench-project/subscriptions/ingress",
+        "deliveryAttempt": pushed.delivery_attempt,
+    }
+    return json.dumps(wrapped).encode()
+
+
+def request(body: bytes) -> Request:
+    """Return the request that a server would hand to the function."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(scope, receive)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One event, prepared for every kind of work."""
+
+    push: bytes
+    document: str
+    fields: Mapping[str, Any]
+    ended: Mapping[str, Any]
+    data: bytes
+    attributes: Mapping[str, str]
+
+
+def prepare(number: int, now: datetime) -> Item:
+    """Work out what the dispatcher writes and publishes for an event."""
+    pushed = message(number)
+    read = event.read(pushed, source="//generativelanguage.googleapis.com/projects/bench-project")
+    return Item(
+        push=envelope(pushed),
+        document=claims.document_id(read.key),
+        fields=claims.first_claim(read, "0" * 32, now, _TERMS),
+        ended=claims.ended(DONE, ["events"], now, _TERMS),
+        data=read.data,
+        attributes=read.attributes,
+    )
+
+
+Act = Callable[[Item], Awaitable[None]]
+
+
+class Driver:
+    """Works over one set of clients, in the event loop that it was made in."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        project = environ["GOOGLE_CLOUD_PROJECT"]
+        self._topic = f"projects/{project}/topics/gemini-webhooks-events"
+        self._dispatch = dispatcher.create(environ)
+        self._publisher = create_publisher(environ)
+        self._client = AsyncClient(project=project)
+        self._numbers = count(1)
+        self._written: list[str] = []
+        self._acts: dict[str, Act] = {
+            "dispatcher": self._dispatched,
+            "bare": self._bare,
+            "bare-twice": self._bare_twice,
+        }
+
+    async def work(self, kind: str, seconds: float) -> Work:
+        """Do one kind of work for so long."""
+        now = datetime.now(UTC)
+        numbers = zip(range(int(seconds * _MOST_PER_SECOND)), self._numbers, strict=False)
+        items = [prepare(number, now) for _, number in numbers]
+        gc.collect()
+        came = await run(self._acts[kind], items, seconds)
+        self._written += [item.document for item in items[: came.events]]
+        return came
+
+    async def tidy(self) -> None:
+        """Delete what was written."""
+        while self._written:
+            batch = self._client.batch()
+            for name in self._written[:_BATCH]:
+                batch.delete(self._client.document(COLLECTION, name))
+            await batch.commit()
+            del self._written[:_BATCH]
+
+    async def _dispatched(self, item: Item) -> None:
+        reply = await self._dispatch(request(item.push))
+        if reply.status_code != _SETTLED:
+            raise RuntimeError(f"the dispatcher answered {reply.status_code}")
+
+    async def _bare(self, item: Item) -> None:
+        reference = self._client.document(COLLECTION, item.document)
+        await reference.create(dict(item.fields))
+        await self._publisher.publish(self._topic, item.data, item.attributes, timeout=10)
+
+    async def _bare_twice(self, item: Item) -> None:
+        reference = self._client.document(COLLECTION, item.document)
+        written = await reference.create(dict(item.fields))
+        await self._publisher.publish(self._topic, item.data, item.attributes, timeout=10)
+        option = self._client.write_option(last_update_time=written.update_time)
+        await reference.update(dict(item.ended), option=option)
+
+
+async def run(act: Act, items: Iterable[Item], seconds: float) -> Work:
+    """Act on items, so many at a time, until the time is over or they are."""
+    left = iter(items)
+    done = 0
+    begun, used = time.perf_counter(), time.process_time()
+
+    async def lane() -> None:
+        nonlocal done
+        while time.perf_counter() < begun + seconds:
+            item = next(left, None)
+            if item is None:
+                return
+            await act(item)
+            done += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CONCURRENCY):
+            group.create_task(lane())
+    return Work(done, time.perf_counter() - begun, time.process_time() - used)
+
+
+async def serve() -> None:
+    """Work as ordered until standard input ends."""
+    answers = _take_output()
+    driver = Driver(os.environ)
+    answers.write("ready\n")
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        answers.write(json.dumps(await _obey(driver, line.split())) + "\n")
+
+
+def _take_output() -> TextIO:
+    # The dispatcher logs to standard output, which costs it a write, here as on the platform.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return answers
+
+
+async def _obey(driver: Driver, order: Sequence[str]) -> object:
+    if order == ["tidy"]:
+        await driver.tidy()
+        return None
+    kind, seconds = order
+    return asdict(await driver.work(kind, float(seconds)))
+
+
+if __name__ == "__main__":
+    uvloop.run(serve())

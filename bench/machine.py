@@ -1,0 +1,65 @@
+"""What the benchmark ran on."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+_PACKAGES = (
+    "functions-framework",
+    "gunicorn",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "starlette",
+    "flask",
+    "grpcio",
+    "protobuf",
+    "google-cloud-pubsub",
+    "google-cloud-firestore",
+    "standardwebhooks",
+)
+
+
+def machine() -> Mapping[str, object]:
+    """Return what is known of the machine."""
+    return {
+        "system": f"{platform.system()} {platform.release()}",
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "processor": _processor(),
+    }
+
+
+def versions(go: str) -> Mapping[str, str]:
+    """Return the versions of what took part; `go` is Go's, or empty."""
+    found = {"Python": platform.python_version()}
+    found |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return found | ({"Go": go} if go else {}) | {"wrk": _wrk()}
+
+
+def go_version() -> str:
+    """Return Go's version, or nothing where it is not installed."""
+    if shutil.which("go") is None:
+        return ""
+    told = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True)
+    return told.stdout.strip().removeprefix("go")
+
+
+def _wrk() -> str:
+    # It tells its version, and then fails for want of an address.
+    told = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
+    words = told.stdout.split()
+    return words[1] if len(words) > 1 else "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")
