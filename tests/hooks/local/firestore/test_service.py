@@ -124,3 +124,11 @@ async def test_a_listing_in_a_transaction_counts_as_read(invoke: Invoke) -> None
 
 async def test_close_is_all_there_is_to_it(emulator: Firestore) -> None:
     await emulator.close()
+
+
+async def test_documents_are_loaded_as_they_are(emulator: Firestore, invoke: Invoke) -> None:
+    loaded = document("books/a", {"n": 1})
+    loaded.create_time.CopyFrom(timestamp(1_000_000))
+    loaded.update_time.CopyFrom(timestamp(2_000_000))
+    emulator.load([loaded])
+    assert await invoke("GetDocument", name=loaded.name) == loaded

@@ -1,0 +1,25 @@
+"""The sink in Python: ids for messages, and a count of them."""
+
+from bench.sink import Sink
+from hooks.local import rpc
+from relay.batching import BatchingPublisher
+from relay.channels import opener
+from relay.pubsub_wire import PublishRequest, PubsubMessage
+
+
+async def test_every_message_gets_an_id_and_is_counted() -> None:
+    sink = Sink()
+    request = PublishRequest(topic="t", messages=[PubsubMessage(data=b"a"), PubsubMessage()])
+    replies = [await sink.publish(request), await sink.publish(request)]
+    assert [list(reply.message_ids) for reply in replies] == [["1", "2"], ["3", "4"]]
+    assert (sink.messages, sink.calls) == (4, 2)
+
+
+async def test_a_publisher_can_publish_to_it() -> None:
+    sink = Sink()
+    listener = await rpc.listen(sink.services)
+    publisher = BatchingPublisher(opener("", listener.address))
+    assert await publisher.publish("projects/p/topics/t", b"data", {}, timeout=10) == "1"
+    await publisher.close()
+    await listener.stop()
+    assert sink.messages == 1
