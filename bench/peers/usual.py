@@ -4,18 +4,18 @@ import os
 
 import functions_framework
 from flask import Request
-from google.cloud import pubsub_v1
+from google.cloud.pubsub_v1 import PublisherClient
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 webhook = Webhook(os.environ["WEBHOOK_SIGNING_SECRET"])
 topic = os.environ["INGRESS_TOPIC"]
-clients: list[pubsub_v1.PublisherClient] = []
+clients: list[PublisherClient] = []
 
 
-def publisher() -> pubsub_v1.PublisherClient:
+def publisher() -> PublisherClient:
     # Not at import: the framework forks its worker afterwards, which gRPC does not survive.
     if not clients:
-        clients.append(pubsub_v1.PublisherClient())
+        clients.append(PublisherClient())
     return clients[0]
 
 
