@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from hooks.commands.options import AsJsonLines
+
 
 def deploy(
     local: Annotated[
@@ -19,7 +21,7 @@ def deploy(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="All that Terraform says, its plan included.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Apply infra/ to a local cloud with the real Terraform, and keep it running until Ctrl-C.
 

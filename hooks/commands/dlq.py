@@ -4,15 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.commands.options import (
-    AsJson,
-    Database,
-    Name,
-    Outputs,
-    Payload,
-    Project,
-    deployment,
-)
+from hooks.commands.options import AsJson, Payload, Target, Type, takes_target
 
 if TYPE_CHECKING:
     from hooks.operate.deadletters import Selection
@@ -29,20 +21,18 @@ Ids = Annotated[
     list[str] | None, typer.Argument(metavar="ID...", help="Ids of messages or of events.")
 ]
 Reason = Annotated[str, typer.Option(help="E.g. attempts-exhausted, not-json, publish-refused.")]
-Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 
 @app.command("list")
+@takes_target
 def list_(
     subscriber: Subscriber = "",
     reason: Reason = "",
     type_glob: Type = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many.")] = 100,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, oldest first: why, after how many attempts, for how long."""
@@ -51,20 +41,18 @@ def list_(
     from hooks.operate import dlq
     from hooks.operate.deadletters import Selection
 
-    where = deployment(outputs, project, name, database)
     wanted = Selection(reason=reason, type=type_glob)
-    asyncio.run(dlq.show_list(where, subscriber, wanted, limit=limit, json=as_json))
+    asyncio.run(dlq.show_list(target.find(), subscriber, wanted, limit=limit, json=as_json))
 
 
 @app.command()
+@takes_target
 def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="Of a message or of an event.")],
     subscriber: Subscriber = "",
     payload: Payload = False,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a dead letter, and what the ledger says of its event."""
@@ -72,11 +60,11 @@ def show(
 
     from hooks.operate import dlq
 
-    where = deployment(outputs, project, name, database)
-    asyncio.run(dlq.show_one(where, subscriber, identifier, payload=payload, json=as_json))
+    asyncio.run(dlq.show_one(target.find(), subscriber, identifier, payload=payload, json=as_json))
 
 
 @app.command()
+@takes_target
 def replay(
     ids: Ids = None,
     reason: Reason = "",
@@ -89,10 +77,8 @@ def replay(
         bool, typer.Option("--force", help="Also those that were replayed too often.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """Send dead letters back to the step that failed.
@@ -105,13 +91,13 @@ def replay(
     from hooks.operate import dlq
 
     wanted = _selection(ids, reason, type_glob, everything=everything)
-    where = deployment(outputs, project, name, database)
     how = dlq.Replay(limit=limit, rate=rate, force=force, dry_run=dry_run)
-    if not asyncio.run(dlq.replay(where, subscriber, wanted, how, json=as_json)):
+    if not asyncio.run(dlq.replay(target.find(), subscriber, wanted, how, json=as_json)):
         raise typer.Exit(1)
 
 
 @app.command()
+@takes_target
 def purge(
     ids: Ids = None,
     reason: Reason = "",
@@ -119,10 +105,8 @@ def purge(
     everything: All = False,
     subscriber: Subscriber = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """Delete dead letters for ever."""
@@ -131,8 +115,7 @@ def purge(
     from hooks.operate import dlq
 
     wanted = _selection(ids, reason, type_glob, everything=everything)
-    where = deployment(outputs, project, name, database)
-    asyncio.run(dlq.purge_selected(where, subscriber, wanted, yes=yes, json=as_json))
+    asyncio.run(dlq.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json))
 
 
 def _selection(

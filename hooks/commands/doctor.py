@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from hooks.commands.options import AsJson, Database, Name, Outputs, Project, deployment
+from hooks.commands.options import AsJson, Target, takes_target
 
 
+@takes_target
 def doctor(
     url: Annotated[str, typer.Option(help="Where the webhook is, if not where it should.")] = "",
     wait: Annotated[
@@ -16,10 +17,8 @@ def doctor(
     ping_type: Annotated[
         str, typer.Option(metavar="GLOB", help="The type that Gemini gives its pings.")
     ] = "*ping*",
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """Check a deployment from outside, and say what to do about each failure.
@@ -31,9 +30,8 @@ def doctor(
 
     from hooks.operate import doctor as operate
 
-    where = deployment(outputs, project, name, database)
     options = operate.Options(url=url, wait=wait, ping_type=ping_type)
-    findings = asyncio.run(operate.examine(where, options, os.environ))
+    findings = asyncio.run(operate.examine(target.find(), options, os.environ))
     operate.show(findings, json=as_json)
     if not operate.well(findings):
         raise typer.Exit(1)

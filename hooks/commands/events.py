@@ -5,22 +5,12 @@ from typing import Annotated
 
 import typer
 
-from hooks.commands.options import (
-    AsJson,
-    Database,
-    Name,
-    Outputs,
-    Payload,
-    Project,
-    deployment,
-    moment,
-)
+from hooks.commands.options import AsJson, Payload, Target, Type, moment, takes_target
 
 app = typer.Typer(
     no_args_is_help=True, help="Events: what became of each, and sending them out once more."
 )
 
-Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
 Since = Annotated[
     str, typer.Option(metavar="TIME", help="Received from then on: RFC 3339, or e.g. -2h.")
 ]
@@ -28,6 +18,7 @@ Until = Annotated[str, typer.Option(metavar="TIME", help="Received before then."
 
 
 @app.command("list")
+@takes_target
 def list_(
     identifier: Annotated[str, typer.Option("--id", help="This event, and its replays.")] = "",
     type_glob: Type = "",
@@ -40,10 +31,8 @@ def list_(
         int, typer.Option(min=1, help="Read at most so many documents, which cost money.")
     ] = 10_000,
     payload: Payload = False,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """List what the ledger says, newest first.
@@ -66,20 +55,20 @@ def list_(
         since=moment("--since", since),
         until=moment("--until", until),
     )
-    where = deployment(outputs, project, name, database)
     asyncio.run(
-        events.show_list(where, wanted, limit=limit, most=scan, payload=payload, json=as_json)
+        events.show_list(
+            target.find(), wanted, limit=limit, most=scan, payload=payload, json=as_json
+        )
     )
 
 
 @app.command()
+@takes_target
 def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="The webhook id.")],
     payload: Payload = False,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """Show all that the ledger says of one event, its replays included."""
@@ -87,11 +76,11 @@ def show(
 
     from hooks.operate import events
 
-    where = deployment(outputs, project, name, database)
-    asyncio.run(events.show_one(where, identifier, payload=payload, json=as_json))
+    asyncio.run(events.show_one(target.find(), identifier, payload=payload, json=as_json))
 
 
 @app.command()
+@takes_target
 def replay(
     ids: Annotated[
         list[str] | None, typer.Option("--id", help="This event; may be given again.")
@@ -117,10 +106,8 @@ def replay(
     resume: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Go on with a replay that was stopped.")
     ] = None,
-    outputs: Outputs = None,
-    project: Project = "",
-    name: Name = "",
-    database: Database = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
     """Send events out again, from what the ingress topic has retained or the archive has.
@@ -149,6 +136,5 @@ def replay(
         checkpoint=checkpoint,
         resume=resume,
     )
-    where = deployment(outputs, project, name, database)
-    if not asyncio.run(events.replay(where, wanted, json=as_json)):
+    if not asyncio.run(events.replay(target.find(), wanted, json=as_json)):
         raise typer.Exit(1)

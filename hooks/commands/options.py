@@ -1,8 +1,12 @@
 """Options that several of the operator's commands share."""
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,31 +15,60 @@ if TYPE_CHECKING:
 
     from hooks.operate.deployment import Deployment
 
-Outputs = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="HOOKS_OUTPUTS",
-        help="A deployment: the file that `terraform output -json` wrote. Else the laptop stack.",
-    ),
-]
-Project = Annotated[
-    str, typer.Option(envvar="HOOKS_PROJECT", help="A deployment, by its project and --name.")
-]
-Name = Annotated[
-    str, typer.Option(help="With --project: what the names begin with; gemini-webhooks.")
-]
-Database = Annotated[
-    str, typer.Option(help="With --project: the ledger's database, if it is not --name.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
 Payload = Annotated[bool, typer.Option("--payload", help="Show payloads too.")]
 
 
-def deployment(outputs: Path | None, project: str, name: str, database: str) -> "Deployment":
-    """Return the deployment that these options mean; raises `UsageError` or `NoStack`."""
-    from hooks.operate.deployment import Where, find
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The options that say which deployment a command acts on."""
 
-    return find(Where(outputs=outputs, project=project, name=name, database=database), os.environ)
+    outputs: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="HOOKS_OUTPUTS",
+            help="A deployment: the file that `terraform output -json` wrote. "
+            "Else the laptop stack.",
+        ),
+    ] = None
+    project: Annotated[
+        str, typer.Option(envvar="HOOKS_PROJECT", help="A deployment, by its project and --name.")
+    ] = ""
+    name: Annotated[
+        str, typer.Option(help="With --project: what the names begin with; gemini-webhooks.")
+    ] = ""
+    database: Annotated[
+        str, typer.Option(help="With --project: the ledger's database, if it is not --name.")
+    ] = ""
+
+    def find(self) -> "Deployment":
+        """Return the deployment that is meant; raises `UsageError` or `NoStack`."""
+        from hooks.operate.deployment import Where, find
+
+        return find(Where(**vars(self)), os.environ)
+
+
+def takes_target(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Target` in place of its keyword-only parameter `target`."""
+    signature = inspect.signature(command)
+    options = inspect.signature(Target).parameters
+    parameters = [
+        option
+        for parameter in signature.parameters.values()
+        for option in (options.values() if parameter.name == "target" else (parameter,))
+    ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        target = Target(**{name: given.pop(name) for name in options})
+        command(**given, target=target)
+
+    # Where Typer reads a command's parameters.
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 def moment(option: str, text: str) -> "datetime | None":

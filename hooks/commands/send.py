@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from hooks.commands.options import AsJson
+
 Scheme = Literal["v1", "v1a", "jwt", "mixed"]
 
 
@@ -30,7 +32,7 @@ def send(
         str,
         typer.Option(metavar="TIME", help="Timestamp: RFC 3339, Unix seconds, or e.g. -10m."),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send an event, as Gemini would, to the stack that `hooks dev` runs.
 

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from hooks.commands.options import AsJsonLines
+
 
 def tail(
     event_type: Annotated[
@@ -17,7 +19,7 @@ def tail(
         str, typer.Option(help="events, ingress, dead-letter, or the name of a route.")
     ] = "events",
     count: Annotated[int, typer.Option(help="End after so many; 0: at Ctrl-C.", min=0)] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Show the events of the stack that `hooks dev` runs, as they come, until Ctrl-C.
 

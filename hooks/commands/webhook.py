@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hooks.commands.options import AsJson
+
 if TYPE_CHECKING:
     from hooks.keeping import Keeper
     from hooks.registering import Registration
@@ -42,7 +44,6 @@ Behavior = Annotated[
     Literal["revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately"],
     typer.Option("--revocation-behavior", help="What becomes of the old secret."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 @app.command("apply")
