@@ -5,12 +5,12 @@ With --quick, only the goals are printed, unless --output says where to write.
 
 import argparse
 import asyncio
-import sys
 import tempfile
 from pathlib import Path
 
 from bench import dispatcher, machine, parties, receiver, report
 from bench.plan import FULL, QUICK, Plan
+from bench.progress import say
 from bench.results import Results
 
 
@@ -37,12 +37,6 @@ async def measure(plan: Plan, scratch: Path) -> Results:
     received = await receiver.measure(plan, binaries, scratch, go=bool(go), say=say)
     dispatched = await dispatcher.measure(plan, binaries, scratch, say)
     return Results(plan, go, received, dispatched)
-
-
-def say(line: str) -> None:
-    """Tell how far it has come, on standard error."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

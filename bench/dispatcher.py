@@ -1,7 +1,7 @@
 """The dispatcher beside bare loops over the same clients, and its cost as the ledger grows."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from bench import load, parties
 from bench.children import Child, child, module
-from bench.driver import CONCURRENCY, Work, envelope, message
+from bench.driver import CONCURRENCY, Work
+from bench.events import envelope, message
 from bench.load import Delivery, Load
 from bench.parties import PROJECT, Sink
 from bench.plan import Plan
+from bench.progress import Say
 from hooks.local.process import FunctionProcess
 
 KINDS = ("dispatcher", "bare", "bare-twice")
 _PUSHES_PER_SECOND = 4000
-
-Say = Callable[[str], None]
 
 
 @dataclass

@@ -13,7 +13,6 @@ Each is done by as many tasks at once as the other.
 """
 
 import asyncio
-import base64
 import gc
 import json
 import os
@@ -23,23 +22,19 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, TextIO
+from typing import TextIO
 
 import uvloop
 from google.cloud.firestore import AsyncClient
-from starlette.requests import Request
 
-from bench import load
-from relay import claims, dispatcher, event
-from relay.claims import DONE, Terms
+from bench.events import Item, prepare, request
+from relay import dispatcher
 from relay.ledger import COLLECTION
 from relay.publisher import create_publisher
-from relay.push import IngressMessage
 
 CONCURRENCY = 32
 _MOST_PER_SECOND = 4000
 _BATCH = 500
-_TERMS = Terms()
 _SETTLED = 204
 
 
@@ -55,70 +50,6 @@ class Work:
     def rate(self) -> float:
         """Events a second."""
         return self.events / self.seconds
-
-
-def message(number: int) -> IngressMessage:
-    """Return an ingress message as the receiver publishes it."""
-    attributes = {
-        "webhook-id": f"msg_{number:024d}",
-        "webhook-timestamp": "1769083200",
-        "scheme": "v1",
-        "dedup-key": f"msg_{number:024d}",
-        "received-at": "2026-01-22T12:00:00.000Z",
-    }
-    return IngressMessage(load.body(number), attributes, str(number), "2026-01-22T12:00:00.1Z", 1)
-
-
-def envelope(pushed: IngressMessage) -> bytes:
-    """Return the body of the push that brings a message."""
-    wrapped = {
-        "message": {
-            "data": base64.b64encode(pushed.data).decode(),
-            "attributes": pushed.attributes,
-            "messageId": pushed.message_id,
-            "publishTime": pushed.publish_time,
-        },
-        "subscription": "projects/bench-project/subscriptions/ingress",
-        "deliveryAttempt": pushed.delivery_attempt,
-    }
-    return json.dumps(wrapped).encode()
-
-
-def request(body: bytes) -> Request:
-    """Return the request that a server would hand to the function."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return Request(scope, receive)
-
-
-@dataclass(frozen=True)
-class Item:
-    """One event, prepared for every kind of work."""
-
-    push: bytes
-    document: str
-    fields: Mapping[str, Any]
-    ended: Mapping[str, Any]
-    data: bytes
-    attributes: Mapping[str, str]
-
-
-def prepare(number: int, now: datetime) -> Item:
-    """Work out what the dispatcher writes and publishes for an event."""
-    pushed = message(number)
-    read = event.read(pushed, source="//generativelanguage.googleapis.com/projects/bench-project")
-    return Item(
-        push=envelope(pushed),
-        document=claims.document_id(read.key),
-        fields=claims.first_claim(read, "0" * 32, now, _TERMS),
-        ended=claims.ended(DONE, ["events"], now, _TERMS),
-        data=read.data,
-        attributes=read.attributes,
-    )
 
 
 Act = Callable[[Item], Awaitable[None]]

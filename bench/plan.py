@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-PYTHON_PARTIES, ALL_PARTIES = 5, 7
-"""How many contestants there are without and with Go."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -22,11 +19,15 @@ class Plan:
     size_rounds: int
     size_seconds: float
 
-    def loaded_seconds(self, parties: int = ALL_PARTIES) -> float:
-        """Return for how many seconds something is under load; the rest is starting and filling."""
+    def loaded_seconds(self, parties: int) -> float:
+        """Return for how many seconds something is under load, where so many take part.
+
+        The rest is for building, starting, and filling ledgers.
+        """
         # Twice all parties, two kinds of signature, two parties at half load.
         receiver = self.rounds * self.seconds * (2 * parties + 2 + 2)
-        warming = self.warm_seconds * (parties + 2)
+        # All parties, the two at half load again, and the dispatcher over HTTP.
+        warming = self.warm_seconds * (parties + 2 + 1)
         # The dispatcher and two bare loops in the process, and once over HTTP.
         dispatcher = self.rounds * (3 * self.dispatcher_seconds + self.seconds)
         sizes = self.size_rounds * len(self.sizes) * self.size_seconds

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from google.cloud.firestore_v1.types import firestore as api
 
 from bench import ledger
-from bench.driver import prepare
+from bench.events import prepare
 from bench.parties import PROJECT
 from hooks.local.clock import ManualClock
 from hooks.local.firestore import Firestore
