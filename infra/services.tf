@@ -5,7 +5,12 @@ locals {
     for service in google_project_service.services : service.project
   ])[0]
   project_number = data.google_project.project.number
-  pubsub_agent   = "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  # It comes into being with its service, which what grants it something outside waits for as well.
+  pubsub_agent = one([
+    for service in google_project_service.services :
+    "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+    if service.service == "pubsub.googleapis.com"
+  ])
   services = concat(
     [
       "artifactregistry.googleapis.com",

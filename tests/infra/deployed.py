@@ -67,11 +67,18 @@ async def answered(made: Site, deliveries: Sequence[Delivery]) -> list[int | Non
     return [delivery.attempts[0].status for delivery in deliveries]
 
 
-async def entered(made: Site, function: str, mark: int, *, path: str = "/") -> Entry:
-    """Return the next call of a function after a mark, once it has been answered."""
-    call = f" {NAME}-{function}{path}"
+async def push_answered(made: Site, message_id: str, mark: int, times: int = 1) -> Entry:
+    """Return the push of a message that is its `times`-th after a mark, once it is answered.
+
+    It goes by the message: a push of an earlier one may be under way still.
+    """
+    journal, call = made.cloud.state.journal, f"PUSH {message_id}"
+
+    def wanted(entry: Entry) -> bool:
+        return entry.call == call and times <= sum(e.call == call for e in journal.since(mark))
+
     async with asyncio.timeout(SECONDS):
-        return await made.cloud.state.journal.seen(lambda entry: entry.call.endswith(call), mark)
+        return await journal.seen(wanted, mark)
 
 
 async def fire(made: Site, job: str) -> int:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
@@ -142,7 +142,7 @@ class Balancer:
         url = min(self.urls, key=self._open.__getitem__)
         self._open[url] += 1
         try:
-            return await self._send(PushRequest(url, request.headers, request.body))
+            return await self._send(replace(request, url=url))
         finally:
             self._open[url] -= 1
 

@@ -16,6 +16,7 @@ from hooks.local.cloud.builds import Builder
 from hooks.local.cloud.deployments import Deployments
 from hooks.local.cloud.errors import from_rpc
 from hooks.local.cloud.guard import Iam as Guard
+from hooks.local.cloud.journal import Entry
 from hooks.local.cloud.names import Project
 from hooks.local.cloud.network import Network
 from hooks.local.cloud.outside import Outside
@@ -39,6 +40,7 @@ from hooks.local.cloud.state import State
 from hooks.local.firestore import Firestore
 from hooks.local.process import OnLine, discard
 from hooks.local.pubsub import PubSub, PushFailedError
+from hooks.local.pubsub.envelope import PushRequest
 from hooks.local.pubsub.sender import TransportSender
 from hooks.local.rpc import Call, Listener, RpcError, Service, listen
 from hooks.local.secretmanager import SecretManager
@@ -83,8 +85,9 @@ class Cloud:
             clock,
             identity_token=self._push_token,
             permit=self._permit,
-            sender=TransportSender(self.network),
+            sender=self._push,
         )
+        self._sender = TransportSender(self.network)
         self.firestore = Firestore(clock, exists=lambda name: name in self.state.resources)
         self.secrets = SecretManager(
             clock,
@@ -236,6 +239,16 @@ class Cloud:
             calls = [asdict(entry) for entry in self.state.journal.since()]
             return JSONResponse({"calls": calls})
         return await self._router(request)
+
+    async def _push(self, request: PushRequest) -> int:
+        """Send a push, and record what answered: a door alone cannot tell one from another."""
+        status = await self._sender(request)
+        now, agent = self.state.clock.time(), self.state.agent("pubsub.googleapis.com")
+        call = f"PUSH {request.message_id}"
+        self.state.journal.add(
+            Entry(now, agent, "pubsub.googleapis.com", call, status, writes=False)
+        )
+        return status
 
     def _push_token(self, email: str, audience: str) -> str:
         account = f"{self.state.root}/serviceAccounts/{email}"

@@ -15,11 +15,12 @@ USER_AGENT = "APIs-Google; (+https://developers.google.com/webmasters/APIs-Googl
 
 @dataclass(frozen=True)
 class PushRequest:
-    """A POST to be made."""
+    """A POST to be made, and the id of the message that it delivers."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    message_id: str
 
 
 def push_request(subscription: Any, lease: Lease, token: str | None) -> PushRequest:
@@ -27,16 +28,17 @@ def push_request(subscription: Any, lease: Lease, token: str | None) -> PushRequ
 
     `subscription` is a `google.pubsub.v1.Subscription`; `token` is sent as a bearer token.
     """
-    config = subscription.push_config
+    config, proto = subscription.push_config, lease.message.proto
     headers = {"user-agent": USER_AGENT, "accept": "application/json"}
     if token is not None:
         headers["authorization"] = f"Bearer {token}"
     if config.HasField("no_wrapper"):
         if config.no_wrapper.write_metadata:
             headers = _metadata(subscription.name, lease) | headers
-        return PushRequest(config.push_endpoint, headers, lease.message.proto.data)
+        return PushRequest(config.push_endpoint, headers, proto.data, proto.message_id)
     headers["content-type"] = "application/json"
-    return PushRequest(config.push_endpoint, headers, _wrapped(subscription, lease))
+    body = _wrapped(subscription, lease)
+    return PushRequest(config.push_endpoint, headers, body, proto.message_id)
 
 
 def rfc3339(when: datetime) -> str:

@@ -67,7 +67,7 @@ async def test_it_posts_the_request_and_returns_the_status() -> None:
     requests, answer = replying(slow_down)
     async with endpoint(answer) as url, http_sender() as sender:
         headers = {"x-header": "value", "authorization": "Bearer token"}
-        assert await sender(PushRequest(f"{url}/path?q=a%2Fb", headers, b"body")) == 429
+        assert await sender(PushRequest(f"{url}/path?q=a%2Fb", headers, b"body", "1")) == 429
     [request] = requests
     head, _, body = request.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /path?q=a%2Fb HTTP/1.1\r\n")
@@ -91,7 +91,7 @@ async def test_it_uses_a_connection_again() -> None:
 
     async with endpoint(count) as url, http_sender() as sender:
         for _ in range(2):
-            assert await sender(PushRequest(url, {}, b"x")) == 204
+            assert await sender(PushRequest(url, {}, b"x", "1")) == 204
     assert len(requests) == 2
     assert connections == 1
 
@@ -100,7 +100,7 @@ async def test_it_follows_no_redirect() -> None:
     elsewhere = b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
     requests, answer = replying(elsewhere, NO_CONTENT)
     async with endpoint(answer) as url, http_sender() as sender:
-        assert await sender(PushRequest(url, {}, b"x")) == 302
+        assert await sender(PushRequest(url, {}, b"x", "1")) == 302
     assert len(requests) == 1
 
 
@@ -113,7 +113,7 @@ async def test_an_endless_answer_is_not_read_to_its_end() -> None:
             await writer.drain()
 
     async with endpoint(endless) as url, http_sender() as sender:
-        assert await sender(PushRequest(url, {}, b"x")) == 200
+        assert await sender(PushRequest(url, {}, b"x", "1")) == 200
 
 
 async def test_a_connection_that_ends_without_an_answer_is_a_failed_push() -> None:
@@ -122,7 +122,7 @@ async def test_a_connection_that_ends_without_an_answer_is_a_failed_push() -> No
 
     async with endpoint(hang_up) as url, http_sender() as sender:
         with pytest.raises(PushFailedError):
-            await sender(PushRequest(url, {}, b"x"))
+            await sender(PushRequest(url, {}, b"x", "1"))
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_connection_that_ends_without_an_answer_is_a_failed_push() -> No
 async def test_no_answer_is_a_failed_push(url: str) -> None:
     async with http_sender() as sender:
         with pytest.raises(PushFailedError):
-            await sender(PushRequest(url, {}, b""))
+            await sender(PushRequest(url, {}, b"", "1"))
 
 
 async def test_closing_twice_is_harmless() -> None:
@@ -140,7 +140,7 @@ async def test_closing_twice_is_harmless() -> None:
     await sender.close()
 
 
-REQUEST = PushRequest("http://endpoint.test/path?q=1", {"x-header": "value"}, b"body")
+REQUEST = PushRequest("http://endpoint.test/path?q=1", {"x-header": "value"}, b"body", "1")
 
 
 async def test_a_transport_gets_the_request() -> None:
