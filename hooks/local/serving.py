@@ -19,6 +19,9 @@ class AppServer:
 
     def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._socket = socket.create_server((host, port), backlog=2048)
+        # What it accepts inherits that. Asyncio sees to it only for sockets that name their
+        # protocol; without it, head and body of each answer are 40 ms apart.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             app,
             log_config=None,
