@@ -8,6 +8,7 @@ from hooks.local.clock import ManualClock
 from hooks.local.secretmanager import SecretManager
 from relay.channels import opener
 from relay.errors import Unavailable
+from relay.registrar import vault as vaults
 from relay.registrar.problems import VaultRefused
 from relay.registrar.vault import HOST, SecretManagerVault
 from tests.relay.registrar.world import World
@@ -35,7 +36,7 @@ async def test_a_version_is_stored_read_disabled_and_enabled(world: World) -> No
 async def test_a_refusal_names_the_status_and_not_the_secret(
     code: grpc.StatusCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.registrar.vault._CALL_SECONDS", 0.5)
+    monkeypatch.setattr("relay.registrar.vault._RETRY", vaults._RETRY.with_timeout(0.1))
 
     async def refuse(_call: rpc.Call) -> None:
         raise rpc.RpcError(code, f"no: {SECRET}")
