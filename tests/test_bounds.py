@@ -84,6 +84,7 @@ BOUNDS: dict[str, float] = {
     "publisher: messages in a call": LIMITS.messages,
     "publisher: bytes in a call": LIMITS.size,
     "publisher: calls at a time, for each topic": LIMITS.calls,
+    "publisher: wait for company while a call is under way": LIMITS.linger,
     "dispatcher: body of a push": push.MAX_PUSH_BYTES,
     "dispatcher: time for a body": dispatcher._BODY_SECONDS,
     "dispatcher: working budget": DISPATCHER.terms.budget,
@@ -115,7 +116,7 @@ def stated() -> dict[str, float]:
     """The table's rows: what is bounded, and the number."""
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     section = page.partition("\n## Bounds\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| ([^|]+) \| ([\d,]+) \|", section, re.MULTILINE)
+    rows = re.findall(r"^\| ([^|]+) \| ([\d,.]+) \|", section, re.MULTILINE)
     return {name: float(number.replace(",", "")) for name, number in rows}
 
 

@@ -39,6 +39,8 @@ class Limits:
     """Bytes in one call; a message larger than that goes alone."""
     calls: int = 4
     """Calls under way at once, for each topic."""
+    linger: float = 0.002
+    """Seconds that a message waits for company, or for a call to end, while one is under way."""
     waiting: int = 5_000
     """Messages accepted and not yet confirmed."""
     waiting_size: int = 64 << 20
@@ -72,18 +74,27 @@ class Lane:
         self._send = send
         self._queue: deque[Entry] = deque()
         self._calls: set[asyncio.Task[None]] = set()
-        self._scheduled = False
+        self._next: asyncio.Handle | None = None
 
     def put(self, entry: Entry) -> None:
         """Send `entry` with the next call; its result says how that went."""
         self._queue.append(entry)
-        if not self._scheduled and len(self._calls) < self._limits.calls:
-            # At the end of this turn of the loop, so that whatever else it brings can come along.
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._start)
+        if self._next is None and len(self._calls) < self._limits.calls:
+            self._next = self._schedule()
 
-    def _start(self, _ended: object = None) -> None:
-        self._scheduled = False
+    def _schedule(self) -> asyncio.Handle:
+        loop = asyncio.get_running_loop()
+        if self._calls:
+            # A call costs far more than a message in it, so while Pub/Sub is quick to answer there
+            # is but one; while it is not, a message waits no longer than this.
+            return loop.call_later(self._limits.linger, self._start)
+        # At the end of this turn of the loop, so that whatever else it brings can come along.
+        return loop.call_soon(self._start)
+
+    def _start(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
         while len(self._calls) < self._limits.calls and (batch := self._take()):
             task = asyncio.get_running_loop().create_task(self._deliver(batch))
             self._calls.add(task)

@@ -31,7 +31,7 @@ async def sink() -> AsyncIterator[Sink]:
 async def make(sink: Sink) -> AsyncIterator[Make]:
     publishers: list[BatchingPublisher] = []
 
-    def new(**limits: int) -> BatchingPublisher:
+    def new(**limits: Any) -> BatchingPublisher:
         open_channel = opener("pubsub.googleapis.com", sink.address)
         publishers.append(BatchingPublisher(open_channel, Limits(**limits)))
         return publishers[-1]
@@ -100,6 +100,36 @@ async def test_what_arrives_while_calls_are_under_way_shares_the_next(
     sink.gate.set()
     await asyncio.gather(*first, *rest)
     assert sink.sizes == [1, 40]
+
+
+async def test_while_a_call_is_under_way_a_message_waits_for_it_to_end(
+    sink: Sink, make: Make
+) -> None:
+    sink.behave = sink.hang
+    publisher = make(linger=3600)
+    first = start(publisher, b"first")
+    await sink.called.wait()
+    rest = start(publisher, b"second")
+    await asyncio.sleep(0)
+    rest += start(publisher, b"third")
+    await asyncio.sleep(0)
+    sink.gate.set()
+    await asyncio.gather(*first, *rest)
+    assert sink.sizes == [1, 2]
+
+
+async def test_but_not_for_long(sink: Sink, make: Make) -> None:
+    sink.behave = sink.hang
+    publisher = make(linger=0.001)
+    first = start(publisher, b"first")
+    await sink.called.wait()
+    sink.called.clear()
+    second = start(publisher, b"second")
+    # While the first call hangs still.
+    await sink.called.wait()
+    sink.gate.set()
+    await asyncio.gather(*first, *second)
+    assert sink.sizes == [1, 1]
 
 
 async def test_calls_are_bounded_in_messages(sink: Sink, make: Make) -> None:
