@@ -9,7 +9,7 @@ from relay.batching import BatchingPublisher
 from relay.channels import opener
 from relay.lane import Limits
 
-_SECONDS = 2.0
+_SECONDS = 1.0
 
 
 async def ceiling(sink: Sink) -> tuple[float, float]:

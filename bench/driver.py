@@ -40,11 +40,15 @@ _SETTLED = 204
 
 @dataclass(frozen=True)
 class Work:
-    """What came of doing one kind of work: events, and the seconds of time and CPU they took."""
+    """What came of doing one kind of work: events, and the seconds of time and CPU they took.
+
+    `cpu` is this process's, `store_cpu` the Firestore's, where it is known.
+    """
 
     events: int
     seconds: float
     cpu: float
+    store_cpu: float = 0.0
 
     @property
     def rate(self) -> float:

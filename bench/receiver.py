@@ -101,6 +101,7 @@ async def measure(plan: Plan, binaries: Path, scratch: Path, *, go: bool, say: S
         for name in running:
             say(f"warming {name}")
             await bench.load(name, seconds=plan.warm_seconds)
+        await bench.load("receiver", requests=dynamic, seconds=plan.warm_seconds)
         received.busy, received.memory = await _busy(bench)
         received.alone = await _alone(bench)
         received.kinds = await _kinds(bench)

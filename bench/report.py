@@ -151,13 +151,16 @@ def _by_name(
 def _dispatcher(results: Results) -> Iterator[str]:
     rounds, sizes = results.dispatched.rounds, results.dispatched.sizes
     yield "\n## Dispatcher\n"
-    yield "| | events/s | CPU µs per event, with the Firestore's |"
-    yield "|---|---|---|"
+    yield "| | events/s | CPU µs per event | the Firestore's |"
+    yield "|---|---|---|---|"
     for kind in rounds[0]:
-        rates, costs = [r[kind].rate for r in rounds], [cost(r[kind]) for r in rounds]
-        yield f"| {kind} | {_spread(rates, ',.0f')} | {_spread(costs, ',.0f')} |"
-    rates = [load.rate for load in results.dispatched.served]
-    yield f"| dispatcher under functions-framework, over HTTP | {_spread(rates, ',.0f')} | |"
+        works = [r[kind] for r in rounds]
+        own = [work.cpu / work.events * 1e6 for work in works]
+        store = [work.store_cpu / work.events * 1e6 for work in works]
+        rates = _spread([work.rate for work in works], ",.0f")
+        yield f"| {kind} | {rates} | {_spread(own, ',.0f')} | {_spread(store, ',.0f')} |"
+    rates = _spread([load.rate for load in results.dispatched.served], ",.0f")
+    yield f"| dispatcher under functions-framework, over HTTP | {rates} | | |"
     yield "\n| ledger's size | CPU µs per event, with the Firestore's | ms per event |"
     yield "|---|---|---|"
     for size in sizes[0]:
