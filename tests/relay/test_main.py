@@ -3,9 +3,16 @@
 import os
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
+from functions_framework import _function_registry as registry
+from starlette.requests import Request
+from uvicorn_worker import UvicornWorker
+
+from relay.heads import BoundedHeads
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -36,25 +43,46 @@ def test_each_hop_imports_only_what_it_needs(target: str) -> None:
     assert not loaded.intersection(FOREIGN[target])
 
 
-def test_a_wrong_environment_stops_the_start_with_a_message() -> None:
-    done = run("import main; main.receive")
-    assert done.returncode == 1
-    assert done.stderr == (
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load the module as the framework does: by its path, in an environment that is right."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(registry, "ASGI_FUNCTIONS", set())
+    monkeypatch.setattr(UvicornWorker, "CONFIG_KWARGS", UvicornWorker.CONFIG_KWARGS)
+    spec = spec_from_file_location("functions_main", FUNCTIONS / "main.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_wrong_environment_stops_the_start_with_a_message(
+    main: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
+    with pytest.raises(SystemExit) as stopped:
+        _ = main.receive
+    assert stopped.value.code == (
         "receive cannot start: GOOGLE_CLOUD_PROJECT is not set; "
-        "for example GOOGLE_CLOUD_PROJECT=my-project\n"
+        "for example GOOGLE_CLOUD_PROJECT=my-project"
     )
 
 
-def test_an_unknown_target_is_no_attribute() -> None:
-    done = run("import main; print(hasattr(main, 'elsewhere'))")
-    assert done.stdout == "False\n", done.stderr
+def test_an_unknown_target_is_no_attribute(main: ModuleType) -> None:
+    assert not hasattr(main, "elsewhere")
 
 
-def test_the_framework_sees_one_function_by_its_own_name() -> None:
-    code = (
-        "import main, types; from functions_framework import _function_registry as registry;"
-        "assert main.receive is main.receive; assert isinstance(main.receive, types.FunctionType);"
-        "assert main.receive.__name__ == 'receive' in registry.ASGI_FUNCTIONS"
-    )
-    done = run(code, **ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
+async def test_the_framework_sees_one_function_by_its_own_name(main: ModuleType) -> None:
+    assert isinstance(main.receive, FunctionType)
+    assert main.receive is main.receive
+    assert main.receive.__name__ == "receive"
+    assert list(registry.ASGI_FUNCTIONS) == ["receive"]
+    answer = await main.receive(Request({"type": "http", "method": "GET", "headers": []}))
+    assert answer.status_code == 200
+
+
+def test_the_server_bounds_heads(main: ModuleType) -> None:
+    assert callable(main.receive)
+    assert UvicornWorker.CONFIG_KWARGS["http"] is BoundedHeads
