@@ -22,7 +22,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra soak hostile bench bench-quick audit
+.PHONY: demo-deploy test-infra soak hostile fuzz bench bench-quick audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,8 +57,13 @@ soak: venv ## the long soak: chaos, and an account that must end with nothing lo
 hostile: venv ## a million hostile requests against the receiver, honest deliveries beside them
 	@$(BIN)/python -m tests.hostile
 
+fuzz: venv ## the parsers under a fuzzer that coverage guides; SECONDS for each of them
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--only-binary :all: --requirement requirements-fuzz.txt
+	@PYTHONPATH=functions:. $(BIN)/python -m tests.fuzz $(SECONDS)
+
 audit: venv ## look up what is pinned among known vulnerabilities
-	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt
+	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt requirements-fuzz.txt
 
 bench: venv ## receiver and dispatcher beside their peers, ten minutes, into bench/RESULTS.md
 	@$(BIN)/python -m bench
@@ -68,10 +73,12 @@ bench-quick: venv ## the same in one minute, printed only
 
 # UPGRADE=--upgrade takes the newest versions instead of keeping those that still fit.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --generate-hashes --no-header \
-	--python-version 3.11 $(UPGRADE) pyproject.toml
-lock: venv ## pin requirements.txt and requirements-dev.txt anew from pyproject.toml
-	@$(LOCK) --output-file requirements.txt
-	@$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	--python-version 3.11 $(UPGRADE)
+lock: venv ## pin requirements*.txt anew from pyproject.toml
+	@$(LOCK) pyproject.toml --output-file requirements.txt
+	@$(LOCK) pyproject.toml --extra dev --constraint requirements.txt \
+		--output-file requirements-dev.txt
+	@$(LOCK) --group fuzz --output-file requirements-fuzz.txt
 
 venv: $(READY) ## make .venv, which the other targets do by themselves
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt")
 
 
 def audited(tmp_path: Path, said: str, *, status: int = 0) -> subprocess.CompletedProcess[str]:
