@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx2
 
-from bench.children import child, module
+from bench.children import ChildFailed, child, module
 from hooks.local.process import FUNCTIONS, FunctionProcess
 
 HERE = Path(__file__).parent
@@ -89,9 +89,12 @@ async def _go(binary: Path, environ: Mapping[str, str]) -> AsyncIterator[Running
                     await client.get(url)
                     break
                 await asyncio.sleep(0.02)
+        if process.returncode is not None:
+            raise ChildFailed(f"the Go handler ended with status {process.returncode}")
         yield Running(url, process.pid)
     finally:
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
 
 
