@@ -22,7 +22,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra soak hostile fuzz bench bench-quick audit
+.PHONY: demo-deploy test-infra tables soak hostile fuzz bench bench-quick audit
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: venv ## all tests, with the coverage of functions/
 
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra
+
+tables: venv ## docs/inputs-outputs.md anew from the variables and outputs of infra/
+	@$(BIN)/python infra/tables.py
 
 check: venv ## format, lint, types
 	@$(BIN)/ruff format --check .
