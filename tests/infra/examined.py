@@ -1,21 +1,21 @@
-"""What `hooks doctor` says of a deployment on the local cloud, asked in both possible ways."""
+"""What the operator's commands see of a deployment on the local cloud."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hooks.local.cloud.site import API_KEY, Site
-from hooks.operate.deployment import Where, find
+from hooks.operate import opening
+from hooks.operate.deployment import Deployment, Where, find
 from hooks.operate.doctor import Options, examine
+from hooks.operate.ledger import Wanted, count, search
 from tests.infra.deployed import NAME
 
 
 async def the_doctor_finds_nothing_wrong(made: Site, directory: Path) -> None:
     """Examine a deployment by Terraform's outputs: at Gemini, and at the registrar."""
-    outputs = await made.terraform.outputs()
-    path = directory / "outputs.json"
-    path.write_text(json.dumps(outputs))
     state = made.cloud.state
-    emulators = await made.cloud.variables_for(state.deployer)
+    where = await found_by_outputs(made, directory)
     audience = f"https://{NAME}-registrar-{state.project.number}.europe-west1.run.app"
     token = state.issuer.identity_token(state.deployer.partition(":")[2], audience)
     keys = (
@@ -23,6 +23,37 @@ async def the_doctor_finds_nothing_wrong(made: Site, directory: Path) -> None:
         {"REGISTRAR_IDENTITY_TOKEN": token},
     )
     for key in keys:
-        found = await examine(find(Where(outputs=path), emulators), Options(), key)
+        found = await examine(where, Options(), key)
         assert [finding for finding in found if finding.status != "ok"] == []
         assert len(found) == 6
+
+
+async def the_ledger_is_listed(made: Site, directory: Path) -> None:
+    """List the ledger in every way that there is: Firestore refuses a query without its index."""
+    where = await found_by_outputs(made, directory)
+    since, until = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+    async with opening.ledger(where) as client:
+        newest = (await search(client, Wanted(), limit=100, most=1000)).entries
+        assert len(newest) >= 3
+        one = newest[0]
+        ways = (
+            Wanted(id=one["id"]),
+            Wanted(subject=one["subject"]),
+            Wanted(type=one["type"], since=since),
+            Wanted(until=until),
+            Wanted(since=since, until=until),
+        )
+        for wanted in ways:
+            found = await search(client, wanted, limit=100, most=1000)
+            assert one["id"] in [entry["id"] for entry in found.entries], wanted
+        for state in ("claimed", "done", "dead-lettered"):
+            await search(client, Wanted(state=state), limit=100, most=1000)
+        assert await count(client, since, until) >= len(newest)
+
+
+async def found_by_outputs(made: Site, directory: Path) -> Deployment:
+    """Return the deployment as Terraform's outputs tell of it, to the deployer."""
+    path = directory / "outputs.json"
+    path.write_text(json.dumps(await made.terraform.outputs()))
+    emulators = await made.cloud.variables_for(made.cloud.state.deployer)
+    return find(Where(outputs=path), emulators)

@@ -20,7 +20,7 @@ from tests.infra.deployed import (
     secrets_of,
     subscribed,
 )
-from tests.infra.examined import the_doctor_finds_nothing_wrong
+from tests.infra.examined import the_doctor_finds_nothing_wrong, the_ledger_is_listed
 
 # A whole deployment is made, mostly by the provider's own waits.
 pytestmark = pytest.mark.timeout(900)
@@ -39,6 +39,8 @@ async def test_the_default_deployment(tmp_path: Path, subtests: pytest.Subtests)
             await deliveries_arrive(made)
         with subtests.test("the doctor finds nothing wrong"):
             await the_doctor_finds_nothing_wrong(made, tmp_path)
+        with subtests.test("the declared indexes serve every way to list the ledger"):
+            await the_ledger_is_listed(made, tmp_path)
         with subtests.test("a second apply changes nothing"):
             await nothing_changes(made)
         with subtests.test("neither plan nor state holds a secret"):
@@ -143,6 +145,8 @@ async def drift_heals(made: Site) -> None:
 async def set_converging(made: Site, verb: str) -> None:
     job = f"{made.cloud.state.root}/locations/europe-west1/jobs/{NAME}-converge"
     await rest(made, "POST", f"/cloudscheduler/v1/{job}:{verb}")
+    # What it has begun goes on.
+    await made.cloud.scheduler.idle()
 
 
 async def test_a_failing_registration(tmp_path: Path, subtests: pytest.Subtests) -> None:

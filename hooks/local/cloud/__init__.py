@@ -10,7 +10,8 @@ It does not imitate: billing, quotas, organisation policies, audit logs and metr
 operation is done when it is answered, and every grant counts at once); scaling (one instance of
 each function); builds (the archive's own code runs on this machine's packages); encryption (a key
 must be usable, and is not used); what Pub/Sub writes to BigQuery and Cloud Storage by itself;
-alert policies' and metrics' evaluation; TTL and the need for composite indexes of Firestore.
+alert policies' and metrics' evaluation. Firestore answers only queries that the declared indexes
+serve, and expires by its TTL policies once an hour.
 """
 
 from hooks.local.cloud.cloud import Cloud, Settings

@@ -1,5 +1,7 @@
 """The local cloud as one object."""
 
+import asyncio
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
@@ -13,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from hooks.local.clock import Clock, SystemClock
 from hooks.local.cloud.api import Plane, Router, application, invoke, message
 from hooks.local.cloud.builds import Builder
+from hooks.local.cloud.declared import indexes_of, ttl_policies
 from hooks.local.cloud.deployments import Deployments
 from hooks.local.cloud.errors import from_rpc
 from hooks.local.cloud.guard import Iam as Guard
@@ -49,6 +52,8 @@ from hooks.local.serving import AppServer
 if TYPE_CHECKING:
     from hooks.local.raw import Message
 
+# The service takes up to a day.
+_EXPIRY_SECONDS = 3600.0
 _ENDPOINT_OF_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
 
 
@@ -88,7 +93,11 @@ class Cloud:
             sender=self._push,
         )
         self._sender = TransportSender(self.network)
-        self.firestore = Firestore(clock, exists=lambda name: name in self.state.resources)
+        self.firestore = Firestore(
+            clock,
+            exists=lambda name: name in self.state.resources,
+            indexed=functools.partial(indexes_of, self.state),
+        )
         self.secrets = SecretManager(
             clock,
             list_lag_seconds=self.settings.list_lag_seconds,
@@ -102,6 +111,7 @@ class Cloud:
         self.planes = self._planes()
         self._router = Router(self.state, self.planes)
         self._listeners: dict[str, Listener] = {}
+        self._expiring: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -183,9 +193,12 @@ class Cloud:
         """Begin to answer."""
         await self._server.__aenter__()
         await self.outside.__aenter__()
+        self._expiring = asyncio.create_task(self._expire())
 
     async def close(self) -> None:
         """Stop everything, functions included."""
+        if self._expiring:
+            self._expiring.cancel()
         await self.scheduler.close()
         await self.deployments.close()
         await self.pubsub.close()
@@ -256,6 +269,12 @@ class Cloud:
         if not self.state.policies.allows(agent, "iam.serviceAccounts.getOpenIdToken", account):
             raise PushFailedError(f"Pub/Sub may not mint a token of {email}")
         return self.state.issuer.identity_token(email, audience)
+
+    async def _expire(self) -> None:
+        while True:
+            await self.settings.clock.sleep(_EXPIRY_SECONDS)
+            for policy in ttl_policies(self.state):
+                self.firestore.expire(*policy)
 
     def _permit(self, _project: str, permission: str, resource: str) -> bool:
         agent = self.state.agent("pubsub.googleapis.com")

@@ -76,7 +76,7 @@ class CloudScheduler:
 
     async def close(self) -> None:
         """Stop every job."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._calling]
         self._tasks.clear()
         for task in tasks:
             task.cancel()
@@ -175,10 +175,9 @@ class CloudScheduler:
     async def _try(self, job: Json) -> int:
         calling = asyncio.create_task(self._attempt(job))
         self._calling.add(calling)
-        try:
-            return await calling
-        finally:
-            self._calling.discard(calling)
+        calling.add_done_callback(self._calling.discard)
+        # Whoever pauses or deletes a job does not call back what it has begun.
+        return await asyncio.shield(calling)
 
     async def _attempt(self, job: Json) -> int:
         target = job["httpTarget"]

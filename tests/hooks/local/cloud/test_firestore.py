@@ -1,8 +1,15 @@
 from typing import Any
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.firestore import Client, Query
+from google.cloud.firestore_v1 import types
+from google.cloud.firestore_v1.base_query import FieldFilter
 
+from hooks.local.clock import ManualClock
 from hooks.local.cloud import Cloud
+from hooks.local.raw import timestamp
+from hooks.local.rpc import RpcError
 from tests.hooks.local.cloud.conftest import Api, Json
 
 PROJECT = "/firestore/v1/projects/local-project"
@@ -83,3 +90,69 @@ async def test_a_composite_index_is_made_once_of_two_fields_or_more(api: Api) ->
 @pytest.mark.parametrize("path", [f"{GROUP}/fields/a", f"{GROUP}/indexes", DATABASE])
 async def test_a_database_comes_first(api: Api, path: str) -> None:
     assert (await api.refused("GET", path))[0] == "NOT_FOUND"
+
+
+NEWEST_FIRST = {
+    "queryScope": "COLLECTION",
+    "fields": [
+        {"fieldPath": "shard", "order": "ASCENDING"},
+        {"fieldPath": "received_at", "order": "DESCENDING"},
+    ],
+}
+
+
+async def queried(cloud: Cloud, database: str, query: Any) -> int:
+    """Return how many documents the embedded Firestore finds."""
+    method: Any = cloud.firestore.services["google.firestore.v1.Firestore"]["RunQuery"]
+    structured = query._to_protobuf()._pb
+    request = method.request(parent=f"{database}/documents", structured_query=structured)
+    return len([reply async for reply in method.handler(request) if reply.HasField("document")])
+
+
+async def test_a_query_needs_the_indexes_that_were_declared(
+    cloud: Cloud, api: Api, database: str
+) -> None:
+    deliveries = Client("local-project", AnonymousCredentials(), "ledger").collection("deliveries")
+    newest = deliveries.order_by("received_at", direction=Query.DESCENDING)
+    of_a_shard = newest.where(filter=FieldFilter("shard", "==", 1))
+    with pytest.raises(RpcError, match="requires an index"):
+        await queried(cloud, database, of_a_shard)
+    made = await api("POST", f"{GROUP}/indexes", NEWEST_FIRST)
+    assert await queried(cloud, database, of_a_shard) == 0
+    await api("DELETE", f"/firestore/v1/{made['response']['name']}")
+    with pytest.raises(RpcError, match="requires an index"):
+        await queried(cloud, database, of_a_shard)
+
+
+@pytest.mark.parametrize("group", ["deliveries", "__default__"])
+async def test_an_exempt_field_serves_no_query(
+    cloud: Cloud, api: Api, database: str, group: str
+) -> None:
+    deliveries = Client("local-project", AnonymousCredentials(), "ledger").collection("deliveries")
+    newest = deliveries.order_by("received_at", direction=Query.DESCENDING)
+    assert await queried(cloud, database, newest) == 0
+    field = f"{DATABASE}/collectionGroups/{group}/fields/received_at?updateMask=indexConfig"
+    await api("PATCH", field, {"indexConfig": {"indexes": []}})
+    with pytest.raises(RpcError, match="requires an index"):
+        await queried(cloud, database, newest)
+
+
+async def test_what_has_a_ttl_policy_expires(
+    cloud: Cloud, api: Api, clock: ManualClock, database: str
+) -> None:
+    deliveries = Client("local-project", AnonymousCredentials(), "ledger").collection("deliveries")
+    everything = deliveries.limit(10)
+    now = int(clock.time())
+    for name, seconds in (("soon", 60), ("later", 86_400)):
+        over = types.Value(timestamp_value=timestamp((now + seconds) * 1_000_000))
+        document = types.Document(
+            name=f"{database}/documents/deliveries/{name}", fields={"expire_at": over}
+        )
+        cloud.firestore.load([document._pb])
+    await clock.advance(2 * 3600)
+    assert await queried(cloud, database, everything) == 2
+    await api("PATCH", f"{GROUP}/fields/expire_at?updateMask=ttlConfig", {"ttlConfig": {}})
+    await clock.advance(3600)
+    assert await queried(cloud, database, everything) == 1
+    await clock.advance(86_400)
+    assert await queried(cloud, database, everything) == 0
