@@ -37,7 +37,7 @@ demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verd
 	@$(BIN)/hooks deploy --local --demo
 
 test: venv ## all tests, with the coverage of functions/
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --cov --cov-report term $(TESTS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder --cov --cov-report term $(TESTS)
 
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra

@@ -41,6 +41,16 @@ def _here(host: str) -> bool:
         return host == "localhost"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put those first that may take longest, so that no worker begins one when the others end."""
+    items.sort(key=_longest, reverse=True)
+
+
+def _longest(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0.0
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print how many tests of each layer passed, failed or were skipped."""
     layers: dict[str, Counter[str]] = {}

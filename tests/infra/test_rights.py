@@ -318,6 +318,7 @@ async def every_grant_is_needed(made: Site, subtests: pytest.Subtests, record: R
     # Only what a probe asks for converges, so that none meets another at work.
     job = f"{LOCATION}/jobs/{NAME}-converge"
     await rest(made, "POST", f"/cloudscheduler/v1/{job}:pause")
+    await made.cloud.scheduler.idle()
     working = {probe.name: await probe.works(made) for probe in PROBES}
     assert all(working.values()), working
     for grant in grants(made):

@@ -175,9 +175,14 @@ class CloudScheduler:
     async def _try(self, job: Json) -> int:
         calling = asyncio.create_task(self._attempt(job))
         self._calling.add(calling)
-        calling.add_done_callback(self._calling.discard)
-        # Whoever pauses or deletes a job does not call back what it has begun.
-        return await asyncio.shield(calling)
+        try:
+            # Whoever pauses or deletes a job does not call back what it has begun.
+            return await asyncio.shield(calling)
+        finally:
+            if calling.done():
+                self._calling.discard(calling)
+            else:
+                calling.add_done_callback(self._calling.discard)
 
     async def _attempt(self, job: Json) -> int:
         target = job["httpTarget"]

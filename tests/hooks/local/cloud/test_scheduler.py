@@ -1,3 +1,4 @@
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 
@@ -23,9 +24,16 @@ class Target:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.statuses: list[int] = []
         self.url = ""
+        self.called = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.answered = 0
 
     async def __call__(self, request: Request) -> Response:
         self.requests.append((request.method, dict(request.headers), await request.body()))
+        self.called.set()
+        await self.gate.wait()
+        self.answered += 1
         return Response(status_code=self.statuses.pop(0) if self.statuses else 200)
 
 
@@ -89,6 +97,19 @@ async def test_a_job_can_be_run_paused_and_resumed(
     await clock.advance(300)
     await cloud.scheduler.idle()
     assert len(target.requests) == 2
+
+
+async def test_a_pause_does_not_call_back_what_has_begun(
+    cloud: Cloud, api: Api, clock: ManualClock, target: Target
+) -> None:
+    target.gate.clear()
+    await api("POST", JOBS, job(target))
+    await clock.advance(300)
+    await target.called.wait()
+    await api("POST", f"{JOBS}/tick:pause", {})
+    target.gate.set()
+    await cloud.scheduler.idle()
+    assert target.answered == 1
 
 
 async def test_a_job_carries_its_body_and_headers(api: Api, target: Target) -> None:
