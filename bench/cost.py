@@ -1,0 +1,148 @@
+"""What a million events cost at Google's list prices, hop by hop.
+
+`python -m bench.cost` prints the tables that docs/cost.md shows. Instance time is the only part of
+it that depends on how fast the functions are; `bench/RESULTS.md` says how fast they were.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MILLION = 1_000_000
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Price:
+    """So many dollars for so many units of something."""
+
+    dollars: float
+    per: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"${self.dollars:,.4g} for {self.unit}"
+
+
+# https://cloud.google.com/run/pricing: request-based billing, tier 1. An instance has one vCPU and
+# 512 MiB, as `infra/` sizes the receiver and the dispatcher; its time is rounded up.
+REQUEST = Price(0.40, MILLION, "a million")
+INSTANCE_TIME = Price(24.0 + 0.5 * 2.5, MILLION, "a million s")
+BILLED_SECONDS = 0.1
+
+# https://cloud.google.com/pubsub/pricing
+TRAFFIC = Price(40.0, 2**40, "a TiB")
+KEPT = Price(0.27, GIB, "a GiB-month")
+LEAST_BYTES = 1000
+"""What a publish or a push counts as, at the least."""
+
+# https://cloud.google.com/firestore/pricing: one region, for example us-east1.
+WRITE = Price(0.09, 100_000, "100,000")
+READ = Price(0.03, 100_000, "100,000")
+DELETE = Price(0.01, 100_000, "100,000")
+
+RECEIVER_RATE, DISPATCHER_RATE = 1000.0, 250.0
+"""Deliveries and events a second that an instance is counted on for: see docs/scale.md."""
+
+V1A_FACTOR = 0.6
+"""How many `v1a` deliveries an instance takes for each `v1` delivery, at the least."""
+
+MESSAGE_BYTES = 700
+"""A body of 200 to 300 bytes, attributes, id and time of publication; alone it counts as 1,000."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A million events, and how they come.
+
+    `duplicates` are further deliveries for each event. With `busy` instances requests overlap and
+    publishes share calls; otherwise each request has an instance to itself for the least that is
+    billed. `subscribers` is the number of subscriptions to the events topic.
+    """
+
+    busy: bool
+    duplicates: float = 0.0
+    dynamic: bool = False
+    subscribers: int = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of the bill for a million events; `units` are for one."""
+
+    hop: str
+    what: str
+    units: float
+    price: Price
+
+    @property
+    def dollars(self) -> float:
+        """Return what it comes to."""
+        return self.units * MILLION / self.price.per * self.price.dollars
+
+    @property
+    def quantity(self) -> str:
+        """Return how many units a million events take."""
+        return f"{self.units * MILLION:,.0f}"
+
+
+def bill(traffic: Traffic) -> Iterator[Item]:
+    """Yield what a million events cost, in the order of their way."""
+    deliveries = 1 + traffic.duplicates
+    receiver = RECEIVER_RATE * (V1A_FACTOR if traffic.dynamic else 1)
+    published = MESSAGE_BYTES if traffic.busy else LEAST_BYTES
+    yield Item("receiver", "requests", deliveries, REQUEST)
+    yield _time("receiver", deliveries, receiver, traffic)
+    yield Item("ingress topic", "bytes published", deliveries * published, TRAFFIC)
+    # A week of a month, in bytes.
+    kept = MESSAGE_BYTES * deliveries * 7 / 30
+    yield Item("ingress topic", "byte-months kept for replay", kept, KEPT)
+    yield Item("ingress topic", "bytes pushed", deliveries * LEAST_BYTES, TRAFFIC)
+    yield Item("dispatcher", "requests", deliveries, REQUEST)
+    yield _time("dispatcher", deliveries, DISPATCHER_RATE, traffic)
+    # A refused write is counted as one, to be on the safe side.
+    yield Item("ledger", "writes", 2 + traffic.duplicates, WRITE)
+    yield Item("ledger", "reads", traffic.duplicates, READ)
+    yield Item("ledger", "deletes by TTL", 1, DELETE)
+    yield Item("events topic", "bytes published", published, TRAFFIC)
+    yield Item("events topic", "bytes delivered", traffic.subscribers * LEAST_BYTES, TRAFFIC)
+
+
+def _time(hop: str, requests: float, rate: float, traffic: Traffic) -> Item:
+    seconds = 1 / rate if traffic.busy else BILLED_SECONDS
+    return Item(hop, "instance seconds", requests * seconds, INSTANCE_TIME)
+
+
+def total(traffic: Traffic) -> float:
+    """Return what a million events cost, in dollars."""
+    return sum(item.dollars for item in bill(traffic))
+
+
+def arithmetic() -> Iterator[str]:
+    """Yield the table of one subscriber's million events, line by line, alone and busy."""
+    yield "| hop | what | price | scattered | $ | busy | $ |"
+    yield "|---|---|---|---|---|---|---|"
+    alone, busy = Traffic(busy=False), Traffic(busy=True)
+    for one, other in zip(bill(alone), bill(busy), strict=True):
+        if one.units or other.units:
+            cells = (one.hop, one.what, str(one.price), one.quantity, f"{one.dollars:.2f}")
+            yield f"| {' | '.join((*cells, other.quantity, f'{other.dollars:.2f}'))} |"
+    yield f"| **all** | | | | **{total(alone):.2f}** | | **{total(busy):.2f}** |"
+
+
+def kinds() -> Iterator[str]:
+    """Yield the table of static and dynamic webhooks, with and without duplicates."""
+    yield "| a million events | scattered $ | busy $ |"
+    yield "|---|---|---|"
+    for title, dynamic in (("static, `v1`", False), ("dynamic, `v1a`", True)):
+        for share in (0.0, 0.2, 1.0):
+            alone, busy = (
+                total(Traffic(busy=each, duplicates=share, dynamic=dynamic))
+                for each in (False, True)
+            )
+            named = f"{title}, {share:.0%} duplicates" if share else title
+            yield f"| {named} | {alone:.2f} | {busy:.2f} |"
+
+
+if __name__ == "__main__":
+    for line in (*arithmetic(), "", *kinds()):
+        print(line)
