@@ -5,6 +5,7 @@ on standard input with the seconds of CPU that it has used, and stops when that 
 """
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ async def serve(count: int) -> None:
     """Serve a ledger of `count` documents until standard input ends."""
     firestore = Firestore(SystemClock())
     firestore.load(documents(count, datetime.now(UTC)))
+    # A database does not look through all that it holds for garbage.
+    gc.freeze()
     listener = await rpc.listen(firestore.services)
     answer(listener.address)
     while await asyncio.to_thread(sys.stdin.readline):
