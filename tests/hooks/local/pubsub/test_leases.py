@@ -262,6 +262,21 @@ async def test_seeking_back_brings_back_what_was_acknowledged(pubsub: Calls) -> 
     assert await pubsub.payloads() == [b"second", b"third"]
 
 
+async def test_seeking_to_a_message_s_own_time_brings_it_back(pubsub: Calls) -> None:
+    await pubsub.subscribe()
+    for number in range(100):
+        await pubsub.clock.advance(0.001)
+        await pubsub.publish(b"%d" % number)
+        [received] = await pubsub.pull()
+        time = received.message.publish_time
+        request = types.SeekRequest(subscription=SUBSCRIPTION)
+        types.SeekRequest.pb(request).time.CopyFrom(time)
+        await pubsub.call("Seek", request)
+        [received] = await pubsub.pull()
+        assert received.message.data == b"%d" % number
+        await pubsub.acknowledge(received)
+
+
 async def test_seeking_forward_acknowledges_what_is_older(pubsub: Calls) -> None:
     await pubsub.subscribe()
     for name in (b"first", b"second"):
