@@ -132,7 +132,7 @@ class SubscriberService:
             raise failed_precondition(f"The subscription {subscription.name} is detached.")
         topic = self._broker.topics.get(subscription.proto.topic)
         retained = topic.retained(self._broker.clock.time()) if topic is not None else ()
-        # Of whole numbers: a float would not hold the nanoseconds, and a message be older than it is.
+        # Of whole numbers: no float holds the nanoseconds, and a message could be older than it is.
         subscription.backlog.seek(request.time.ToNanoseconds() / 10**9, retained)
         return types.SeekResponse.pb()()
 
