@@ -5,6 +5,8 @@ PYTHON ?= python3
 JOBS ?= 3
 TESTS ?= tests
 SHELL := /bin/sh
+# Where this is set, every process of a test would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
