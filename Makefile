@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 JOBS ?= 3
+COVERAGE ?= --cov --cov-report term
 TESTS ?= tests
 SHELL := /bin/sh
 # Where this is set, every process of a test would compile everything anew.
@@ -39,7 +40,7 @@ demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verd
 	@$(BIN)/hooks deploy --local --demo
 
 test: venv ## all tests, with the coverage of functions/
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder --cov --cov-report term $(TESTS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(COVERAGE) $(TESTS)
 
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra
