@@ -5,6 +5,7 @@ worker. Building it there (PEP 562) means that a wrong environment stops the sta
 receiver never loads what only the dispatcher or the registrar needs.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -32,6 +33,10 @@ def _entry_point(target: str) -> Handler:
     except ConfigurationError as error:
         sys.exit(f"{target} cannot start: {error}")
     bound_heads()
+    # What is loaded by now stays: the collector need not look through it again and again, and the
+    # worker that is forked shares it.
+    gc.collect()
+    gc.freeze()
 
     async def entry(request: Request) -> Response:
         return await handle(request)

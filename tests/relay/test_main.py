@@ -1,8 +1,10 @@
 """What a function loads, and how a wrong environment stops its start."""
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -44,7 +46,7 @@ def test_each_hop_imports_only_what_it_needs(target: str) -> None:
 
 
 @pytest.fixture
-def main(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def main(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Load the module as the framework does: by its path, in an environment that is right."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -55,7 +57,8 @@ def main(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    gc.unfreeze()
 
 
 def test_a_wrong_environment_stops_the_start_with_a_message(
@@ -81,6 +84,12 @@ async def test_the_framework_sees_one_function_by_its_own_name(main: ModuleType)
     assert list(registry.ASGI_FUNCTIONS) == ["receive"]
     answer = await main.receive(Request({"type": "http", "method": "GET", "headers": []}))
     assert answer.status_code == 200
+
+
+def test_what_is_loaded_is_left_alone_by_the_collector(main: ModuleType) -> None:
+    gc.unfreeze()
+    assert callable(main.receive)
+    assert gc.get_freeze_count() > 10_000
 
 
 def test_the_server_bounds_heads(main: ModuleType) -> None:
