@@ -43,7 +43,7 @@ DELETE = Price(0.01, 100_000, "100,000")
 RECEIVER_RATE, DISPATCHER_RATE = 1000.0, 250.0
 """Deliveries and events a second that an instance is counted on for: see docs/scale.md."""
 
-V1A_FACTOR = 0.6
+V1A_FACTOR = 0.4
 """How many `v1a` deliveries an instance takes for each `v1` delivery, at the least."""
 
 MESSAGE_BYTES = 700
