@@ -86,11 +86,12 @@ async def test_what_arrives_together_shares_a_call(sink: Sink, make: Make) -> No
     )
 
 
+@pytest.mark.parametrize("limits", [{"calls": 1}, {"linger": 3600}], ids=str)
 async def test_what_arrives_while_calls_are_under_way_shares_the_next(
-    sink: Sink, make: Make
+    sink: Sink, make: Make, limits: dict[str, int]
 ) -> None:
     sink.behave = sink.hang
-    publisher = make(calls=1)
+    publisher = make(**limits)
     first = start(publisher, b"first")
     await sink.called.wait()
     rest = start(publisher, *[b"rest"] * 20)
@@ -102,23 +103,7 @@ async def test_what_arrives_while_calls_are_under_way_shares_the_next(
     assert sink.sizes == [1, 40]
 
 
-async def test_while_a_call_is_under_way_a_message_waits_for_it_to_end(
-    sink: Sink, make: Make
-) -> None:
-    sink.behave = sink.hang
-    publisher = make(linger=3600)
-    first = start(publisher, b"first")
-    await sink.called.wait()
-    rest = start(publisher, b"second")
-    await asyncio.sleep(0)
-    rest += start(publisher, b"third")
-    await asyncio.sleep(0)
-    sink.gate.set()
-    await asyncio.gather(*first, *rest)
-    assert sink.sizes == [1, 2]
-
-
-async def test_but_not_for_long(sink: Sink, make: Make) -> None:
+async def test_a_call_that_takes_long_is_not_waited_for(sink: Sink, make: Make) -> None:
     sink.behave = sink.hang
     publisher = make(linger=0.001)
     first = start(publisher, b"first")
