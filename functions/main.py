@@ -35,7 +35,6 @@ def _entry_point(target: str) -> Handler:
     bound_heads()
     # What is loaded by now stays: the collector need not look through it again and again, and the
     # worker that is forked shares it.
-    gc.collect()
     gc.freeze()
 
     async def entry(request: Request) -> Response:
