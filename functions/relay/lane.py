@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import grpc
 import grpc.aio
@@ -51,10 +50,15 @@ class Limits:
 class Entry:
     """A message on its way; `deadline` is in the loop's time."""
 
-    message: Any
-    size: int
+    message: bytes
+    """A serialized `PublishRequest` of this message alone."""
     deadline: float
     result: asyncio.Future[str]
+
+    @property
+    def size(self) -> int:
+        """Bytes that the message takes in a call."""
+        return len(self.message)
 
 
 Send = Callable[[str, Sequence[Entry]], Awaitable[Sequence[str]]]

@@ -1,4 +1,4 @@
-"""The three messages of Pub/Sub's `Publish`, as raw protobuf classes.
+"""The messages of Pub/Sub's `Publish`, as raw protobuf classes.
 
 `google.pubsub_v1` defines them too, but importing it loads every client of Pub/Sub, which takes as
 long as the whole framework does: a cold start would be half as long again. A test compares these
@@ -50,11 +50,11 @@ def _classes() -> dict[str, Any]:
     pool.Add(_file())
     return {
         name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in ("PubsubMessage", "PublishRequest", "PublishResponse")
+        for name in ("PublishRequest", "PublishResponse")
     }
 
 
-PubsubMessage, PublishRequest, PublishResponse = _classes().values()
+PublishRequest, PublishResponse = _classes().values()
 
 PUBLISH = f"/{_PACKAGE}.Publisher/Publish"
 """The method's full name."""

@@ -25,6 +25,12 @@ class Reply(Response):
 
     def __init__(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(body, status, headers)
+        self._start = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": self.raw_headers,
+        }
+        self._body = {"type": "http.response.body", "body": body}
 
     @classmethod
     def json(
@@ -35,10 +41,11 @@ class Reply(Response):
         text = json.dumps(content, allow_nan=False, separators=(",", ":"))
         return cls(status, text.encode("ascii"), headers)
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    async def __call__(self, _scope: "Scope", _receive: "Receive", send: "Send") -> None:
         """Send the response, if there still is a connection."""
         try:
-            await super().__call__(scope, receive, send)
+            await send(self._start)
+            await send(self._body)
         except RuntimeError:
             # Nobody is there to be told.
             return

@@ -4,12 +4,12 @@ from bench.sink import Sink
 from hooks.local import rpc
 from relay.batching import BatchingPublisher
 from relay.channels import opener
-from relay.pubsub_wire import PublishRequest, PubsubMessage
+from relay.pubsub_wire import PublishRequest
 
 
 async def test_every_message_gets_an_id_and_is_counted() -> None:
     sink = Sink()
-    request = PublishRequest(topic="t", messages=[PubsubMessage(data=b"a"), PubsubMessage()])
+    request = PublishRequest(topic="t", messages=[{"data": b"a"}, {}])
     replies = [await sink.publish(request), await sink.publish(request)]
     assert [list(reply.message_ids) for reply in replies] == [["1", "2"], ["3", "4"]]
     assert (sink.messages, sink.calls) == (4, 2)

@@ -1,13 +1,17 @@
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
+from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
 import uvicorn
+from functions_framework.execution_id import AsgiMiddleware
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 from uvicorn_worker import UvicornWorker
 
@@ -26,8 +30,14 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
+    async with serving(answer) as listening:
+        yield listening
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp) -> AsyncIterator[int]:
     config = uvicorn.Config(
-        answer, http=BoundedHeads, log_level="critical", lifespan="off", ws="none", port=0
+        app, http=BoundedHeads, log_level="critical", lifespan="off", ws="none", port=0
     )
     server = uvicorn.Server(config)
     with contextlib.closing(config.bind_socket()) as listening:
@@ -125,6 +135,34 @@ async def test_a_connection_that_closes_is_told_once() -> None:
     protocol.data_received(b"?" * (MAX_HEAD + 1))
     transport.write.assert_called_once()
     protocol.connection_lost(None)
+
+
+async def executions(*headers: bytes) -> list[str]:
+    """Return the names under which the framework would log two requests with these headers."""
+    names: list[str] = []
+    framework: ASGIApp = cast("Any", AsgiMiddleware)(answer)
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        before = list(scope["headers"])
+        await framework(scope, receive, send)
+        assert scope["headers"] == before, "the framework made up a name"
+        names.append(Headers(scope=scope)["function-execution-id"])
+
+    request = START + b"".join(headers) + b"content-length: 0\r\n"
+    async with serving(note) as port:
+        await sent(port, request + b"\r\n", request + b"connection: close\r\n\r\n")
+    return names
+
+
+async def test_each_execution_has_a_name_of_its_own() -> None:
+    first, second = await executions()
+    assert re.fullmatch("[0-9a-f]{12}", first)
+    assert re.fullmatch("[0-9a-f]{12}", second)
+    assert first != second
+
+
+async def test_an_execution_keeps_the_name_that_was_sent() -> None:
+    assert await executions(b"Function-Execution-Id: theirs\r\n") == ["theirs"] * 2
 
 
 def test_the_worker_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
