@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.errors import ConfigurationError
-from relay.heads import bound_heads
+from relay.heads import set_server_up
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -32,7 +32,7 @@ def _entry_point(target: str) -> Handler:
         handle: Handler = importlib.import_module(_HOPS[target]).create(os.environ)
     except ConfigurationError as error:
         sys.exit(f"{target} cannot start: {error}")
-    bound_heads()
+    set_server_up()
     # What is loaded by now stays: the collector need not look through it again and again, and the
     # worker that is forked shares it.
     gc.freeze()

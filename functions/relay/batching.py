@@ -50,7 +50,8 @@ class BatchingPublisher:
         `PublishRefused` where Pub/Sub called this very message an invalid argument.
         """
         loop = asyncio.get_running_loop()
-        entry = Entry(_message(data, attributes), loop.time() + timeout, loop.create_future())
+        message = _message(data, attributes)
+        entry = Entry(message, len(message), loop.time() + timeout, loop.create_future())
         self._admit(entry)
         try:
             self._lane(topic).put(entry)

@@ -52,8 +52,10 @@ async def _read(request: Request, limit: int) -> bytes:
         if message["type"] == "http.disconnect":
             # Nobody is left to read the answer.
             raise Refused(400, "disconnected")
-        body += message.get("body", b"")
-        if len(body) > limit:
+        part: bytes = message.get("body", b"")
+        if len(body) + len(part) > limit:
             raise Refused(413, "too-large")
         if not message.get("more_body", False):
-            return bytes(body)
+            # Most come as a single part, which need not be copied.
+            return bytes(body + part) if body else part
+        body += part

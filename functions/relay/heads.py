@@ -37,8 +37,8 @@ class BoundedHeads(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Take note that it has ended, and a body begun, be it empty; name the execution."""
         self._in_head, self._in_body = False, True
-        # The framework would name an execution that has no name yet, but with a dozen random
-        # numbers, which take longer than to verify a delivery. A name that was sent comes first.
+        # The framework would name an execution that has no name yet, by a dozen random numbers,
+        # which take longer than a delivery's signature. A name that was sent stands before this.
         self.headers.append((b"function-execution-id", b"%012x" % random.getrandbits(48)))
         super().on_headers_complete()
 
@@ -86,8 +86,13 @@ class BoundedHeads(HttpToolsProtocol):
             self.send_400_response("Request head too large or too slow.")
 
 
-def bound_heads() -> None:
-    """Have the server that functions-framework is about to start bound its heads."""
+def set_server_up() -> None:
+    """Set up the server that functions-framework is about to start.
+
+    It bounds heads; it takes nobody's word for who is behind a proxy, which no function asks for;
+    and it does not tell everybody what it is.
+    """
     from uvicorn_worker import UvicornWorker
 
-    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, "http": BoundedHeads}
+    settings = {"http": BoundedHeads, "proxy_headers": False, "server_header": False}
+    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, **settings}

@@ -38,7 +38,7 @@ class Limits:
     """Bytes in one call; a message larger than that goes alone."""
     calls: int = 4
     """Calls under way at once, for each topic."""
-    linger: float = 0.002
+    linger: float = 0.001
     """Seconds that a message waits for company, or for a call to end, while one is under way."""
     waiting: int = 5_000
     """Messages accepted and not yet confirmed."""
@@ -52,13 +52,10 @@ class Entry:
 
     message: bytes
     """A serialized `PublishRequest` of this message alone."""
+    size: int
+    """Bytes that it takes in a call."""
     deadline: float
     result: asyncio.Future[str]
-
-    @property
-    def size(self) -> int:
-        """Bytes that the message takes in a call."""
-        return len(self.message)
 
 
 Send = Callable[[str, Sequence[Entry]], Awaitable[Sequence[str]]]

@@ -17,7 +17,7 @@ from uvicorn_worker import UvicornWorker
 
 from hooks.local.process import FunctionProcess
 from relay import heads
-from relay.heads import MAX_HEAD, BoundedHeads, bound_heads
+from relay.heads import MAX_HEAD, BoundedHeads, set_server_up
 from tests.support.signing import secret
 
 START = b"POST / HTTP/1.1\r\nhost: relay\r\n"
@@ -168,9 +168,14 @@ async def test_an_execution_keeps_the_name_that_was_sent() -> None:
 def test_the_worker_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {"loop": "auto", "http": "auto"}
     monkeypatch.setattr(UvicornWorker, "CONFIG_KWARGS", before)
-    bound_heads()
+    set_server_up()
     after = UvicornWorker.CONFIG_KWARGS
-    assert after == {"loop": "auto", "http": BoundedHeads}
+    assert after == {
+        "loop": "auto",
+        "http": BoundedHeads,
+        "proxy_headers": False,
+        "server_header": False,
+    }
     assert before["http"] == "auto"
 
 
