@@ -13,7 +13,7 @@ from bench.driver import CONCURRENCY, Work
 from bench.events import envelope, message
 from bench.load import Delivery, Load
 from bench.parties import PROJECT, Sink
-from bench.plan import Plan
+from bench.plan import Plan, to_and_fro
 from bench.progress import Say
 from hooks.local.process import FunctionProcess
 
@@ -85,7 +85,8 @@ def _environ(firestore: Child, sink: Sink) -> dict[str, str]:
 async def _rounds(plan: Plan, pair: Pair, say: Say) -> Sequence[Mapping[str, Work]]:
     rounds = []
     for number in range(plan.rounds):
-        came = {kind: await pair.work(kind, plan.dispatcher_seconds) for kind in KINDS}
+        kinds = to_and_fro(KINDS, number)
+        came = {kind: await pair.work(kind, plan.dispatcher_seconds) for kind in kinds}
         told = ", ".join(f"{kind} {work.rate:.0f}/s" for kind, work in came.items())
         say(f"dispatcher, round {number + 1}: {told}")
         rounds.append(came)
@@ -96,8 +97,7 @@ async def _sizes(plan: Plan, pairs: Mapping[int, Pair], say: Say) -> Sequence[Ma
     rounds = []
     for number in range(plan.size_rounds):
         came = {}
-        # To and fro, so that none always comes first.
-        for size in sorted(pairs, reverse=bool(number % 2)):
+        for size in to_and_fro(sorted(pairs), number):
             came[size] = await pairs[size].work("dispatcher", plan.size_seconds)
         told = ", ".join(f"{size:,} {cost(came[size]):.0f} µs" for size in sorted(came))
         say(f"ledger's size, round {number + 1}: {told}")

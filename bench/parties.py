@@ -106,7 +106,9 @@ def resident_bytes(pid: int) -> int:
         here = Path(f"/proc/{todo.pop()}")
         total += int((here / "statm").read_text().split()[1]) * page
         for thread in (here / "task").iterdir():
-            todo += map(int, (thread / "children").read_text().split())
+            # A thread of a pool may have ended meanwhile.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                todo += map(int, (thread / "children").read_text().split())
     return total
 
 

@@ -12,7 +12,7 @@ from bench.figures import Rounds
 from bench.identity import Signer, identity
 from bench.load import Load
 from bench.parties import Party, Running, Sink
-from bench.plan import Plan
+from bench.plan import Plan, to_and_fro
 from bench.progress import Say
 
 CONNECTIONS = 32
@@ -114,7 +114,7 @@ async def measure(plan: Plan, binaries: Path, scratch: Path, *, go: bool, say: S
 async def _busy(bench: Bench) -> tuple[Rounds, Sequence[Mapping[str, float]]]:
     rounds, memory = [], []
     for number in range(bench.plan.rounds):
-        rounds.append(await _round(bench, f"32 connections, round {number + 1}", CONNECTIONS))
+        rounds.append(await _round(bench, number, CONNECTIONS))
         memory.append(
             {name: parties.resident_bytes(running.pid) for name, running in bench.running.items()}
         )
@@ -122,18 +122,15 @@ async def _busy(bench: Bench) -> tuple[Rounds, Sequence[Mapping[str, float]]]:
 
 
 async def _alone(bench: Bench) -> Rounds:
-    return [
-        await _round(bench, f"1 connection, round {number + 1}", 1)
-        for number in range(bench.plan.rounds)
-    ]
+    return [await _round(bench, number, 1) for number in range(bench.plan.rounds)]
 
 
-async def _round(bench: Bench, title: str, connections: int) -> Mapping[str, Load]:
+async def _round(bench: Bench, number: int, connections: int) -> Mapping[str, Load]:
     bench.sign()
     came = {}
-    for name in bench.running:
+    for name in to_and_fro(list(bench.running), number):
         came[name] = await bench.load(name, connections=connections)
-        bench.say(f"{title}, {name}: {came[name].rate:.0f}/s")
+        bench.say(f"{connections} connections, round {number + 1}, {name}: {came[name].rate:.0f}/s")
     return came
 
 
@@ -141,9 +138,10 @@ async def _kinds(bench: Bench) -> Rounds:
     rounds = []
     for number in range(bench.plan.rounds):
         bench.sign()
+        kinds = [("v1", bench.static), ("v1a", bench.dynamic)]
         came = {
             kind: await bench.load("receiver", requests=requests)
-            for kind, requests in (("v1", bench.static), ("v1a", bench.dynamic))
+            for kind, requests in to_and_fro(kinds, number)
         }
         told = ", ".join(f"{kind} {each.rate:.0f}/s" for kind, each in came.items())
         bench.say(f"kinds of signature, round {number + 1}: {told}")
@@ -160,7 +158,7 @@ async def _half(bench: Bench, busy: Rounds) -> Rounds:
     for number in range(bench.plan.rounds + 1):
         bench.sign()
         came = {}
-        for name, pause in pauses.items():
+        for name, pause in to_and_fro(list(pauses.items()), number):
             seconds = bench.plan.seconds if number else bench.plan.warm_seconds
             came[name] = await bench.load(name, pause_ms=pause, seconds=seconds)
             rate, p99 = came[name].rate, came[name].p99 / 1000

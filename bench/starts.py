@@ -10,6 +10,7 @@ import httpx2
 from bench import load, parties
 from bench.load import Delivery, Sign
 from bench.parties import Party
+from bench.plan import to_and_fro
 from bench.progress import Say
 from hooks.local.process import FunctionProcess
 
@@ -21,7 +22,7 @@ async def measure(
     rounds = []
     for number in range(count):
         came = {}
-        for party in (parties.RECEIVER, parties.NOOP_ASYNC, parties.USUAL):
+        for party in to_and_fro((parties.RECEIVER, parties.NOOP_ASYNC, parties.USUAL), number):
             delivery = next(load.deliveries(sign))
             came[party.name] = await _start(party, environ, delivery)
         told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())

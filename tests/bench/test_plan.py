@@ -1,7 +1,7 @@
 """The plans keep the times that the Makefile promises."""
 
 from bench.parties import GO_PARTIES, PYTHON_PARTIES
-from bench.plan import FULL, QUICK
+from bench.plan import FULL, QUICK, to_and_fro
 
 PYTHON = len(PYTHON_PARTIES)
 ALL = PYTHON + len(GO_PARTIES)
@@ -24,3 +24,8 @@ def test_the_quick_bench_is_under_load_for_less_than_a_minute() -> None:
 
 def test_fewer_parties_take_less_time() -> None:
     assert FULL.loaded_seconds(PYTHON) < FULL.loaded_seconds(ALL)
+
+
+def test_rounds_go_to_and_fro() -> None:
+    rounds = [list(to_and_fro("abc", number)) for number in range(3)]
+    assert rounds == [["a", "b", "c"], ["c", "b", "a"], ["a", "b", "c"]]
