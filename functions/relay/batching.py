@@ -50,15 +50,14 @@ class BatchingPublisher:
         `PublishRefused` where Pub/Sub called this very message an invalid argument.
         """
         loop = asyncio.get_running_loop()
-        message = _message(data, attributes)
-        entry = Entry(message, len(message), loop.time() + timeout, loop.create_future())
+        entry = Entry(_message(data, attributes), loop.time() + timeout, loop.create_future())
         self._admit(entry)
         try:
             self._lane(topic).put(entry)
             return await entry.result
         finally:
             self._waiting.discard(entry)
-            self._waiting_size -= entry.size
+            self._waiting_size -= len(entry.message)
 
     async def connect(self) -> None:
         """Open the channel and start to connect, so that the first message need not wait for it.
@@ -84,10 +83,10 @@ class BatchingPublisher:
 
     def _admit(self, entry: Entry) -> None:
         full = len(self._waiting) >= self._limits.waiting
-        if full or self._waiting_size + entry.size > self._limits.waiting_size:
+        if full or self._waiting_size + len(entry.message) > self._limits.waiting_size:
             raise PublishUnavailable("publish-queue-full")
         self._waiting.add(entry)
-        self._waiting_size += entry.size
+        self._waiting_size += len(entry.message)
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(_TICK, self._end_overdue)
 

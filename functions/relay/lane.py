@@ -51,9 +51,7 @@ class Entry:
     """A message on its way; `deadline` is in the loop's time."""
 
     message: bytes
-    """A serialized `PublishRequest` of this message alone."""
-    size: int
-    """Bytes that it takes in a call."""
+    """A serialized `PublishRequest` of this message alone: what it takes in a call."""
     deadline: float
     result: asyncio.Future[str]
 
@@ -110,12 +108,12 @@ class Lane:
         size = 0
         while self._queue and len(batch) < self._limits.messages:
             entry = self._queue[0]
-            if batch and size + entry.size > self._limits.size:
+            if batch and size + len(entry.message) > self._limits.size:
                 break
             self._queue.popleft()
             if not entry.result.done():
                 batch.append(entry)
-                size += entry.size
+                size += len(entry.message)
         return batch
 
     async def _deliver(self, batch: Sequence[Entry]) -> None:
