@@ -23,7 +23,7 @@ OPTIONS: Sequence[tuple[str, int]] = (
     # enough for a second attempt on a new one.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 1_500),
-    # Whoever calls decides when to try again, and without this a call takes a tenth less.
+    # Whoever calls decides when to try again; a call that gRPC would not repeat takes a tenth less.
     ("grpc.enable_retries", 0),
     # Channels that share a subchannel share its fate; each function has one per service anyway.
     ("grpc.use_local_subchannel_pool", 1),

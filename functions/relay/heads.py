@@ -1,5 +1,6 @@
-"""Bounds on the head of a request, request line and headers, which the server itself does not have.
+"""The functions' server, and bounds on the head of a request, which it does not have by itself.
 
+A head is the request line and the headers.
 Cloud Run's front end passes on complete requests only; where there is none, a head could be as long
 and take as long as its sender likes.
 """
@@ -17,7 +18,10 @@ HEAD_SECONDS = 10.0
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """uvicorn's protocol; a head beyond the bounds is answered 400, and the connection closed."""
+    """uvicorn's protocol; a head beyond the bounds is answered 400, and the connection closed.
+
+    Each execution has a name in `function-execution-id`: the one that was sent, or a random one.
+    """
 
     _size = 0
     _in_head = True

@@ -186,3 +186,6 @@ async def test_the_framework_serves_so() -> None:
         lines = [b"x-filler: " + b"f" * 8000 + b"\r\n"] * (2 + 4 * MAX_HEAD // 8000)
         found = await sent(port, START, *lines)
         assert found == b"reset" or found.startswith(b"HTTP/1.1 400 ")
+        found = await sent(port, b"GET / HTTP/1.1\r\nhost: relay\r\nconnection: close\r\n\r\n")
+        assert found.startswith(b"HTTP/1.1 200 ")
+        assert b"\r\nserver:" not in found.lower()
