@@ -5,9 +5,8 @@ import time
 
 from bench import load, parties
 from bench.parties import Sink
-from relay.batching import BatchingPublisher
+from relay.batching import BatchingPublisher, PublisherLimits
 from relay.channels import opener
-from relay.lane import Limits
 
 _SECONDS = 1.0
 
@@ -16,7 +15,7 @@ async def ceiling(sink: Sink) -> tuple[float, float]:
     """Return what the sink takes a second from a client that only sends: see `Received`."""
     open_channel = opener("", sink.address)
     batched = await _publish(BatchingPublisher(open_channel))
-    single = await _publish(BatchingPublisher(open_channel, Limits(messages=1, calls=64)))
+    single = await _publish(BatchingPublisher(open_channel, PublisherLimits(entries=1, calls=64)))
     return batched, single
 
 

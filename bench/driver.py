@@ -33,7 +33,7 @@ from relay.ledger import COLLECTION
 from relay.publisher import create_publisher
 
 CONCURRENCY = 32
-_MOST_PER_SECOND = 2000
+_MOST_PER_SECOND = 4000
 _BATCH = 500
 _SETTLED = 204
 

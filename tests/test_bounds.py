@@ -21,8 +21,8 @@ from relay import (
     signing_secret,
     store,
 )
+from relay.batching import PublisherLimits
 from relay.environment import Environment
-from relay.lane import Limits
 from relay.receiver_settings import ReceiverSettings
 from relay.registrar import controller, service
 from relay.signatures import asymmetric, entries, keyset
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = {"GOOGLE_CLOUD_PROJECT": "my-project"}
 RECEIVER = ReceiverSettings.read({**PROJECT, "WEBHOOK_SIGNING_SECRET": secret()})
 DISPATCHER = dispatcher.read_settings(Environment(PROJECT))
-LIMITS = Limits()
+LIMITS = PublisherLimits()
 
 
 def longest(form: re.Pattern[bytes]) -> int:
@@ -81,7 +81,7 @@ BOUNDS: dict[str, float] = {
     "receiver: lines of log for one reason, one in": refusals.PERIOD,
     "publisher: messages that wait for Pub/Sub": LIMITS.waiting,
     "publisher: bytes that wait for Pub/Sub": LIMITS.waiting_size,
-    "publisher: messages in a call": LIMITS.messages,
+    "publisher: messages in a call": LIMITS.entries,
     "publisher: bytes in a call": LIMITS.size,
     "publisher: calls at a time, for each topic": LIMITS.calls,
     "publisher: wait for company while a call is under way": LIMITS.linger,

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from relay.channels import OpenChannel
 from relay.errors import PublishRefused, PublishUnavailable
-from relay.lane import Entry, Lane, Limits, fail
+from relay.lane import Lane, Limits, fail
+from relay.publish_calls import Entry, PublishCalls
 from relay.pubsub_wire import PUBLISH, PublishRequest, PublishResponse
 
 if TYPE_CHECKING:
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
 
 _TICK = 0.02
 """Seconds by which a deadline may be noticed late."""
+
+
+@dataclass(frozen=True)
+class PublisherLimits(Limits):
+    """What one publisher may hold, and send at a time to each topic."""
+
+    waiting: int = 5_000
+    """Messages accepted and not yet confirmed."""
+    waiting_size: int = 64 << 20
+    """Bytes accepted and not yet confirmed."""
 
 
 class BatchingPublisher:
@@ -29,10 +41,10 @@ class BatchingPublisher:
     Build it before the fork if you like; everything else belongs to one event loop.
     """
 
-    def __init__(self, open_channel: OpenChannel, limits: Limits | None = None) -> None:
+    def __init__(self, open_channel: OpenChannel, limits: PublisherLimits | None = None) -> None:
         self._open_channel = open_channel
-        self._limits = limits or Limits()
-        self._lanes: dict[str, Lane] = {}
+        self._limits = limits or PublisherLimits()
+        self._lanes: dict[str, Lane[Entry]] = {}
         self._connecting = asyncio.Lock()
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
@@ -98,10 +110,10 @@ class BatchingPublisher:
         fail(overdue, partial(PublishUnavailable, "publish-deadline"))
         self._watch = loop.call_later(_TICK, self._end_overdue) if self._waiting else None
 
-    def _lane(self, topic: str) -> Lane:
+    def _lane(self, topic: str) -> Lane[Entry]:
         lane = self._lanes.get(topic)
         if lane is None:
-            lane = self._lanes[topic] = Lane(topic, self._limits, self._send)
+            lane = self._lanes[topic] = Lane(self._limits, PublishCalls(topic, self._send).deliver)
         return lane
 
     async def _send(self, topic: str, batch: Sequence[Entry]) -> Sequence[str]:

@@ -6,18 +6,15 @@ worker holds the event, 413 for a body over the cap, and 503 where trying again 
 delivers again after all but 204.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from google.auth.exceptions import GoogleAuthError
-from google.cloud.firestore import AsyncClient
 from starlette.requests import Request
 
 from relay.body import read_body
 from relay.claims import Terms
 from relay.environment import Environment
-from relay.errors import ConfigurationError, Refused, Unavailable
+from relay.errors import Refused, Unavailable
 from relay.ledger import COLLECTION
 from relay.log import log
 from relay.oidc import IdentityCheck, create_identity_check
@@ -25,11 +22,9 @@ from relay.publisher import create_publisher
 from relay.push import MAX_PUSH_BYTES, IngressMessage, parse
 from relay.replies import Reply, hush_lost_connections
 from relay.routes import read_routes
-from relay.store import FirestoreStore
+from relay.store import create_store
 from relay.worker import Outcome, Settings, Worker
 
-# https://firebase.google.com/docs/firestore/manage-databases#database_name
-_DATABASE = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 _BODY_SECONDS = 10.0
 
 _SETTLED = Reply(204, b"")
@@ -48,12 +43,12 @@ _REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: _UNAVAILABLE}
 
 
 class Dispatcher:
-    """Answers pushes. The worker is made at the first of them: in the process that serves."""
+    """Answers pushes."""
 
-    def __init__(self, make_worker: Callable[[], Worker], identity: IdentityCheck | None) -> None:
-        self._make_worker = make_worker
+    def __init__(self, worker: Worker, identity: IdentityCheck | None) -> None:
+        self._worker = worker
         self._identity = identity
-        self._worker: Worker | None = None
+        self._heeds_stop = False
 
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
@@ -77,9 +72,10 @@ class Dispatcher:
         return parse(request.headers, body)
 
     def _ready(self) -> Worker:
-        if self._worker is None:
-            self._worker = self._make_worker()
+        if not self._heeds_stop:
+            # Not before: it is the process that serves which hears the signal.
             self._worker.stopping.on_signal()
+            self._heeds_stop = True
         return self._worker
 
 
@@ -88,14 +84,9 @@ def create(environ: Mapping[str, str]) -> Dispatcher:
     settings = read_settings(Environment(environ))
     identity = create_identity_check(Environment(environ))
     hush_lost_connections()
-    # Built before the server forks, which is safe: it connects at its first message.
-    publisher = create_publisher(environ)
-
-    def make_worker() -> Worker:
-        client = _client(settings)
-        return Worker(settings, FirestoreStore(client, COLLECTION), publisher, _now)
-
-    return Dispatcher(make_worker, identity)
+    # Built before the server forks, which is safe: both connect at the first message.
+    publisher, store = create_publisher(environ), create_store(environ, COLLECTION)
+    return Dispatcher(Worker(settings, store, publisher, _now), identity)
 
 
 def read_settings(environment: Environment) -> Settings:
@@ -104,26 +95,10 @@ def read_settings(environment: Environment) -> Settings:
     retention = environment.integer("DEDUP_RETENTION_DAYS", 7, minimum=1, maximum=365)
     return Settings(
         project=environment.project(),
-        database=_database(environment),
         dead_letter_topic=environment.topic("DEAD_LETTER_TOPIC", "gemini-webhooks-dead-letter"),
         routes=read_routes(environment),
         terms=Terms(lease=timedelta(seconds=lease), retention=timedelta(days=retention)),
     )
-
-
-def _database(environment: Environment) -> str:
-    name = environment.text("FIRESTORE_DATABASE", "(default)")
-    if not _DATABASE.fullmatch(name):
-        problem = "is not a database's id: (default), or 4 to 63 lower-case letters, digits and '-'"
-        raise ConfigurationError("FIRESTORE_DATABASE", problem, example="gemini-webhooks")
-    return name
-
-
-def _client(settings: Settings) -> AsyncClient:
-    try:
-        return AsyncClient(project=settings.project, database=settings.database)
-    except GoogleAuthError as error:
-        raise Unavailable("credentials") from error
 
 
 def _now() -> datetime:

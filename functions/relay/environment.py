@@ -9,6 +9,8 @@ _TOPIC_PATH = re.compile(r"projects/[^/]+/topics/[^/]+")
 # https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 _TOPIC_NAME = re.compile(r"(?!goog)[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:\-]{1,98}")
+# https://firebase.google.com/docs/firestore/manage-databases#database_name
+_DATABASE = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 
 
 class Environment:
@@ -56,6 +58,14 @@ class Environment:
         if not _PROJECT.fullmatch(value):
             raise ConfigurationError(name, "is not a project id", example=example)
         return value
+
+    def database(self) -> str:
+        """Return the Firestore database `FIRESTORE_DATABASE` as `projects/…/databases/…`."""
+        name = self.text("FIRESTORE_DATABASE", "(default)")
+        if not _DATABASE.fullmatch(name):
+            problem = "is no database's id: (default), or 4 to 63 lower-case letters, digits and -"
+            raise ConfigurationError("FIRESTORE_DATABASE", problem, example="gemini-webhooks")
+        return f"projects/{self.project()}/databases/{name}"
 
     def topic(self, name: str, default: str) -> str:
         """Return a topic as `projects/…/topics/…`; a short name is one of our own project."""

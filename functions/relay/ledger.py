@@ -12,8 +12,9 @@ from enum import Enum
 
 from relay import claims
 from relay.claims import Record, Terms, Verdict
+from relay.documents import Version
 from relay.event import Event
-from relay.store import Conflict, Store, Version
+from relay.store import Conflict, Store
 
 COLLECTION = "deliveries"
 

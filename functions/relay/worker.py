@@ -34,7 +34,6 @@ class Settings:
     """What the dispatcher's environment says; topics as `projects/…/topics/…`."""
 
     project: str
-    database: str
     dead_letter_topic: str
     routes: tuple[Route, ...]
     terms: Terms

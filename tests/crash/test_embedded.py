@@ -22,11 +22,11 @@ from relay.publisher import Publisher, create_publisher
 from relay.store import FirestoreStore
 from relay.worker import Outcome, Worker
 from tests.crash.world import MESSAGE
-from tests.support.emulated import Emulated, emulated, firestore_client
+from tests.support.emulated import Emulated, emulated, ledger_store
 from tests.support.striking import Striker, When
 
 TOPICS = ("gemini-webhooks-events", "blue")
-CALLS = ["Commit", "Publish", "Publish", "Commit"]
+CALLS = ["BatchWrite", "Publish", "Publish", "BatchWrite"]
 ROUTES = json.dumps([{"name": "blue", "types": ["batch.*"], "topic": "blue"}])
 
 
@@ -67,11 +67,11 @@ class Stage:
 
 @asynccontextmanager
 async def stage(striker: Striker) -> AsyncIterator[Stage]:
-    async with emulated(striker.around) as running, firestore_client(running) as client:
+    async with emulated(striker.around) as running, ledger_store(running) as store:
         for topic in TOPICS:
             await running.topic(topic)
         publisher = create_publisher(running.environ)
-        yield Stage(running, FirestoreStore(client, "deliveries"), publisher)
+        yield Stage(running, store, publisher)
         await publisher.close()
 
 

@@ -129,7 +129,7 @@ class World:
         self.over = False
         self._end: asyncio.Future[None] = self.loop.create_future()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._settings = Settings("p", "(default)", DEAD_LETTER, ROUTES, Terms())
+        self._settings = Settings("p", DEAD_LETTER, ROUTES, Terms())
 
     def process(self, skew: float = 0.0) -> Process:
         """Start a dispatcher whose clock is that many seconds ahead."""

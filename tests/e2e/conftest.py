@@ -17,7 +17,7 @@ from hooks.local.provision import PushTimes
 from hooks.local.rpc import Call
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
-COMMIT = "google.firestore.v1.Firestore/Commit"
+WRITE = "google.firestore.v1.Firestore/BatchWrite"
 
 Fault = Callable[[Call], Awaitable[None]]
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from hooks.local.rpc import Call, RpcError
-from tests.e2e.conftest import COMMIT, PUBLISH, World, identifier
+from tests.e2e.conftest import PUBLISH, WRITE, World, identifier
 
 BLUE = {"team": "blue"}
 
@@ -56,7 +56,7 @@ def nth(number: int, wanted: Callable[[Call], bool]) -> Callable[[Call], bool]:
 
 
 def commit(call: Call) -> bool:
-    return call.method == COMMIT
+    return call.method == WRITE
 
 
 def event_publish(call: Call) -> bool:

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from hooks.local.gemini.outgoing import Message, Signers, sign
 from hooks.local.rpc import Call, RpcError
-from tests.e2e.conftest import COMMIT, PUBLISH, World, identifier
+from tests.e2e.conftest import PUBLISH, WRITE, World, identifier
 
 # Long enough for any answer that is promised, and far from how long a hang would last.
 CLIENT_TIMEOUT = 20.0
@@ -147,7 +147,7 @@ async def test_whatever_is_acknowledged_was_stored(
     assert acknowledged <= world.stored()
 
 
-@pytest.mark.parametrize("method", [COMMIT, PUBLISH])
+@pytest.mark.parametrize("method", [WRITE, PUBLISH])
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED])
 async def test_a_dispatcher_that_cannot_work_keeps_the_event(
     world: World, method: str, code: grpc.StatusCode

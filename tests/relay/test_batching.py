@@ -8,10 +8,9 @@ import pytest
 from google.pubsub_v1 import types
 
 from hooks.local.rpc import RpcError
-from relay.batching import BatchingPublisher
+from relay.batching import BatchingPublisher, PublisherLimits
 from relay.channels import opener
 from relay.errors import PublishRefused, PublishUnavailable, Unavailable
-from relay.lane import Limits
 from tests.support.publish_sink import Sink
 
 TOPIC = "projects/my-project/topics/ingress"
@@ -33,7 +32,7 @@ async def make(sink: Sink) -> AsyncIterator[Make]:
 
     def new(**limits: Any) -> BatchingPublisher:
         open_channel = opener("pubsub.googleapis.com", sink.address)
-        publishers.append(BatchingPublisher(open_channel, Limits(**limits)))
+        publishers.append(BatchingPublisher(open_channel, PublisherLimits(**limits)))
         return publishers[-1]
 
     yield new
@@ -118,7 +117,7 @@ async def test_a_call_that_takes_long_is_not_waited_for(sink: Sink, make: Make) 
 
 
 async def test_calls_are_bounded_in_messages(sink: Sink, make: Make) -> None:
-    await asyncio.gather(*start(make(messages=10), *[b"x"] * 25))
+    await asyncio.gather(*start(make(entries=10), *[b"x"] * 25))
     assert sorted(sink.sizes) == [5, 10, 10]
 
 

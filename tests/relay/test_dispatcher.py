@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import google.auth
 import grpc
 import pytest
 from google.auth.exceptions import DefaultCredentialsError
@@ -25,7 +26,7 @@ from relay.store import FirestoreStore
 from relay.worker import Settings, Worker
 from tests.relay.test_claims import EVENT
 from tests.support.documents import MemoryStore
-from tests.support.emulated import Emulated, emulated, firestore_client
+from tests.support.emulated import Emulated, emulated, ledger_store
 
 BODY = {"type": "batch.succeeded", "data": {"id": "batch_1"}, "user_metadata": {"team": "blue"}}
 GIVEN = {
@@ -58,8 +59,8 @@ async def running() -> AsyncIterator[Emulated]:
 
 @pytest.fixture
 async def store(running: Emulated) -> AsyncIterator[FirestoreStore]:
-    async with firestore_client(running) as client:
-        yield FirestoreStore(client, "deliveries")
+    async with ledger_store(running) as made:
+        yield made
 
 
 @pytest.fixture
@@ -69,10 +70,7 @@ async def post(running: Emulated, store: FirestoreStore) -> AsyncIterator[Post]:
     publisher = create_publisher(environ)
     parsed = read_settings(Environment(environ))
 
-    def make_worker() -> Worker:
-        return Worker(parsed, store, publisher, dispatcher._now)
-
-    handler = Dispatcher(make_worker, None)
+    handler = Dispatcher(Worker(parsed, store, publisher, dispatcher._now), None)
 
     async def send(body: object = BODY, **attributes: str) -> Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -107,8 +105,11 @@ def refuse(method: str, code: grpc.StatusCode, *, topic: str = "") -> Callable[[
     return guard
 
 
-def no_worker() -> Worker:
-    raise AssertionError("no message, no worker")
+class Unused(Worker):
+    """No message, no worker."""
+
+    def __init__(self) -> None:
+        pass
 
 
 async def test_an_event_reaches_the_events_topic_and_its_route(
@@ -135,7 +136,7 @@ async def test_an_event_costs_two_writes_and_a_publish_for_each_route(
     post: Post, running: Emulated
 ) -> None:
     await post()
-    assert running.calls == {"Commit": 2, "Publish": 2}
+    assert running.calls == {"BatchWrite": 2, "Publish": 2}
 
 
 async def test_a_duplicate_costs_one_refused_write_and_one_read(
@@ -144,7 +145,7 @@ async def test_a_duplicate_costs_one_refused_write_and_one_read(
     await post()
     running.calls.clear()
     assert (await post()).status_code == 204
-    assert running.calls == {"Commit": 1, "BatchGetDocuments": 1}
+    assert running.calls == {"BatchWrite": 1, "BatchGetDocuments": 1}
 
 
 async def test_the_ledger_is_a_log(post: Post, store: FirestoreStore) -> None:
@@ -258,7 +259,7 @@ async def test_while_another_worker_holds_the_event_it_is_refused(
 async def test_a_ledger_that_is_away_is_not_acknowledged(
     post: Post, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    away = refuse("Commit", grpc.StatusCode.PERMISSION_DENIED)
+    away = refuse("BatchWrite", grpc.StatusCode.PERMISSION_DENIED)
     monkeypatch.setattr(running, "guard", away)
     assert (await post()).status_code == 503
     assert await running.messages(EVENTS) == []
@@ -266,26 +267,23 @@ async def test_a_ledger_that_is_away_is_not_acknowledged(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 async def test_only_post(method: str) -> None:
-    answer = await Dispatcher(no_worker, None)(request(method=method))
+    answer = await Dispatcher(Unused(), None)(request(method=method))
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"{}", b"[" * 100_000])
 async def test_what_is_no_push_is_refused(body: bytes) -> None:
-    answer = await Dispatcher(no_worker, None)(request(body))
+    answer = await Dispatcher(Unused(), None)(request(body))
     assert answer.status_code == 400
 
 
 async def test_a_body_over_the_cap_is_refused() -> None:
     headers = {"content-length": str(push.MAX_PUSH_BYTES + 1)}
-    answer = await Dispatcher(no_worker, None)(request(headers=headers))
+    answer = await Dispatcher(Unused(), None)(request(headers=headers))
     assert answer.status_code == 413
 
 
-async def test_what_the_environment_describes(
-    running: Emulated, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", running.address)
+async def test_what_the_environment_describes(running: Emulated) -> None:
     handler = create({**running.environ, "FIRESTORE_DATABASE": "gemini-webhooks"})
     assert isinstance(handler, Dispatcher)
     message = {"data": base64.b64encode(json.dumps(BODY).encode()).decode(), "attributes": GIVEN}
@@ -293,8 +291,9 @@ async def test_what_the_environment_describes(
     assert [answer.status_code for answer in answers] == [204, 204]
     assert len(await running.messages(EVENTS)) == 1
     worker: Any = handler._worker
-    assert worker._ledger._store._client._database == "gemini-webhooks"
-    await worker._ledger._store._client._firestore_api.transport.close()
+    store = worker._ledger._store
+    assert store._database == "projects/my-project/databases/gemini-webhooks"
+    await store.close()
     await worker._publisher.close()
 
 
@@ -313,8 +312,10 @@ async def test_missing_credentials_are_not_a_crash(
     def refuse_to_open(**_arguments: object) -> None:
         raise DefaultCredentialsError("none")
 
-    monkeypatch.setattr(dispatcher, "AsyncClient", refuse_to_open)
-    answer = await create(running.environ)(request(b'{"message":{"data":"e30="}}'))
+    monkeypatch.setattr(google.auth, "default", refuse_to_open)
+    environ = {**running.environ, "FIRESTORE_EMULATOR_HOST": ""}
+    message = {"data": base64.b64encode(json.dumps(BODY).encode()).decode(), "attributes": GIVEN}
+    answer = await create(environ)(request(json.dumps({"message": message}).encode()))
     assert answer.status_code == 503
 
 
@@ -326,7 +327,6 @@ async def test_with_an_audience_the_caller_is_looked_at() -> None:
 def test_the_defaults() -> None:
     assert read_settings(Environment({"GOOGLE_CLOUD_PROJECT": "my-project"})) == Settings(
         project="my-project",
-        database="(default)",
         dead_letter_topic="projects/my-project/topics/gemini-webhooks-dead-letter",
         routes=(Route("events", "projects/my-project/topics/gemini-webhooks-events"),),
         terms=Terms(timedelta(seconds=120), timedelta(days=7)),
@@ -388,5 +388,5 @@ bodies = st.binary() | st.fixed_dictionaries({"message": messages}).map(
 async def test_any_request_is_answered_as_designed(body: bytes) -> None:
     parsed = read_settings(Environment({"GOOGLE_CLOUD_PROJECT": "my-project"}))
     worker = Worker(parsed, MemoryStore(), Anywhere(), dispatcher._now)
-    answer = await Dispatcher(lambda: worker, None)(request(body))
+    answer = await Dispatcher(worker, None)(request(body))
     assert answer.status_code in {204, 400}

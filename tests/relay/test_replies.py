@@ -28,7 +28,7 @@ SCOPE: Scope = {"type": "http"}
 # Where the first call of each function for a request is held up.
 HELD = {
     "receive": "google.pubsub.v1.Publisher/Publish",
-    "dispatch": "google.firestore.v1.Firestore/Commit",
+    "dispatch": "google.firestore.v1.Firestore/BatchWrite",
     "registrar": "google.firestore.v1.Firestore/BatchGetDocuments",
 }
 

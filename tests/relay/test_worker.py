@@ -30,7 +30,7 @@ class Publisher:
 
 
 def make(store: MemoryStore, lease: timedelta = timedelta(seconds=120)) -> Worker:
-    settings = Settings("p", "(default)", "projects/p/topics/dead", ROUTES, Terms(lease=lease))
+    settings = Settings("p", "projects/p/topics/dead", ROUTES, Terms(lease=lease))
     return Worker(settings, store, Publisher(), lambda: NOW)
 
 

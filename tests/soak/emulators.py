@@ -23,7 +23,7 @@ _PUBLISH = "google.pubsub.v1.Publisher/Publish"
 METHODS: Mapping[str, tuple[str, ...]] = {
     "pubsub": (_PUBLISH,),
     "firestore": (
-        "google.firestore.v1.Firestore/Commit",
+        "google.firestore.v1.Firestore/BatchWrite",
         "google.firestore.v1.Firestore/BatchGetDocuments",
     ),
     "secretmanager": (

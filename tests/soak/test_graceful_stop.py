@@ -16,7 +16,7 @@ from hooks.local import stack
 from hooks.local.gemini.outgoing import Message, Signers, sign
 from hooks.local.process import FunctionProcess
 from hooks.local.rpc import Call
-from relay.lane import Limits
+from relay.batching import PublisherLimits
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("graceful-stop")]
 
@@ -131,7 +131,7 @@ async def test_a_receiver_that_stops_answers_what_it_handles_once_that_is_stored
 ) -> None:
     topic = world.stack.names.ingress
     # As many as there may be calls under way, so that each is in one.
-    names = [f"held-{number}" for number in range(Limits().calls)]
+    names = [f"held-{number}" for number in range(PublisherLimits().calls)]
     assert await world.deliver("warm") == 200
     async with world.hold.closed(topic):
         under_way = [asyncio.create_task(world.deliver(name)) for name in names]

@@ -14,6 +14,8 @@ from hooks.local import rpc
 from hooks.local.clock import SystemClock
 from hooks.local.firestore import Firestore
 from hooks.local.pubsub import PubSub
+from relay.lane import Limits
+from relay.store import FirestoreStore, create_store
 
 PROJECT = "my-project"
 TOPICS = f"projects/{PROJECT}/topics/"
@@ -83,6 +85,16 @@ async def emulated(
         await listener.stop()
         await pubsub.close()
         await firestore.close()
+
+
+@contextlib.asynccontextmanager
+async def ledger_store(
+    running: Emulated, limits: Limits | None = None
+) -> AsyncIterator[FirestoreStore]:
+    """The ledger's store over the emulated Firestore, closed afterwards."""
+    store = create_store(running.environ, "deliveries", limits)
+    yield store
+    await store.close()
 
 
 @contextlib.asynccontextmanager

@@ -19,13 +19,14 @@ Strike = Callable[[], Awaitable[None]]
 class Striker:
     """Strikes the call with `number`, from 0, among those of `methods`; then never again.
 
-    `methods` are short names such as `Commit` and `Publish`. To strike several times, use several.
+    `methods` are short names such as `BatchWrite` and `Publish`. To strike several times, use
+    several.
     """
 
     number: int
     when: When
     strike: Strike
-    methods: frozenset[str] = frozenset({"Commit", "BatchGetDocuments", "Publish"})
+    methods: frozenset[str] = frozenset({"BatchWrite", "BatchGetDocuments", "Publish"})
     seen: list[str] = field(default_factory=list)
     struck: bool = False
 

@@ -8,22 +8,19 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
-from google.auth.exceptions import GoogleAuthError
-from google.cloud.firestore import AsyncClient
 from starlette.requests import Request
 
 from relay.channels import opener
 from relay.environment import Environment
-from relay.errors import Unavailable
 from relay.oidc import IdentityCheck, create_identity_check
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
-from relay.registrar.service import Service, unavailable
-from relay.registrar.settings import Settings, read_settings
+from relay.registrar.service import Service
+from relay.registrar.settings import read_settings
 from relay.registrar.vault import HOST, SecretManagerVault
 from relay.registrar.webhooks import GeminiWebhooks
 from relay.replies import Reply, hush_lost_connections
-from relay.store import FirestoreStore
+from relay.store import create_store
 
 COLLECTION = "registrar"
 
@@ -43,10 +40,10 @@ def create(environ: Mapping[str, str]) -> Handler:
     vault = SecretManagerVault(
         settings.signing_secret, opener(HOST, settings.secret_manager_emulator)
     )
+    store = create_store(environ, COLLECTION)
 
     @functools.cache
     def service() -> Service:
-        store = FirestoreStore(_firestore(settings), COLLECTION)
         gemini = GeminiWebhooks(api_key=settings.api_key, base_url=settings.base_url)
         return Service(
             Controller(settings, gemini, vault, store, _now),
@@ -57,11 +54,7 @@ def create(environ: Mapping[str, str]) -> Handler:
 
     async def handle(request: Request) -> Reply:
         # Made at the first request: in the worker, on its loop, not before the server forks.
-        try:
-            answer = service()
-        except Unavailable as failure:
-            return unavailable(request, failure)
-        return await answer(request)
+        return await service()(request)
 
     return handle
 
@@ -71,13 +64,6 @@ def _identity(environ: Mapping[str, str]) -> IdentityCheck | None:
     if audiences:
         environ = {**environ, "OIDC_AUDIENCE": f"{audiences},{_GCLOUD_AUDIENCE}"}
     return create_identity_check(Environment(environ))
-
-
-def _firestore(settings: Settings) -> AsyncClient:
-    try:
-        return AsyncClient(project=settings.project, database=settings.database)
-    except GoogleAuthError:
-        raise Unavailable("credentials") from None
 
 
 def _now() -> datetime:

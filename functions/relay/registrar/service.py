@@ -68,7 +68,7 @@ class Service:
         except Problem as problem:
             return _failed(request, problem.status, problem.reason)
         except Unavailable as failure:
-            return unavailable(request, failure)
+            return _failed(request, 503, f"Not available: {failure.reason}.")
         return Reply.json(200, {} if report is None else report.body())
 
     async def _admit(self, request: Request) -> None:
@@ -140,11 +140,6 @@ def _seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not 0 <= number <= 1e9:
         raise BadRequest(f"{name} is a number of seconds, 0 or more.")
     return number
-
-
-def unavailable(request: Request, failure: Unavailable) -> Reply:
-    """Answer that something which every request needs cannot be had now."""
-    return _failed(request, 503, f"Not available: {failure.reason}.")
 
 
 def _failed(request: Request, status: int, reason: str) -> Reply:

@@ -19,7 +19,6 @@ EVENTS = (
 """What the API lets a webhook subscribe to; the default."""
 
 _SECRET = re.compile(r"projects/[^/]+/secrets/[A-Za-z0-9_-]{1,255}")
-_DATABASE = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 _STATES = {"present": True, "absent": False}
 
 
@@ -27,8 +26,6 @@ _STATES = {"present": True, "absent": False}
 class Settings:
     """What the registrar is to achieve, and with what. `present` is false for no webhook at all."""
 
-    project: str
-    database: str
     name: str
     uri: str
     events: tuple[str, ...]
@@ -49,8 +46,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         problem = "is not set, though READ_ONLY_CALLERS is: nobody's identity would be looked at"
         raise ConfigurationError("OIDC_AUDIENCE", problem, example="https://registrar.example")
     return Settings(
-        project=environment.project(),
-        database=_matching(environment.text("FIRESTORE_DATABASE", "(default)")),
         name=environment.text("WEBHOOK_NAME", "gemini-webhooks"),
         uri=environment.required("WEBHOOK_URI", example="https://receive.example"),
         events=environment.items("WEBHOOK_EVENTS") or EVENTS,
@@ -78,10 +73,3 @@ def _secret(environment: Environment) -> str:
         problem = "is not projects/PROJECT/secrets/NAME"
         raise ConfigurationError("SIGNING_SECRET", problem, example=example)
     return value
-
-
-def _matching(database: str) -> str:
-    if not _DATABASE.fullmatch(database):
-        problem = "is not a database's id: (default), or 4 to 63 lower-case letters, digits and '-'"
-        raise ConfigurationError("FIRESTORE_DATABASE", problem, example="gemini-webhooks")
-    return database

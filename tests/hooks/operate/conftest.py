@@ -34,7 +34,7 @@ from relay.errors import Unavailable
 from relay.ledger import COLLECTION
 from relay.publisher import create_publisher
 from relay.routes import Route
-from relay.store import FirestoreStore
+from relay.store import create_store
 from relay.worker import Outcome, Settings, Worker
 
 PROJECT = "my-project"
@@ -285,14 +285,15 @@ def declared_indexes() -> Indexes:
 @contextlib.asynccontextmanager
 async def _worker(relay: Relay) -> AsyncIterator[Worker]:
     publisher = create_publisher(relay.environ)
-    settings = Settings(PROJECT, DATABASE, NAMES.dead_letter, ROUTES, Terms())
-    async with firestore(relay.address) as client:
-        store = FirestoreStore(client, COLLECTION)
+    settings = Settings(PROJECT, NAMES.dead_letter, ROUTES, Terms())
+    environ = relay.environ | {"GOOGLE_CLOUD_PROJECT": PROJECT, "FIRESTORE_DATABASE": DATABASE}
+    store = create_store(environ, COLLECTION)
 
-        def now() -> datetime:
-            return datetime.fromtimestamp(relay.clock.time(), UTC)
+    def now() -> datetime:
+        return datetime.fromtimestamp(relay.clock.time(), UTC)
 
-        yield Worker(settings, store, publisher, now)
+    yield Worker(settings, store, publisher, now)
+    await store.close()
     await publisher.close()
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from relay.documents import Version
 from relay.errors import Unavailable
 from relay.registrar.lease import LEASE, give_back, remembered, take
 from relay.registrar.problems import Busy
 from relay.registrar.state import State
-from relay.store import Conflict, FirestoreStore, LedgerUnavailable, Version
+from relay.store import Conflict, FirestoreStore, LedgerUnavailable
 from tests.relay.registrar.world import World
 
 
@@ -32,7 +33,7 @@ class Failing(FirestoreStore):
 
 
 async def test_a_lease_remembers_what_was_written(world: World) -> None:
-    store = FirestoreStore(world.firestore, "lease")
+    store = world.store("lease")
     assert await remembered(store) == State()
     lease = await take(store, world.now)
     written = replace(lease.state, webhook_id="w", retiring={1: world.now()})
@@ -43,7 +44,7 @@ async def test_a_lease_remembers_what_was_written(world: World) -> None:
 
 
 async def test_lost_replies_are_recognised(world: World) -> None:
-    store = LosingReplies(world.firestore, "lossy")
+    store = world.store("lossy", LosingReplies)
     lease = await take(store, world.now)
     await lease.write(replace(lease.state, webhook_id="w"))
     await lease.end(lease.state, world.now())
@@ -52,14 +53,14 @@ async def test_lost_replies_are_recognised(world: World) -> None:
 
 
 async def test_another_waits_and_gives_up(world: World) -> None:
-    store = FirestoreStore(world.firestore, "busy")
+    store = world.store("busy")
     await take(store, world.now)
     with pytest.raises(Busy):
         await take(store, world.now, world.clock.advance)
 
 
 async def test_a_lease_that_is_over_is_taken_and_its_holder_refused(world: World) -> None:
-    store = FirestoreStore(world.firestore, "over")
+    store = world.store("over")
     late = await take(store, world.now)
     await world.clock.advance(LEASE.total_seconds())
     await take(store, world.now)
@@ -69,7 +70,7 @@ async def test_a_lease_that_is_over_is_taken_and_its_holder_refused(world: World
 
 
 async def test_a_document_that_was_deleted_is_no_lease(world: World) -> None:
-    store = FirestoreStore(world.firestore, "deleted")
+    store = world.store("deleted")
     lease = await take(store, world.now)
     await world.firestore.document("deleted", "webhook").delete()
     with pytest.raises(Busy):
@@ -77,10 +78,10 @@ async def test_a_document_that_was_deleted_is_no_lease(world: World) -> None:
 
 
 async def test_a_lease_that_cannot_be_given_back_ends_by_itself(world: World) -> None:
-    store = Failing(world.firestore, "failing")
+    store = world.store("failing", Failing)
     lease = await take(store, world.now)
     with pytest.raises(Unavailable):
         await lease.write(lease.state)
     await give_back(lease, lease.state, world.now())
     await world.clock.advance(LEASE.total_seconds())
-    await take(FirestoreStore(world.firestore, "failing"), world.now)
+    await take(world.store("failing"), world.now)

@@ -52,6 +52,7 @@ async def environ(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         "GEMINI_API_KEY": API_KEY,
         "GOOGLE_GEMINI_BASE_URL": world.url,
         "SECRET_MANAGER_EMULATOR_HOST": world.secrets_address,
+        "FIRESTORE_EMULATOR_HOST": world.firestore_address,
     }
     for webhooks in opened:
         await webhooks.close()
@@ -204,7 +205,7 @@ async def test_unknown_paths_and_methods_are_refused(http: httpx2.AsyncClient) -
 async def test_without_firestore_the_reason_says_so(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1")
+    environ["FIRESTORE_EMULATOR_HOST"] = "127.0.0.1:1"
     monkeypatch.setattr("relay.store._CALL_SECONDS", 0.2)
     async with client(environ) as http:
         answer = await http.post("/converge")
@@ -217,7 +218,7 @@ async def test_without_firestore_the_reason_says_so(
 async def test_without_credentials_nothing_works(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("FIRESTORE_EMULATOR_HOST")
+    del environ["FIRESTORE_EMULATOR_HOST"]
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
     async with client(environ) as http:
         answer = await http.post("/converge")

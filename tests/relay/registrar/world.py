@@ -73,12 +73,19 @@ class World:
     firestore: AsyncClient
     secrets: SecretManagerServiceAsyncClient
     channel: grpc.aio.Channel
+    firestore_channel: grpc.aio.Channel
     firestore_address: str
     secrets_address: str
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC)
+
+    def store(self, collection: str, kind: type[FirestoreStore] = FirestoreStore) -> FirestoreStore:
+        async def opened() -> grpc.aio.Channel:
+            return self.firestore_channel
+
+        return kind(opened, f"projects/{PROJECT}/databases/(default)", collection)
 
     async def site(self, **changes: Any) -> "Site":
         """Return a new place for a registrar, with an empty secret."""
@@ -90,8 +97,6 @@ class World:
             {"parent": parent, "secret_id": secret_id, "secret": secret}
         )
         settings = Settings(
-            project=PROJECT,
-            database="(default)",
             name="relay",
             uri=f"https://relay-{number}.example/",
             events=EVENTS,
@@ -115,7 +120,7 @@ class Site:
     collection: str
 
     def store(self) -> FirestoreStore:
-        return FirestoreStore(self.world.firestore, self.collection)
+        return self.world.store(self.collection)
 
     def vault(self) -> SecretManagerVault:
         async def opened() -> grpc.aio.Channel:
@@ -241,6 +246,7 @@ async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World
     secrets_listener = await rpc.listen(secrets.services)
     set_variable("FIRESTORE_EMULATOR_HOST", firestore_listener.address)
     channel = grpc.aio.insecure_channel(secrets_listener.address)
+    firestore_channel = grpc.aio.insecure_channel(firestore_listener.address)
     grpc_transport = SecretManagerServiceGrpcAsyncIOTransport(channel=channel)
     async with serving(gemini.app) as url:
         client = AsyncClient(project=PROJECT)
@@ -253,6 +259,7 @@ async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World
             firestore=client,
             secrets=SecretManagerServiceAsyncClient(transport=grpc_transport),
             channel=channel,
+            firestore_channel=firestore_channel,
             firestore_address=firestore_listener.address,
             secrets_address=secrets_listener.address,
         )
@@ -262,6 +269,7 @@ async def world(set_variable: Callable[[str, str], None]) -> AsyncIterator[World
             await made.webhooks.close()
             client.close()
             await channel.close()
+            await firestore_channel.close()
             await gemini.close()
     await firestore_listener.stop()
     await secrets_listener.stop()
