@@ -1,4 +1,4 @@
-"""The dispatcher beside bare loops over the same clients, and its cost as the ledger grows."""
+"""The dispatcher beside bare loops, and its cost as the ledger grows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from bench.plan import Plan, to_and_fro
 from bench.progress import Say
 from hooks.local.process import FunctionProcess
 
-KINDS = ("dispatcher", "bare", "bare-twice")
+KINDS = ("dispatcher", "bare", "shared", "shared-twice")
 _PUSHES_PER_SECOND = 4000
 
 

@@ -7,7 +7,8 @@ JSON. A kind of work and for how many seconds to do it is answered with what cam
 - `dispatcher`: prepared pushes go through the dispatcher's own entry point;
 - `bare`: one write that creates the same document and one publish of the same event message,
   prepared beforehand, with nothing in between;
-- `bare-twice`: the same, and the write that ends the claim: all calls that the dispatcher makes.
+- `shared`: the same over the dispatcher's own store, where writes that arrive together share calls;
+- `shared-twice`: the same with the write that ends the claim: all that the dispatcher asks for.
 
 Each is done by as many tasks at once as the other.
 """
@@ -31,6 +32,7 @@ from bench.events import Item, prepare, request
 from relay import dispatcher
 from relay.ledger import COLLECTION
 from relay.publisher import create_publisher
+from relay.store import create_store
 
 CONCURRENCY = 32
 _MOST_PER_SECOND = 4000
@@ -68,12 +70,14 @@ class Driver:
         self._dispatch = dispatcher.create(environ)
         self._publisher = create_publisher(environ)
         self._client = AsyncClient(project=project)
+        self._store = create_store(environ, COLLECTION)
         self._numbers = count(1)
         self._written: list[str] = []
         self._acts: dict[str, Act] = {
             "dispatcher": self._dispatched,
             "bare": self._bare,
-            "bare-twice": self._bare_twice,
+            "shared": self._shared,
+            "shared-twice": self._shared_twice,
         }
 
     async def work(self, kind: str, seconds: float) -> Work:
@@ -103,14 +107,19 @@ class Driver:
     async def _bare(self, item: Item) -> None:
         reference = self._client.document(COLLECTION, item.document)
         await reference.create(dict(item.fields))
-        await self._publisher.publish(self._topic, item.data, item.attributes, timeout=10)
+        await self._publish(item)
 
-    async def _bare_twice(self, item: Item) -> None:
-        reference = self._client.document(COLLECTION, item.document)
-        written = await reference.create(dict(item.fields))
+    async def _shared(self, item: Item) -> None:
+        await self._store.create(item.document, item.fields)
+        await self._publish(item)
+
+    async def _shared_twice(self, item: Item) -> None:
+        version = await self._store.create(item.document, item.fields)
+        await self._publish(item)
+        await self._store.update(item.document, item.ended, version)
+
+    async def _publish(self, item: Item) -> None:
         await self._publisher.publish(self._topic, item.data, item.attributes, timeout=10)
-        option = self._client.write_option(last_update_time=written.update_time)
-        await reference.update(dict(item.ended), option=option)
 
 
 async def run(act: Act, items: Iterable[Item], seconds: float) -> Work:

@@ -35,8 +35,8 @@ class Plan:
         receiver = self.rounds * self.seconds * (2 * parties + 2 + 2)
         # All parties, other signatures, the two at half load, and the dispatcher over HTTP.
         warming = self.warm_seconds * (parties + 1 + 2 + 1)
-        # The dispatcher and two bare loops in the process, and once over HTTP.
-        dispatcher = self.rounds * (3 * self.dispatcher_seconds + self.seconds)
+        # The dispatcher and three loops in the process, and once over HTTP.
+        dispatcher = self.rounds * (4 * self.dispatcher_seconds + self.seconds)
         sizes = self.size_rounds * len(self.sizes) * self.size_seconds
         return receiver + warming + dispatcher + sizes
 

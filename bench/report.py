@@ -109,8 +109,8 @@ def _beside(results: Results) -> Iterator[str]:
     yield (
         "\nNo handler under this framework answers faster than its no-op: where the tuned Go "
         "handler is at 1.43 times the async no-op (1 / 0.7) or more, 0.7 of it is out of reach for "
-        "any of them. Likewise, no dispatcher over these clients that makes its two writes passes "
-        "more events than the bare loop that makes them."
+        "any of them. Likewise, no dispatcher that makes its two writes passes more events than "
+        "the loop over the same store that makes them, and does nothing else."
     )
 
 

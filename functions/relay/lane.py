@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 class Limits:
     """What one lane may send at a time.
 
-    Pub/Sub takes at most 1000 messages and 10 MB a call, Firestore 500 writes and 10 MiB:
+    Pub/Sub takes at most 1000 messages and 10 MB a call, Firestore 10 MiB:
     https://cloud.google.com/pubsub/quotas#resource_limits
     https://cloud.google.com/firestore/quotas#limits
     """

@@ -41,6 +41,10 @@ _RETRY = AsyncRetry(
     timeout=_CALL_SECONDS,
 )
 
+LIMITS = Limits(entries=20, calls=16)
+"""As many writes in a call as the library's own BulkWriter has, and so many calls that a slow one,
+for a document that many want, holds up little more than its company."""
+
 # Of a single write. A call that is refused so as a whole has found no database.
 _CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 
@@ -110,7 +114,7 @@ class FirestoreStore:
         open_channel: OpenChannel,
         database: str,
         collection: str,
-        limits: Limits | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self._open_channel = open_channel
         self._database = database
@@ -119,7 +123,7 @@ class FirestoreStore:
         self._metadata = (("google-cloud-resource-prefix", database),)
         self._connecting = asyncio.Lock()
         self._client: FirestoreAsyncClient | None = None
-        self._lane = Lane(limits or Limits(), self._deliver)
+        self._lane = Lane(limits, self._deliver)
         self._write = _RETRY(self._write_once)
         self._read = _RETRY(self._read_once)
 
@@ -210,7 +214,7 @@ class FirestoreStore:
 
 
 def create_store(
-    environ: Mapping[str, str], collection: str, limits: Limits | None = None
+    environ: Mapping[str, str], collection: str, limits: Limits = LIMITS
 ) -> FirestoreStore:
     """Make the store of one function, in Firestore or at `FIRESTORE_EMULATOR_HOST`.
 

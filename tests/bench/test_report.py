@@ -40,7 +40,7 @@ def results(names: Sequence[str] = PYTHON, go: str = "") -> Results:
         single=4000,
     )
     dispatched = Dispatched(
-        rounds=[{**works, "bare-twice": Work(60, 1.0, 0.06)}],
+        rounds=[{**works, "shared": Work(90, 1.0, 0.03), "shared-twice": Work(60, 1.0, 0.06)}],
         sizes=[{10**3: Work(100, 1.0, 0.1), 10**4: Work(100, 1.0, 0.11)}],
         served=[load(300)],
     )
