@@ -40,7 +40,7 @@ WRITE = Price(0.09, 100_000, "100,000")
 READ = Price(0.03, 100_000, "100,000")
 DELETE = Price(0.01, 100_000, "100,000")
 
-RECEIVER_RATE, DISPATCHER_RATE = 1000.0, 250.0
+RECEIVER_RATE, DISPATCHER_RATE = 1000.0, 400.0
 """Deliveries and events a second that an instance is counted on for: see docs/scale.md."""
 
 V1A_FACTOR = 0.4

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from google.api_core import exceptions
 from google.api_core.retry import AsyncRetry, if_exception_type
-from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 from google.cloud.firestore_v1.types import (
@@ -45,7 +44,7 @@ LIMITS = Limits(entries=20, calls=16)
 """As many writes in a call as the library's own BulkWriter has, and so many calls that a slow one,
 for a document that many want, holds up little more than its company."""
 
-# Of a single write. A call that is refused so as a whole has found no database.
+# Of a single write; a call that is refused like this as a whole found no such database.
 _CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 
 
@@ -104,7 +103,8 @@ class FirestoreStore:
     """A collection in Firestore, in the database `projects/…/databases/…`.
 
     Writes that arrive together share a call (`BatchWrite`), in which each is applied or refused by
-    itself; one that may yet succeed is tried again for itself. As many wait as there are requests.
+    itself; one that may yet succeed is tried again for itself. No more wait than there are requests
+    under way.
 
     Build it before the fork if you like; everything else belongs to one event loop.
     """
@@ -164,10 +164,13 @@ class FirestoreStore:
         replies = await client.batch_get_documents(
             request, retry=None, timeout=_CALL_SECONDS, metadata=self._metadata
         )
-        [reply] = [BatchGetDocumentsResponse.pb(reply) async for reply in replies]
-        if not reply.HasField("found"):
-            return None
-        return Snapshot(read_fields(reply.found), reply.found.update_time)
+        async for each in replies:
+            reply = BatchGetDocumentsResponse.pb(each)
+            if not reply.HasField("found"):
+                return None
+            return Snapshot(read_fields(reply.found), reply.found.update_time)
+        # Not the same as a document that is missing.
+        raise exceptions.ServiceUnavailable("Firestore said nothing of the document")
 
     async def _deliver(self, batch: Sequence[_Entry]) -> None:
         try:
@@ -259,5 +262,5 @@ async def _translated() -> AsyncIterator[None]:
             yield
     except Unavailable as error:
         raise LedgerUnavailable(error.reason) from error
-    except (exceptions.GoogleAPIError, GoogleAuthError, TimeoutError) as error:
+    except (exceptions.GoogleAPIError, TimeoutError) as error:
         raise LedgerUnavailable(f"ledger-{type(error).__name__}") from error

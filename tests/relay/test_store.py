@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.auth.exceptions import RefreshError
 from google.cloud.firestore_v1.types import WriteResult
 from google.rpc.status_pb2 import Status
 
@@ -179,13 +178,24 @@ async def test_missing_credentials_are_reported() -> None:
         await store.create("d", FIELDS)
 
 
-async def test_credentials_that_cannot_be_refreshed_are_reported() -> None:
-    async def refuse() -> grpc.aio.Channel:
-        raise RefreshError("no metadata server")
+async def test_a_read_without_a_reply_does_not_say_that_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def around(services: Services) -> Services:
+        async def nothing(_request: Any) -> AsyncIterator[Any]:
+            replies: list[Any] = []
+            for reply in replies:
+                yield reply
 
-    store = FirestoreStore(refuse, DATABASE, "deliveries")
-    with pytest.raises(LedgerUnavailable, match="RefreshError"):
-        await store.read("d")
+        methods = services["google.firestore.v1.Firestore"]
+        silent = replace(methods["BatchGetDocuments"], handler=nothing)
+        return {"google.firestore.v1.Firestore": {**methods, "BatchGetDocuments": silent}}
+
+    monkeypatch.setattr("relay.store._CALL_SECONDS", 0.2)
+    async with emulated(around) as running, ledger_store(running) as store:
+        with pytest.raises(LedgerUnavailable):
+            await store.read("d")
+        assert running.calls["BatchGetDocuments"] > 0
 
 
 async def test_writes_that_arrive_together_share_a_call(
