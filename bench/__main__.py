@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import dispatcher, machine, parties, receiver, report
 from bench.plan import FULL, QUICK, Plan
 from bench.progress import say
+from bench.quiet import Quiet
 from bench.results import Results
 
 
@@ -34,9 +35,10 @@ async def measure(plan: Plan, scratch: Path) -> Results:
     go = machine.go_version() if parties.build_go(binaries) else ""
     if not go:
         say("Go is not installed: its rows will be missing, and the sink is in Python")
-    received = await receiver.measure(plan, binaries, scratch, go=bool(go), say=say)
-    dispatched = await dispatcher.measure(plan, binaries, scratch, say)
-    return Results(plan, go, received, dispatched)
+    quiet = Quiet(plan.repeats, say)
+    received = await receiver.measure(plan, quiet, binaries, scratch, go=bool(go), say=say)
+    dispatched = await dispatcher.measure(plan, quiet, binaries, scratch, say)
+    return Results(plan, go, received, dispatched, quiet.repeated, quiet.disturbed)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bench.load import Delivery, Load
 from bench.parties import PROJECT, Sink
 from bench.plan import Plan, to_and_fro
 from bench.progress import Say
+from bench.quiet import Quiet
 from hooks.local.process import FunctionProcess
 
 KINDS = ("dispatcher", "bare", "shared", "shared-twice")
@@ -40,9 +41,13 @@ class Pair:
 
     firestore: Child
     driver: Child
+    quiet: Quiet
 
     async def work(self, kind: str, seconds: float) -> Work:
         """Have one kind of work done."""
+        return await self.quiet.measure(kind, lambda: self._once(kind, seconds))
+
+    async def _once(self, kind: str, seconds: float) -> Work:
         before = float(await self.firestore.ask("cpu"))
         came = Work(**json.loads(await self.driver.ask(f"{kind} {seconds}")))
         used = float(await self.firestore.ask("cpu")) - before
@@ -50,13 +55,13 @@ class Pair:
         return replace(came, store_cpu=used)
 
 
-async def measure(plan: Plan, binaries: Path, scratch: Path, say: Say) -> Dispatched:
+async def measure(plan: Plan, quiet: Quiet, binaries: Path, scratch: Path, say: Say) -> Dispatched:
     """Measure everything, in alternating rounds."""
     dispatched = Dispatched()
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(parties.sink(binaries))
         say(f"filling ledgers of {', '.join(f'{size:,}' for size in plan.sizes)} documents")
-        pairs = {size: await _pair(stack, size, sink) for size in plan.sizes}
+        pairs = {size: await _pair(stack, size, sink, quiet) for size in plan.sizes}
         smallest = pairs[min(pairs)]
         for pair in pairs.values():
             for kind in KINDS if pair is smallest else KINDS[:1]:
@@ -67,11 +72,11 @@ async def measure(plan: Plan, binaries: Path, scratch: Path, say: Say) -> Dispat
     return dispatched
 
 
-async def _pair(stack: AsyncExitStack, size: int, sink: Sink) -> Pair:
+async def _pair(stack: AsyncExitStack, size: int, sink: Sink, quiet: Quiet) -> Pair:
     firestore = await stack.enter_async_context(child(*module("bench.ledger", str(size))))
     environ = _environ(firestore, sink)
     driver = await stack.enter_async_context(child(*module("bench.driver"), environ=environ))
-    return Pair(firestore, driver)
+    return Pair(firestore, driver, quiet)
 
 
 def _environ(firestore: Child, sink: Sink) -> dict[str, str]:

@@ -14,11 +14,13 @@ class Plan:
     Many short ones: what a shared machine's neighbours do lasts for seconds, so the ratio of what
     was measured right after each other is the steadier for it.
 
-    `starts` are cold starts of each party, `sizes` the ledger's sizes in documents.
+    `starts` are cold starts of each party, `sizes` the ledger's sizes in documents. So many
+    measurements may be repeated that the host disturbed.
     """
 
     rounds: int
     seconds: int
+    repeats: int
     warm_seconds: int
     starts: int
     dispatcher_seconds: float
@@ -38,12 +40,14 @@ class Plan:
         # The dispatcher and three loops in the process, and once over HTTP.
         dispatcher = self.rounds * (4 * self.dispatcher_seconds + self.seconds)
         sizes = self.size_rounds * len(self.sizes) * self.size_seconds
-        return receiver + warming + dispatcher + sizes
+        repeats = self.repeats * self.seconds
+        return receiver + warming + dispatcher + sizes + repeats
 
 
 FULL = Plan(
-    rounds=9,
+    rounds=8,
     seconds=2,
+    repeats=36,
     warm_seconds=2,
     starts=5,
     dispatcher_seconds=1.5,
@@ -54,6 +58,7 @@ FULL = Plan(
 QUICK = Plan(
     rounds=1,
     seconds=1,
+    repeats=3,
     warm_seconds=1,
     starts=1,
     dispatcher_seconds=1.0,

@@ -1,7 +1,7 @@
 """The receiver beside its peers: throughput, latency, cold start and memory."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from bench.load import Load
 from bench.parties import Party, Running, Sink
 from bench.plan import Plan, to_and_fro
 from bench.progress import Say
+from bench.quiet import Quiet
 
 CONNECTIONS = 32
 
@@ -48,6 +49,7 @@ class Bench:
     dynamic: Path
     plan: Plan
     signer: Signer
+    quiet: Quiet
     say: Say
 
     async def load(
@@ -60,6 +62,15 @@ class Bench:
         seconds: int = 0,
     ) -> Load:
         """Load one contestant; every answer must be a 2xx, and a stored message if it says so."""
+
+        def once() -> Awaitable[Load]:
+            return self._once(name, connections, requests, pause_ms, seconds)
+
+        return await self.quiet.measure(name, once)
+
+    async def _once(
+        self, name: str, connections: int, requests: Path | None, pause_ms: float, seconds: int
+    ) -> Load:
         before, used = await self.sink.messages(), self.sink.cpu_seconds()
         came = await load.run(
             self.running[name].url,
@@ -82,7 +93,9 @@ class Bench:
         load.write(self.dynamic, load.deliveries(self.signer.dynamic))
 
 
-async def measure(plan: Plan, binaries: Path, scratch: Path, *, go: bool, say: Say) -> Received:
+async def measure(
+    plan: Plan, quiet: Quiet, binaries: Path, scratch: Path, *, go: bool, say: Say
+) -> Received:
     """Measure everything, in alternating rounds."""
     received = Received()
     contestants = parties.PYTHON_PARTIES + (parties.GO_PARTIES if go else ())
@@ -96,7 +109,7 @@ async def measure(plan: Plan, binaries: Path, scratch: Path, *, go: bool, say: S
             for party in contestants
         }
         by_name = {party.name: party for party in contestants}
-        bench = Bench(sink, environ, running, by_name, static, dynamic, plan, signer, say)
+        bench = Bench(sink, environ, running, by_name, static, dynamic, plan, signer, quiet, say)
         bench.sign()
         for name in running:
             say(f"warming {name}")

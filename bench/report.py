@@ -12,6 +12,7 @@ from bench import machine, parties
 from bench.dispatcher import cost
 from bench.figures import Rounds
 from bench.goals import COUNTED, beside, goals
+from bench.quiet import MOST_STOLEN
 from bench.results import Results
 
 NOTES = Path(__file__).with_name("notes.md")
@@ -44,6 +45,8 @@ def facts(results: Results, now: datetime) -> dict[str, Any]:
         "machine": machine.machine(),
         "versions": machine.versions(results.go),
         "plan": dataclasses.asdict(results.plan),
+        "repeated": results.repeated,
+        "disturbed": results.disturbed,
         "goals": [
             {**dataclasses.asdict(goal), "wanted": goal.wanted, "verdict": goal.verdict}
             for goal in goals(results)
@@ -84,6 +87,11 @@ def _machine(results: Results) -> Iterator[str]:
     yield (
         f"- {plan.rounds} rounds of {plan.seconds} s each, alternating; {plan.starts} cold starts; "
         f"{plan.size_rounds} rounds over the ledger's sizes"
+    )
+    yield (
+        f"- {results.repeated} measurements of {plan.repeats} at most were repeated, since the "
+        f"host took more than {MOST_STOLEN:.0%} of the cores' time meanwhile; "
+        f"{results.disturbed} more stand all the same"
     )
     if not results.go:
         yield "- Go is not installed on this machine: its rows are absent, the sink is in Python"

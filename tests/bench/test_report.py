@@ -44,11 +44,16 @@ def results(names: Sequence[str] = PYTHON, go: str = "") -> Results:
         sizes=[{10**3: Work(100, 1.0, 0.1), 10**4: Work(100, 1.0, 0.11)}],
         served=[load(300)],
     )
-    return Results(QUICK, go, received, dispatched)
+    return Results(QUICK, go, received, dispatched, repeated=2, disturbed=1)
 
 
 def page(measured: Results) -> str:
     return "\n".join(report.page(measured, NOW))
+
+
+def test_the_page_says_what_the_host_disturbed() -> None:
+    assert "- 2 measurements of 3 at most were repeated" in page(results())
+    assert "; 1 more stand all the same" in page(results())
 
 
 def test_every_goal_has_its_figure() -> None:
