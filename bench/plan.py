@@ -52,8 +52,8 @@ FULL = Plan(
     starts=5,
     dispatcher_seconds=1.5,
     sizes=(10**3, 10**4, 10**5, 10**6),
-    size_rounds=12,
-    size_seconds=1.0,
+    size_rounds=24,
+    size_seconds=0.5,
 )
 QUICK = Plan(
     rounds=1,
