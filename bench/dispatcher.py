@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -45,14 +46,15 @@ class Pair:
 
     async def work(self, kind: str, seconds: float) -> Work:
         """Have one kind of work done."""
-        return await self.quiet.measure(kind, lambda: self._once(kind, seconds))
-
-    async def _once(self, kind: str, seconds: float) -> Work:
         before = float(await self.firestore.ask("cpu"))
         came = Work(**json.loads(await self.driver.ask(f"{kind} {seconds}")))
         used = float(await self.firestore.ask("cpu")) - before
         await self.driver.ask("tidy")
         return replace(came, store_cpu=used)
+
+    async def measured(self, kind: str, seconds: float) -> Work:
+        """Do the same for a round, and again if the host disturbed it."""
+        return await self.quiet.measure(kind, partial(self.work, kind, seconds))
 
 
 async def measure(plan: Plan, quiet: Quiet, binaries: Path, scratch: Path, say: Say) -> Dispatched:
@@ -91,7 +93,7 @@ async def _rounds(plan: Plan, pair: Pair, say: Say) -> Sequence[Mapping[str, Wor
     rounds = []
     for number in range(plan.rounds):
         kinds = to_and_fro(KINDS, number)
-        came = {kind: await pair.work(kind, plan.dispatcher_seconds) for kind in kinds}
+        came = {kind: await pair.measured(kind, plan.dispatcher_seconds) for kind in kinds}
         told = ", ".join(f"{kind} {work.rate:.0f}/s" for kind, work in came.items())
         say(f"dispatcher, round {number + 1}: {told}")
         rounds.append(came)
@@ -103,7 +105,7 @@ async def _sizes(plan: Plan, pairs: Mapping[int, Pair], say: Say) -> Sequence[Ma
     for number in range(plan.size_rounds):
         came = {}
         for size in to_and_fro(sorted(pairs), number):
-            came[size] = await pairs[size].work("dispatcher", plan.size_seconds)
+            came[size] = await pairs[size].measured("dispatcher", plan.size_seconds)
         told = ", ".join(f"{size:,} {cost(came[size]):.0f} µs" for size in sorted(came))
         say(f"ledger's size, round {number + 1}: {told}")
         rounds.append(came)

@@ -1,10 +1,12 @@
 """The receiver beside its peers: throughput, latency, cold start and memory."""
 
 import statistics
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench import load, parties, starts
 from bench.ceiling import ceiling
@@ -62,15 +64,6 @@ class Bench:
         seconds: int = 0,
     ) -> Load:
         """Load one contestant; every answer must be a 2xx, and a stored message if it says so."""
-
-        def once() -> Awaitable[Load]:
-            return self._once(name, connections, requests, pause_ms, seconds)
-
-        return await self.quiet.measure(name, once)
-
-    async def _once(
-        self, name: str, connections: int, requests: Path | None, pause_ms: float, seconds: int
-    ) -> Load:
         before, used = await self.sink.messages(), self.sink.cpu_seconds()
         came = await load.run(
             self.running[name].url,
@@ -86,6 +79,10 @@ class Bench:
         if self.contestants[name].publishes and stored < came.requests:
             raise RuntimeError(f"{name} acknowledged {came.requests} and stored {stored}")
         return replace(came, sink_cores=used / came.seconds)
+
+    async def measured(self, name: str, **options: Any) -> Load:
+        """Do the same for a round, and again if the host disturbed it."""
+        return await self.quiet.measure(name, partial(self.load, name, **options))
 
     def sign(self) -> None:
         """Sign anew, as each round does: a delivery is fresh for five minutes."""
@@ -142,7 +139,7 @@ async def _round(bench: Bench, number: int, connections: int) -> Mapping[str, Lo
     bench.sign()
     came = {}
     for name in to_and_fro(list(bench.running), number):
-        came[name] = await bench.load(name, connections=connections)
+        came[name] = await bench.measured(name, connections=connections)
         bench.say(f"{connections} connections, round {number + 1}, {name}: {came[name].rate:.0f}/s")
     return came
 
@@ -153,7 +150,7 @@ async def _kinds(bench: Bench) -> Rounds:
         bench.sign()
         kinds = [("v1", bench.static), ("v1a", bench.dynamic)]
         came = {
-            kind: await bench.load("receiver", requests=requests)
+            kind: await bench.measured("receiver", requests=requests)
             for kind, requests in to_and_fro(kinds, number)
         }
         told = ", ".join(f"{kind} {each.rate:.0f}/s" for kind, each in came.items())
@@ -172,8 +169,11 @@ async def _half(bench: Bench, busy: Rounds) -> Rounds:
         bench.sign()
         came = {}
         for name, pause in to_and_fro(list(pauses.items()), number):
-            seconds = bench.plan.seconds if number else bench.plan.warm_seconds
-            came[name] = await bench.load(name, pause_ms=pause, seconds=seconds)
+            if number:
+                came[name] = await bench.measured(name, pause_ms=pause)
+            else:
+                seconds = bench.plan.warm_seconds
+                came[name] = await bench.load(name, pause_ms=pause, seconds=seconds)
             rate, p99 = came[name].rate, came[name].p99 / 1000
             pauses[name] = next_pause(pause, rate, wanted, CONNECTIONS)
             told = f"{rate:.0f}/s of {wanted:.0f}/s, p99 {p99:.1f} ms"
