@@ -69,7 +69,7 @@ class BatchingPublisher:
             return await entry.result
         finally:
             self._waiting.discard(entry)
-            self._waiting_size -= len(entry.message)
+            self._waiting_size -= entry.size
 
     async def connect(self) -> None:
         """Open the channel and start to connect, so that the first message need not wait for it.
@@ -95,10 +95,10 @@ class BatchingPublisher:
 
     def _admit(self, entry: Entry) -> None:
         full = len(self._waiting) >= self._limits.waiting
-        if full or self._waiting_size + len(entry.message) > self._limits.waiting_size:
+        if full or self._waiting_size + entry.size > self._limits.waiting_size:
             raise PublishUnavailable("publish-queue-full")
         self._waiting.add(entry)
-        self._waiting_size += len(entry.message)
+        self._waiting_size += entry.size
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(_TICK, self._end_overdue)
 

@@ -216,9 +216,7 @@ class FirestoreStore:
             return self._client
 
 
-def create_store(
-    environ: Mapping[str, str], collection: str, limits: Limits = LIMITS
-) -> FirestoreStore:
+def create_store(environ: Mapping[str, str], collection: str) -> FirestoreStore:
     """Make the store of one function, in Firestore or at `FIRESTORE_EMULATOR_HOST`.
 
     Safe to call before the server forks: nothing connects until the first read or write. Raises
@@ -226,7 +224,7 @@ def create_store(
     """
     environment = Environment(environ)
     emulator = environment.text("FIRESTORE_EMULATOR_HOST")
-    return FirestoreStore(opener(_HOST, emulator), environment.database(), collection, limits)
+    return FirestoreStore(opener(_HOST, emulator), environment.database(), collection)
 
 
 def _apart(batch: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:

@@ -10,6 +10,7 @@ from google.cloud.firestore_v1.types import WriteResult
 from google.rpc.status_pb2 import Status
 
 from hooks.local.rpc import Call, RpcError
+from relay.channels import opener
 from relay.errors import Unavailable
 from relay.lane import Limits
 from relay.store import Conflict, FirestoreStore, LedgerUnavailable
@@ -284,10 +285,8 @@ async def test_a_read_is_tried_again(
 
 async def test_a_write_that_nobody_waits_for_any_more_is_not_sent() -> None:
     behaviour = Behaviour(holding=True)
-    async with (
-        emulated(behaviour.around) as running,
-        ledger_store(running, limits=Limits(calls=1)) as store,
-    ):
+    async with emulated(behaviour.around) as running:
+        store = FirestoreStore(opener("", running.address), DATABASE, "deliveries", Limits(calls=1))
         first = asyncio.create_task(store.create("first", FIELDS))
         await behaviour.called.wait()
         late = asyncio.create_task(store.create("late", FIELDS))
@@ -296,6 +295,7 @@ async def test_a_write_that_nobody_waits_for_any_more_is_not_sent() -> None:
         late.cancel()
         behaviour.gate.set()
         await asyncio.gather(first, last)
+        await store.close()
     assert behaviour.calls == [["first"], ["last"]]
 
 

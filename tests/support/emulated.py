@@ -14,8 +14,7 @@ from hooks.local import rpc
 from hooks.local.clock import SystemClock
 from hooks.local.firestore import Firestore
 from hooks.local.pubsub import PubSub
-from relay.lane import Limits
-from relay.store import LIMITS, FirestoreStore, create_store
+from relay.store import FirestoreStore, create_store
 
 PROJECT = "my-project"
 TOPICS = f"projects/{PROJECT}/topics/"
@@ -88,9 +87,9 @@ async def emulated(
 
 
 @contextlib.asynccontextmanager
-async def ledger_store(running: Emulated, limits: Limits = LIMITS) -> AsyncIterator[FirestoreStore]:
+async def ledger_store(running: Emulated) -> AsyncIterator[FirestoreStore]:
     """The ledger's store over the emulated Firestore, closed afterwards."""
-    store = create_store(running.environ, "deliveries", limits)
+    store = create_store(running.environ, "deliveries")
     yield store
     await store.close()
 
