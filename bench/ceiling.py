@@ -5,8 +5,8 @@ import time
 
 from bench import load, parties
 from bench.parties import Sink
-from relay.batching import BatchingPublisher, PublisherLimits
-from relay.channels import opener
+from relay.gcp.batching import BatchingPublisher, PublisherLimits
+from relay.gcp.channels import opener
 
 _SECONDS = 1.0
 

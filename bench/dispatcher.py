@@ -17,7 +17,7 @@ from bench.parties import PROJECT, Sink
 from bench.plan import Plan, to_and_fro
 from bench.progress import Say
 from bench.quiet import Quiet
-from hooks.local.process import FunctionProcess
+from localcloud.runner.process import FunctionProcess
 
 KINDS = ("dispatcher", "bare", "shared", "shared-twice")
 _PUSHES_PER_SECOND = 4000

@@ -29,10 +29,10 @@ import uvloop
 from google.cloud.firestore import AsyncClient
 
 from bench.events import Item, prepare, request
-from relay import dispatcher
-from relay.ledger import COLLECTION
-from relay.publisher import create_publisher
-from relay.store import create_store
+from relay.dispatcher import function as dispatcher
+from relay.dispatcher.ledger import COLLECTION
+from relay.gcp.publisher import create_publisher
+from relay.gcp.store import create_store
 
 CONCURRENCY = 32
 _MOST_PER_SECOND = 4000

@@ -10,9 +10,9 @@ from typing import Any
 from starlette.requests import Request
 
 from bench import load
-from relay import claims, event
-from relay.claims import DONE, Terms
-from relay.push import IngressMessage
+from relay.dispatcher import claims, event
+from relay.dispatcher.claims import DONE, Terms
+from relay.dispatcher.push import IngressMessage
 
 _TERMS = Terms()
 

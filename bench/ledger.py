@@ -15,12 +15,12 @@ from typing import Any
 import uvloop
 
 from bench.parties import PROJECT
-from hooks.local import rpc
-from hooks.local.clock import SystemClock
-from hooks.local.firestore import Firestore
-from hooks.local.firestore.messages import Document
-from relay.claims import DONE, document_id, shard
-from relay.ledger import COLLECTION
+from localcloud.core import rpc
+from localcloud.core.clock import SystemClock
+from localcloud.firestore import Firestore
+from localcloud.firestore.messages import Document
+from relay.dispatcher.claims import DONE, document_id, shard
+from relay.dispatcher.ledger import COLLECTION
 
 DATABASE = f"projects/{PROJECT}/databases/(default)"
 

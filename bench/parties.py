@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx2
 
 from bench.children import ChildFailed, child, module
-from hooks.local.process import FUNCTIONS, FunctionProcess
+from localcloud.runner.process import FUNCTIONS, FunctionProcess
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hooks.local import rpc
-from hooks.local.serving import AppServer
-from relay.pubsub_wire import PublishRequest, PublishResponse
+from localcloud.core import rpc
+from localcloud.core.serving import AppServer
+from relay.gcp.pubsub_wire import PublishRequest, PublishResponse
 
 
 class Sink:

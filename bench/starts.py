@@ -12,7 +12,7 @@ from bench.load import Delivery, Sign
 from bench.parties import Party
 from bench.plan import to_and_fro
 from bench.progress import Say
-from hooks.local.process import FunctionProcess
+from localcloud.runner.process import FunctionProcess
 
 
 async def measure(

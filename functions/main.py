@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.errors import ConfigurationError
-from relay.heads import set_server_up
+from relay.web.server import set_server_up
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 _HOPS = {
-    "receive": "relay.receiver",
-    "dispatch": "relay.dispatcher",
-    "registrar": "relay.registrar",
+    "receive": "relay.receiver.function",
+    "dispatch": "relay.dispatcher.function",
+    "registrar": "relay.registrar.function",
 }
 
 

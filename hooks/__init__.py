@@ -1,1 +1,1 @@
-"""The operator's command `hooks`, and the laptop stack under `hooks.local`."""
+"""The operator's command `hooks`, and the laptop stack under `localcloud`."""

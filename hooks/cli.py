@@ -9,8 +9,16 @@ import sys
 
 import typer
 
-from hooks.commands import demo, deploy, dev, dlq, doctor, events, send, tail, webhook
-from hooks.errors import HooksError
+from hooks.dlq import commands as dlq
+from hooks.doctor import commands as doctor
+from hooks.events import commands as events
+from hooks.laptop import commands_demo as demo
+from hooks.laptop import commands_deploy as deploy
+from hooks.laptop import commands_dev as dev
+from hooks.laptop import commands_send as send
+from hooks.laptop import commands_tail as tail
+from hooks.webhook import commands as webhook
+from localcloud.core.errors import LocalCloudError
 
 app = typer.Typer(
     name="hooks",
@@ -36,7 +44,7 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         app()
-    except HooksError as error:
+    except LocalCloudError as error:
         from hooks.console import problem
 
         problem(str(error))

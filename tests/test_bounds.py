@@ -5,27 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from relay import (
-    delivery,
-    dispatcher,
-    event,
-    fanout,
-    heads,
-    jwks,
-    oidc,
-    push,
-    receiver,
-    receiver_settings,
-    refusals,
-    routes,
-    signing_secret,
-    store,
-)
-from relay.batching import PublisherLimits
+from relay.dispatcher import event, fanout, push, routes
+from relay.dispatcher import function as dispatcher
 from relay.environment import Environment
-from relay.receiver_settings import ReceiverSettings
+from relay.gcp import store
+from relay.gcp.batching import PublisherLimits
+from relay.keys import jwks, keyset, signing_secret
+from relay.receiver import delivery, refusals
+from relay.receiver import function as receiver
+from relay.receiver import settings as receiver_settings
+from relay.receiver.settings import ReceiverSettings
+from relay.receiver.signatures import asymmetric, entries
 from relay.registrar import controller, service
-from relay.signatures import asymmetric, entries, keyset
+from relay.web import identity as oidc
+from relay.web import server as heads
 from tests.support.signing import secret
 
 ROOT = Path(__file__).resolve().parents[1]

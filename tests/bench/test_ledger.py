@@ -7,9 +7,9 @@ from google.cloud.firestore_v1.types import firestore as api
 from bench import ledger
 from bench.events import prepare
 from bench.parties import PROJECT
-from hooks.local.clock import ManualClock
-from hooks.local.firestore import Firestore
-from relay.claims import DONE
+from localcloud.core.clock import ManualClock
+from localcloud.firestore import Firestore
+from relay.dispatcher.claims import DONE
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
 

@@ -90,7 +90,7 @@ def test_the_page_gives_each_goal_its_verdict() -> None:
 
 
 def test_the_page_names_tests_that_exist() -> None:
-    tests = (Path(__file__).parents[1] / "relay" / "test_dispatcher.py").read_text()
+    tests = (Path(__file__).parents[1] / "relay" / "dispatcher" / "test_function.py").read_text()
     for figure, _, test in goals.COUNTED:
         assert f"async def {test}(" in tests
         assert f"| {figure} |" in page(results())

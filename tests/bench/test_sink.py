@@ -1,10 +1,10 @@
 """The sink in Python: ids for messages, and a count of them."""
 
 from bench.sink import Sink
-from hooks.local import rpc
-from relay.batching import BatchingPublisher
-from relay.channels import opener
-from relay.pubsub_wire import PublishRequest
+from localcloud.core import rpc
+from relay.gcp.batching import BatchingPublisher
+from relay.gcp.channels import opener
+from relay.gcp.pubsub_wire import PublishRequest
 
 
 async def test_every_message_gets_an_id_and_is_counted() -> None:

@@ -21,10 +21,10 @@ from google.cloud.firestore import (
 )
 from google.cloud.secretmanager_v1.services.secret_manager_service import transports
 
-from hooks.local import rpc
-from hooks.local.clock import SystemClock
-from hooks.local.firestore import Firestore
-from hooks.local.secretmanager import SecretManager
+from localcloud.core import rpc
+from localcloud.core.clock import SystemClock
+from localcloud.firestore import Firestore
+from localcloud.secretmanager import SecretManager
 from tests.support.loop_thread import LoopThread
 
 PROJECT = "contract-tests"

@@ -1,6 +1,6 @@
 import pytest
 
-from relay import fanout, worker
+from relay.dispatcher import fanout, worker
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.claims import CLAIMED
-from relay.worker import Outcome
+from relay.dispatcher.claims import CLAIMED
+from relay.dispatcher.worker import Outcome
 from tests.crash.virtual import runner
 from tests.crash.world import (
     DEAD_LETTER,

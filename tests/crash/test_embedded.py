@@ -13,14 +13,14 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 
-from hooks.local.rpc import RpcError
-from relay import dispatcher
-from relay.claims import DONE, document_id
+from localcloud.core.rpc import RpcError
+from relay.dispatcher import function as dispatcher
+from relay.dispatcher.claims import DONE, document_id
+from relay.dispatcher.worker import Outcome, Worker
 from relay.environment import Environment
 from relay.errors import Unavailable
-from relay.publisher import Publisher, create_publisher
-from relay.store import FirestoreStore
-from relay.worker import Outcome, Worker
+from relay.gcp.publisher import Publisher, create_publisher
+from relay.gcp.store import FirestoreStore
 from tests.crash.world import MESSAGE
 from tests.support.emulated import Emulated, emulated, ledger_store
 from tests.support.striking import Striker, When

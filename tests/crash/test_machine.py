@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from relay.claims import DONE
+from relay.dispatcher.claims import DONE
 from tests.crash.virtual import runner
 from tests.crash.world import MESSAGE, ROUTES, Fault, Process, World
 

@@ -16,12 +16,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
-from relay.claims import DEAD_LETTERED, DONE, Terms, document_id
+from relay.dispatcher.claims import DEAD_LETTERED, DONE, Terms, document_id
+from relay.dispatcher.push import IngressMessage
+from relay.dispatcher.routes import EVENTS, Route
+from relay.dispatcher.worker import Outcome, Settings, Worker
 from relay.errors import PublishRefused, PublishUnavailable, Unavailable
-from relay.push import IngressMessage
-from relay.routes import EVENTS, Route
-from relay.store import Conflict, LedgerUnavailable, Snapshot
-from relay.worker import Outcome, Settings, Worker
+from relay.gcp.store import Conflict, LedgerUnavailable, Snapshot
 from tests.support.documents import Documents
 
 T = TypeVar("T")

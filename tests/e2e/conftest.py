@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hooks.listening import Received, listening
-from hooks.local import stack
-from hooks.local.gemini import Settings
-from hooks.local.gemini.deliveries import Delivery
-from hooks.local.provision import PushTimes
-from hooks.local.rpc import Call
+from hooks.subscription import Received, listening
+from localcloud.core.rpc import Call
+from localcloud.gemini import Settings
+from localcloud.gemini.deliveries import Delivery
+from localcloud.laptop import stack
+from localcloud.laptop.provision import PushTimes
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
 WRITE = "google.firestore.v1.Firestore/BatchWrite"

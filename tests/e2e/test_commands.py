@@ -179,7 +179,7 @@ async def test_dev_and_what_works_beside_it(tmp_path: Path) -> None:
 
 async def tailed(dev: Dev) -> list[str]:
     """Return the subscriptions that `hooks tail` has at present."""
-    from hooks import clients
+    from localcloud.core import clients
 
     async with clients.subscriber(dev.stack["variables"]["PUBSUB_EMULATOR_HOST"]) as client:
         listed = await client.list_subscriptions(project="projects/laptop")

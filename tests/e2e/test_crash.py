@@ -11,7 +11,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from hooks.local.rpc import Call, RpcError
+from localcloud.core.rpc import Call, RpcError
 from tests.e2e.conftest import PUBLISH, WRITE, World, identifier
 
 BLUE = {"team": "blue"}

@@ -5,8 +5,8 @@ import json
 import httpx2
 import pytest
 
-from hooks.local.gemini.catalogue import SUBSCRIBABLE, TYPES
-from hooks.local.gemini.forge import FORGERIES
+from localcloud.gemini.catalogue import SUBSCRIBABLE, TYPES
+from localcloud.gemini.forge import FORGERIES
 from tests.e2e.conftest import World, identifier
 
 SCHEMES = ("v1", "v1a", "jwt", "mixed")

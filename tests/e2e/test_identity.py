@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hooks.local.process import FunctionProcess
-from hooks.local.serving import AppServer
-from relay.oidc import STRIPPED
+from localcloud.core.serving import AppServer
+from localcloud.runner.process import FunctionProcess
+from relay.web.identity import STRIPPED
 from tests.e2e.conftest import World
 
 AUDIENCE = "https://dispatch.example"

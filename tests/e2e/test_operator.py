@@ -17,13 +17,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typer.testing import CliRunner, Result
 
-from hooks import clients, state
+from hooks import state
 from hooks.cli import app
-from hooks.developing import describe
+from hooks.doctor import checks
 from hooks.errors import HooksError
-from hooks.local import stack
-from hooks.local.rpc import Call, RpcError
-from hooks.operate import checks
+from hooks.laptop.dev import describe
+from localcloud.core import clients
+from localcloud.core.rpc import Call, RpcError
+from localcloud.laptop import stack
 from tests.e2e.conftest import PUBLISH, World, identifier
 from tests.e2e.test_commands import hooks
 from tests.support.serving import serving

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from hooks.local.gemini.outgoing import Message, Signers, sign
-from hooks.local.rpc import Call, RpcError
+from localcloud.core.rpc import Call, RpcError
+from localcloud.gemini.outgoing import Message, Signers, sign
 from tests.e2e.conftest import PUBLISH, WRITE, World, identifier
 
 # Long enough for any answer that is promised, and far from how long a hang would last.

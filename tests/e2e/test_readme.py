@@ -18,10 +18,10 @@ import pytest
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.types import PushConfig
 
-from hooks import clients
-from hooks.local import stack
+from localcloud.core import clients
+from localcloud.laptop import stack
+from relay.dispatcher.routes import read_routes
 from relay.environment import Environment
-from relay.routes import read_routes
 from tests.e2e.conftest import World, identifier
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from hooks.errors import StartFailed
-from hooks.local.process import FunctionProcess
+from localcloud.core.errors import StartFailed
+from localcloud.runner.process import FunctionProcess
 
 RECEIVE = {
     "GOOGLE_CLOUD_PROJECT": "laptop",

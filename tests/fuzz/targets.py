@@ -14,18 +14,18 @@ from typing import Any
 
 from jwt.algorithms import RSAAlgorithm
 
-from relay import event as events
-from relay import push, routes
-from relay.delivery import Delivery
+from relay.dispatcher import event as events
+from relay.dispatcher import push, routes
+from relay.dispatcher.push import IngressMessage, NotAPush
 from relay.environment import Environment
 from relay.errors import ConfigurationError, Poison, Refused
-from relay.jwks import lifetime
-from relay.push import IngressMessage, NotAPush
-from relay.signatures import Outcome, Verified
-from relay.signatures.entries import MAX_ENTRIES, parse_entries
-from relay.signatures.keyset import MAX_KEYS, KeySet, parse_key_set
-from relay.signatures.symmetric import parse_secret
-from relay.signatures.token import TokenScheme
+from relay.keys.jwks import lifetime
+from relay.keys.keyset import MAX_KEYS, KeySet, parse_key_set
+from relay.keys.secret import parse_secret
+from relay.receiver.delivery import Delivery
+from relay.receiver.signatures import Outcome, Verified
+from relay.receiver.signatures.entries import MAX_ENTRIES, parse_entries
+from relay.receiver.signatures.token import TokenScheme
 from tests.support import signing
 
 TOLERANCE = 300.0

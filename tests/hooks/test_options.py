@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from hooks import cli
-from hooks.commands.options import AsJson, Target, takes_target
+from hooks.options import AsJson, Target, takes_target
 
 OPTIONS = {"outputs": None, "project": "", "name": "", "database": ""}
 COMMANDS = [

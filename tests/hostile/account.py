@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from relay.jwks import JWKS_PACE
-from relay.refusals import PERIOD
-from relay.signing_secret import SECRET_PACE
+from relay.keys.jwks import JWKS_PACE
+from relay.keys.signing_secret import SECRET_PACE
+from relay.receiver.refusals import PERIOD
 from tests.hostile.attacks import UNFRAMED
 
 _REFUSALS = {"400", "401", "403", "404", "405", "408", "413", "414", "417", "426", "431", "503"}

@@ -21,16 +21,15 @@ from cryptography.hazmat.primitives import serialization
 from google.pubsub_v1.types import Topic
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hooks import clients
-from hooks.local import rpc
-from hooks.local.clock import SystemClock
-from hooks.local.gemini import Gemini
-from hooks.local.names import Names
-from hooks.local.process import FunctionProcess
-from hooks.local.provision import keep_signing_secret
-from hooks.local.pubsub import PubSub
-from hooks.local.secretmanager import SecretManager
-from hooks.local.serving import AppServer
+from localcloud.core import clients, rpc
+from localcloud.core.clock import SystemClock
+from localcloud.core.serving import AppServer
+from localcloud.gemini import Gemini
+from localcloud.laptop.names import Names
+from localcloud.laptop.provision import keep_signing_secret
+from localcloud.pubsub import PubSub
+from localcloud.runner.process import FunctionProcess
+from localcloud.secretmanager import SecretManager
 from tests.hostile.account import Account
 from tests.hostile.honest import Honest
 from tests.hostile.sender import Order

@@ -12,12 +12,12 @@ import grpc
 import httpx2
 import pytest
 
-from hooks.listening import listening
-from hooks.local.cloud.cloud import Cloud
-from hooks.local.cloud.door import INTERNAL
-from hooks.local.cloud.journal import Entry
-from hooks.local.cloud.site import Options, Site, site
-from hooks.local.gemini.deliveries import Delivery
+from hooks.subscription import listening
+from localcloud.controlplane.cloud import Cloud
+from localcloud.controlplane.door import INTERNAL
+from localcloud.controlplane.journal import Entry
+from localcloud.gemini.deliveries import Delivery
+from localcloud.laptop.site import Options, Site, site
 from tests.infra.workspace import missing_terraform
 
 SECONDS = 120.0

@@ -4,11 +4,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hooks.local.cloud.site import API_KEY, Site
-from hooks.operate import opening
-from hooks.operate.deployment import Deployment, Where, find
-from hooks.operate.doctor import Options, examine
-from hooks.operate.ledger import Wanted, count, search
+from hooks import connections as opening
+from hooks.deployment import Deployment, Where, find
+from hooks.doctor.actions import Options, examine
+from hooks.events.ledger import Wanted, count, search
+from localcloud.laptop.site import API_KEY, Site
 from tests.infra.deployed import NAME
 
 

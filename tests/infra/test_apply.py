@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from hooks.local.cloud.site import API_KEY, Site
-from hooks.local.cloud.terraform import TerraformFailed
-from hooks.local.gemini import Settings
-from hooks.local.gemini.faults import Fault
+from localcloud.gemini import Settings
+from localcloud.gemini.faults import Fault
+from localcloud.laptop.site import API_KEY, Site
+from localcloud.laptop.terraform import TerraformFailed
 from tests.infra.deployed import (
     NAME,
     answered,

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hooks.local.cloud.site import Options, Site
-from hooks.local.serving import AppServer
+from localcloud.core.serving import AppServer
+from localcloud.laptop.site import Options, Site
 from tests.infra.deployed import SECONDS, answered, deployment, emulated, rest, subscribed
 
 pytestmark = pytest.mark.timeout(900)

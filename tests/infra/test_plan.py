@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from relay.dispatcher import create as create_dispatcher
-from relay.receiver import create as create_receiver
+from relay.dispatcher.function import create as create_dispatcher
+from relay.receiver.function import create as create_receiver
 from tests.infra.workspace import Workspace
 
 # One worker of a parallel run makes the fixtures once.

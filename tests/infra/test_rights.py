@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from hooks.errors import StartFailed
-from hooks.local.cloud.errors import ApiError
-from hooks.local.cloud.policies import Binding
-from hooks.local.cloud.roles import OWNER
-from hooks.local.cloud.site import Site
+from localcloud.controlplane.access import Binding
+from localcloud.controlplane.errors import ApiError
+from localcloud.controlplane.roles import OWNER
+from localcloud.core.errors import StartFailed
+from localcloud.laptop.site import Site
 from tests.infra.deployed import (
     NAME,
     Refused,

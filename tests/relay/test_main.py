@@ -14,7 +14,7 @@ from functions_framework import _function_registry as registry
 from starlette.requests import Request
 from uvicorn_worker import UvicornWorker
 
-from relay.heads import BoundedHeads
+from relay.web.server import BoundedHeads
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import grpc
 
-from hooks.local.clock import SystemClock
-from hooks.local.firestore import Firestore
-from hooks.local.pubsub import PubSub
-from hooks.local.pubsub.envelope import PushRequest
-from hooks.local.pubsub.sender import HttpSender
-from hooks.local.rpc import Call, Method, RpcError, Service
-from hooks.local.secretmanager import SecretManager
+from localcloud.core.clock import SystemClock
+from localcloud.core.rpc import Call, Method, RpcError, Service
+from localcloud.firestore import Firestore
+from localcloud.pubsub import PubSub
+from localcloud.pubsub.envelope import PushRequest
+from localcloud.pubsub.sender import HttpSender
+from localcloud.secretmanager import SecretManager
 from tests.soak.plan import Event
 from tests.soak.schedule import Fault
 
@@ -152,7 +152,7 @@ class Balancer:
 
 
 class Emulators:
-    """Pub/Sub, Firestore and Secret Manager; `services` is what `hooks.local.rpc.listen` serves."""
+    """Pub/Sub, Firestore and Secret Manager; `services` is what `rpc.listen` serves."""
 
     def __init__(self, journal: Journal) -> None:
         clock = SystemClock()

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import cast
 
-from hooks.local.process import FUNCTIONS, FunctionProcess
+from localcloud.runner.process import FUNCTIONS, FunctionProcess
 from tests.soak.memory import Sample, resident
 
 _STOP_SECONDS = 10.0

@@ -19,15 +19,15 @@ import uvloop
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hooks.local.clock import SystemClock
-from hooks.local.gemini import Gemini, Settings
-from hooks.local.gemini.catalogue import SUBSCRIBABLE
-from hooks.local.gemini.forge import Forgery, forge
-from hooks.local.gemini.outgoing import Message, Request, Signers, sign
-from hooks.local.gemini.signing import event_claims
-from hooks.local.names import Names
-from hooks.local.provision import keep_signing_secret
-from hooks.local.serving import AppServer
+from localcloud.core.clock import SystemClock
+from localcloud.core.serving import AppServer
+from localcloud.gemini import Gemini, Settings
+from localcloud.gemini.catalogue import SUBSCRIBABLE
+from localcloud.gemini.forge import Forgery, forge
+from localcloud.gemini.outgoing import Message, Request, Signers, sign
+from localcloud.gemini.signing import event_claims
+from localcloud.laptop.names import Names
+from localcloud.laptop.provision import keep_signing_secret
 from tests.soak.account import Sent
 from tests.soak.plan import Delivery, deliveries
 from tests.soak.schedule import ROTATIONS, Action, rounds, spread

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from hooks.local.gemini.catalogue import TYPES, envelope, example_data
-from hooks.local.gemini.forge import FORGERIES, Forgery
-from hooks.local.gemini.settings import Scheme
+from localcloud.gemini.catalogue import TYPES, envelope, example_data
+from localcloud.gemini.forge import FORGERIES, Forgery
+from localcloud.gemini.settings import Scheme
 
 Hostility = Forgery | Literal["garbage", "oversize"]
 HOSTILITIES: tuple[Hostility, ...] = (*FORGERIES, "garbage", "oversize")

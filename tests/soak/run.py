@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hooks.local import rpc
-from hooks.local.names import Names
-from hooks.local.provision import PushTimes, provision
+from localcloud.core import rpc
+from localcloud.laptop.names import Names
+from localcloud.laptop.provision import PushTimes, provision
 from tests.soak.account import Account, Found, Struck, draw_up
 from tests.soak.emulators import Emulators, Journal
 from tests.soak.functions import Functions

@@ -12,11 +12,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from hooks.local import stack
-from hooks.local.gemini.outgoing import Message, Signers, sign
-from hooks.local.process import FunctionProcess
-from hooks.local.rpc import Call
-from relay.batching import PublisherLimits
+from localcloud.core.rpc import Call
+from localcloud.gemini.outgoing import Message, Signers, sign
+from localcloud.laptop import stack
+from localcloud.runner.process import FunctionProcess
+from relay.gcp.batching import PublisherLimits
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("graceful-stop")]
 

@@ -2,9 +2,9 @@ from collections import Counter
 
 import pytest
 
-from hooks.local.gemini.settings import Scheme
+from localcloud.gemini.settings import Scheme
+from relay.dispatcher.routes import read_routes, select
 from relay.environment import Environment
-from relay.routes import read_routes, select
 from tests.soak.plan import HOSTILITIES, ROUTES, STATUSES, deliveries, event, events
 from tests.soak.schedule import ROTATIONS, STRUCK, UPHEAVALS, rounds, spread
 

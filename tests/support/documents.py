@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from relay.store import Conflict, Snapshot
+from relay.gcp.store import Conflict, Snapshot
 
 
 class Documents:
@@ -47,7 +47,7 @@ def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class MemoryStore:
-    """A `relay.store.Store` over documents in memory; remembers the names of its calls."""
+    """A `relay.gcp.store.Store` over documents in memory; remembers the names of its calls."""
 
     def __init__(self) -> None:
         self.documents = Documents()

@@ -10,11 +10,11 @@ import pytest
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import types
 
-from hooks.local import rpc
-from hooks.local.clock import SystemClock
-from hooks.local.firestore import Firestore
-from hooks.local.pubsub import PubSub
-from relay.store import FirestoreStore, create_store
+from localcloud.core import rpc
+from localcloud.core.clock import SystemClock
+from localcloud.firestore import Firestore
+from localcloud.pubsub import PubSub
+from relay.gcp.store import FirestoreStore, create_store
 
 PROJECT = "my-project"
 TOPICS = f"projects/{PROJECT}/topics/"

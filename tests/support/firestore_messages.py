@@ -4,7 +4,7 @@ from typing import Any
 
 from google.cloud.firestore_v1._helpers import encode_value
 
-from hooks.local.firestore.messages import Document, Value
+from localcloud.firestore.messages import Document, Value
 
 DATABASE = "projects/p/databases/(default)"
 ROOT = f"{DATABASE}/documents"

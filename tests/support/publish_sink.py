@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 from google.pubsub_v1 import types
 
-from hooks.local import rpc
+from localcloud.core import rpc
 
 Behaviour = Callable[[Any], Awaitable[Any]]
 

@@ -8,10 +8,10 @@ import grpc
 import pytest
 from google.pubsub_v1 import types
 
-from hooks.local.clock import ManualClock
-from hooks.local.pubsub import PubSub
-from hooks.local.pubsub.envelope import PushRequest
-from hooks.local.rpc import RpcError
+from localcloud.core.clock import ManualClock
+from localcloud.core.rpc import RpcError
+from localcloud.pubsub import PubSub
+from localcloud.pubsub.envelope import PushRequest
 
 TOPIC = "projects/p/topics/events"
 DEAD_TOPIC = "projects/p/topics/dead"

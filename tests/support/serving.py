@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from starlette.types import ASGIApp
 
-from hooks.local.serving import AppServer
+from localcloud.core.serving import AppServer
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from standardwebhooks import Webhook
 
-from relay.delivery import Delivery
+from relay.receiver.delivery import Delivery
 
 NOW = 1_800_000_000
 EVENT: dict[str, Any] = {

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from hooks.local import rpc
+from localcloud.core import rpc
 
 When = Literal["before", "after"]
 Strike = Callable[[], Awaitable[None]]

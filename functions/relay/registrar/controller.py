@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from relay.errors import Unavailable
+from relay.gcp.store import Store
 from relay.log import log
 from relay.registrar.lease import Lease, Now, Pause, give_back, take
 from relay.registrar.plan import ENABLED, alike, differences, listed
@@ -19,7 +20,6 @@ from relay.registrar.settings import Settings
 from relay.registrar.state import AFTER_A_DAY, State
 from relay.registrar.vault import Vault
 from relay.registrar.webhooks import Webhook, WebhookService
-from relay.store import Store
 
 BUDGET_SECONDS = 50.0
 """How long a request may act: well within its lease, and with the wait before, within a minute

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from relay.documents import Version
 from relay.errors import Unavailable
+from relay.gcp.documents import Version
+from relay.gcp.store import Conflict, Snapshot, Store
 from relay.log import log
 from relay.registrar.problems import Busy
 from relay.registrar.state import State, from_fields, to_fields
-from relay.store import Conflict, Snapshot, Store
 
 DOCUMENT = "webhook"
 LEASE = timedelta(seconds=90)

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from relay.errors import Unavailable
+from relay.gcp.store import Store
 from relay.registrar.lease import Pause, remembered
 from relay.registrar.plan import alike, differences, listed
 from relay.registrar.problems import Problem
@@ -12,7 +13,6 @@ from relay.registrar.settings import Settings
 from relay.registrar.state import State
 from relay.registrar.vault import Vault
 from relay.registrar.webhooks import Webhook, WebhookService
-from relay.store import Store
 
 _PAUSE_SECONDS = 1.0
 

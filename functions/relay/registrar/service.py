@@ -9,16 +9,16 @@ from typing import Any
 
 from starlette.requests import Request
 
-from relay.body import read_body
 from relay.errors import Refused, Unavailable
 from relay.log import log
-from relay.oidc import IdentityCheck
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
 from relay.registrar.problems import BadRequest, Problem
 from relay.registrar.report import Report
 from relay.registrar.state import AFTER_A_DAY, BEHAVIORS
-from relay.replies import Reply
+from relay.web.body import read_body
+from relay.web.identity import IdentityCheck
+from relay.web.replies import Reply
 
 LONGEST_WAIT_SECONDS = 110.0
 _MAX_BODY_BYTES = 4096

@@ -12,8 +12,8 @@ from google.cloud.secretmanager_v1.services.secret_manager_service.transports im
     SecretManagerServiceGrpcAsyncIOTransport,
 )
 
-from relay.channels import OpenChannel
 from relay.errors import Unavailable
+from relay.gcp.channels import OpenChannel
 from relay.registrar.problems import VaultRefused
 
 HOST = "secretmanager.googleapis.com"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from hooks.local.clock import SystemClock
-from hooks.local.pubsub import PubSub
-from hooks.local.rpc import Listener, listen
+from localcloud.core.clock import SystemClock
+from localcloud.core.rpc import Listener, listen
+from localcloud.pubsub import PubSub
 from tests.contract.pubsub.capabilities import Capabilities
 from tests.contract.pubsub.space import Space
 from tests.support.loop_thread import LoopThread

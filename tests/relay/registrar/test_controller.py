@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hooks.local.gemini.faults import Fault
+from localcloud.gemini.faults import Fault
 from relay.registrar import controller as controller_module
 from relay.registrar.lease import LEASE
 from relay.registrar.problems import Busy, GeminiRefused, NotRegistered, VaultRefused

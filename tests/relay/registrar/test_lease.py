@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from relay.documents import Version
 from relay.errors import Unavailable
+from relay.gcp.documents import Version
+from relay.gcp.store import Conflict, FirestoreStore, LedgerUnavailable
 from relay.registrar.lease import LEASE, give_back, remembered, take
 from relay.registrar.problems import Busy
 from relay.registrar.state import State
-from relay.store import Conflict, FirestoreStore, LedgerUnavailable
 from tests.relay.registrar.world import World
 
 

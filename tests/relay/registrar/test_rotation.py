@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hooks.local.gemini.deliveries import Delivery
-from relay import receiver
+from localcloud.gemini.deliveries import Delivery
+from relay.receiver import function as receiver
 from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 from tests.relay.registrar.world import PROJECT, Site, World
 from tests.support.publish_sink import Sink

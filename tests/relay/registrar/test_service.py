@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from hooks.local.gemini.faults import Fault, FaultKind
+from localcloud.gemini.faults import Fault, FaultKind
 from relay.errors import ConfigurationError
-from relay.registrar import create
+from relay.registrar.function import create
 from relay.registrar.settings import EVENTS
 from relay.registrar.webhooks import GeminiWebhooks
 from tests.relay.registrar.world import API_KEY, PROJECT, World
@@ -35,7 +35,7 @@ async def environ(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         return opened[-1]
 
     # A function's client lives as long as its process; a test's must not outlive its loop.
-    monkeypatch.setattr("relay.registrar.GeminiWebhooks", remembered)
+    monkeypatch.setattr("relay.registrar.function.GeminiWebhooks", remembered)
     secret: dict[str, Any] = {"replication": {"automatic": {}}}
     request = {
         "parent": f"projects/{PROJECT}",
@@ -206,7 +206,7 @@ async def test_without_firestore_the_reason_says_so(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ["FIRESTORE_EMULATOR_HOST"] = "127.0.0.1:1"
-    monkeypatch.setattr("relay.store._CALL_SECONDS", 0.2)
+    monkeypatch.setattr("relay.gcp.store._CALL_SECONDS", 0.2)
     async with client(environ) as http:
         answer = await http.post("/converge")
         assert answer.status_code == 503

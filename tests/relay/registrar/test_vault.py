@@ -3,11 +3,11 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from hooks.local import rpc
-from hooks.local.clock import ManualClock
-from hooks.local.secretmanager import SecretManager
-from relay.channels import opener
+from localcloud.core import rpc
+from localcloud.core.clock import ManualClock
+from localcloud.secretmanager import SecretManager
 from relay.errors import Unavailable
+from relay.gcp.channels import opener
 from relay.registrar import vault as vaults
 from relay.registrar.problems import VaultRefused
 from relay.registrar.vault import HOST, SecretManagerVault

@@ -23,21 +23,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hooks.local import rpc
-from hooks.local.clock import ManualClock
-from hooks.local.firestore import Firestore
-from hooks.local.gemini import Gemini
-from hooks.local.gemini import Settings as GeminiSettings
-from hooks.local.gemini.webhook import Webhook
-from hooks.local.secretmanager import SecretManager
-from relay.registrar import Handler
+from localcloud.core import rpc
+from localcloud.core.clock import ManualClock
+from localcloud.firestore import Firestore
+from localcloud.gemini import Gemini
+from localcloud.gemini import Settings as GeminiSettings
+from localcloud.gemini.webhook import Webhook
+from localcloud.secretmanager import SecretManager
+from relay.gcp.store import FirestoreStore, Store
 from relay.registrar.controller import Controller
+from relay.registrar.function import Handler
 from relay.registrar.observer import Observer
 from relay.registrar.settings import EVENTS, Settings
 from relay.registrar.state import State, from_fields
 from relay.registrar.vault import SecretManagerVault, Vault
 from relay.registrar.webhooks import GeminiWebhooks, WebhookService
-from relay.store import FirestoreStore, Store
 from tests.support.serving import serving
 
 API_KEY = "AIza-test-key-that-nobody-may-see"

@@ -1,0 +1,208 @@
+"""From an ingress message to the event message that subscribers see.
+
+CloudEvents 1.0 in the Pub/Sub protocol binding: attributes with the prefix `ce-`, the content type
+as `content-type`, the body as data.
+https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from relay.dispatcher.push import IngressMessage
+from relay.errors import Poison
+
+# https://cloud.google.com/pubsub/quotas#resource_limits
+MAX_ATTRIBUTES = 100
+MAX_KEY_BYTES = 256
+MAX_VALUE_BYTES = 1024
+
+NOT_JSON = "not-json"
+NOT_AN_OBJECT = "not-an-object"
+NO_TYPE = "no-type"
+BAD_TYPE = "type-out-of-bounds"
+NO_ID = "no-id"
+BAD_ID = "id-out-of-bounds"
+NO_KEY = "no-dedup-key"
+
+# https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+# Characters that CloudEvents bars from its strings.
+# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
+_BARRED = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+
+
+class _Number(str):
+    """A number as the body writes it: nothing is rounded, and no size is too much."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event, ready to be claimed and fanned out.
+
+    `key` is what the ledger knows it by. `metadata` holds the scalar entries of `user_metadata` as
+    text. `attributes` and `data` are the event message. `route`, if not empty, is the only route
+    that a replay is meant for. `received_at` is RFC 3339 in UTC, or empty.
+    """
+
+    key: str
+    id: str
+    type: str
+    subject: str
+    scheme: str
+    received_at: str
+    route: str
+    metadata: Mapping[str, str]
+    attributes: Mapping[str, str]
+    data: bytes
+
+
+def read(message: IngressMessage, *, source: str) -> Event:
+    """Return the event that an ingress message announces; `source` becomes `ce-source`.
+
+    Unknown types and fields pass through. Raises `Poison` where no attempt can succeed.
+    """
+    given = message.attributes
+    document = _document(message.data)
+    data = _object(document.get("data"))
+    identifier = _identity(given.get("webhook-id", ""), missing=NO_ID, malformed=BAD_ID)
+    kind = _identity(document.get("type"), missing=NO_TYPE, malformed=BAD_TYPE)
+    metadata = dict(_scalars(_object(document.get("user_metadata"))))
+    metadata.update(_scalars(_object(data.get("user_metadata"))))
+    subject = _subject(data)
+    attributes = {
+        "ce-specversion": "1.0",
+        "ce-id": identifier,
+        "ce-type": kind,
+        "ce-source": source,
+        "ce-time": _time(document.get("timestamp"), given.get("received-at"), message.publish_time),
+        "ce-subject": subject,
+        "content-type": "application/json",
+        "scheme": given.get("scheme", ""),
+        "traceparent": given.get("traceparent", ""),
+        "replay": given.get("replay", ""),
+    }
+    present = {name: value for name, value in attributes.items() if value}
+    return Event(
+        key=_key(given),
+        id=identifier,
+        type=kind,
+        subject=subject,
+        scheme=given.get("scheme", ""),
+        received_at=given.get("received-at", ""),
+        route=given.get("replay-route", ""),
+        metadata=metadata,
+        attributes={**_convenience(metadata, MAX_ATTRIBUTES - len(present)), **present},
+        data=message.data,
+    )
+
+
+def dead_letter(message: IngressMessage, reason: str) -> dict[str, str]:
+    """Return the attributes of the dead letter of a message; its data is the message's own.
+
+    They are the message's attributes and `reason`, so that publishing it to the ingress topic again
+    is a replay. Names that Pub/Sub reserves for itself (`goog…`) are left out, and so is what goes
+    beyond a hundred: either would make the dead letter itself unpublishable.
+    """
+    kept = [
+        entry
+        for entry in message.attributes.items()
+        if entry[0] != "reason" and not entry[0].lower().startswith("goog")
+    ]
+    return {**dict(kept[: MAX_ATTRIBUTES - 1]), "reason": reason}
+
+
+def parse_time(text: object) -> datetime | None:
+    """Return an RFC 3339 date and time in UTC; None for anything else."""
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _document(data: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(
+            data.decode(),
+            parse_int=_Number,
+            parse_float=_Number,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError):
+        raise Poison(NOT_JSON) from None
+    if not isinstance(document, dict):
+        raise Poison(NOT_AN_OBJECT)
+    return document
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _identity(value: object, *, missing: str, malformed: str) -> str:
+    if not isinstance(value, str) or isinstance(value, _Number) or not value:
+        raise Poison(missing)
+    if _clean(value) != value or len(value.encode()) > MAX_VALUE_BYTES:
+        raise Poison(malformed)
+    return value
+
+
+def _key(given: Mapping[str, str]) -> str:
+    key = given.get("dedup-key", "")
+    if not key:
+        raise Poison(NO_KEY)
+    return f"{key}\n{given['replay']}" if given.get("replay") else key
+
+
+def _subject(data: Mapping[str, Any]) -> str:
+    candidates = (_clean(_text(data.get(name)) or "") for name in ("id", "file_id", "file_name"))
+    return _shorten(next(filter(None, candidates), ""), MAX_VALUE_BYTES)
+
+
+def _time(*candidates: object) -> str:
+    return next((text for text in candidates if isinstance(text, str) and parse_time(text)), "")
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str) else None
+
+
+def _scalars(entries: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for key, value in entries.items():
+        text = _text(value)
+        if text is not None:
+            yield _clean(key), _clean(text)
+
+
+def _convenience(metadata: Mapping[str, str], room: int) -> dict[str, str]:
+    shortened: dict[str, str] = {}
+    for key, value in metadata.items():
+        if len(shortened) == room:
+            break
+        name = _shorten(f"meta-{key}", MAX_KEY_BYTES)
+        shortened.setdefault(name, _shorten(value, MAX_VALUE_BYTES))
+    return shortened
+
+
+def _clean(text: str) -> str:
+    # JSON can escape half a surrogate pair; Pub/Sub takes UTF-8 only.
+    return _BARRED.sub("", text.encode("utf-8", "replace").decode())
+
+
+def _shorten(text: str, limit: int) -> str:
+    return text.encode()[:limit].decode("utf-8", "ignore")

@@ -1,0 +1,105 @@
+"""The dispatcher: one Pub/Sub push in, one event out to every route that it takes.
+
+Answers 204 once nothing is left to do, 400 for what is no push, 401 and 403 for a caller that is
+not Pub/Sub, 405 for other methods than POST, 408 for a body that does not arrive, 409 while another
+worker holds the event, 413 for a body over the cap, and 503 where trying again may help. Pub/Sub
+delivers again after all but 204.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from starlette.requests import Request
+
+from relay.dispatcher.claims import Terms
+from relay.dispatcher.ledger import COLLECTION
+from relay.dispatcher.push import MAX_PUSH_BYTES, IngressMessage, parse
+from relay.dispatcher.routes import read_routes
+from relay.dispatcher.worker import Outcome, Settings, Worker
+from relay.environment import Environment
+from relay.errors import Refused, Unavailable
+from relay.gcp.publisher import create_publisher
+from relay.gcp.store import create_store
+from relay.log import log
+from relay.web.body import read_body
+from relay.web.identity import IdentityCheck, create_identity_check
+from relay.web.replies import Reply, hush_lost_connections
+
+_BODY_SECONDS = 10.0
+
+_SETTLED = Reply(204, b"")
+_BUSY = Reply(409, b'{"error":"another worker holds the event"}')
+_UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "10"})
+_REFUSALS = {
+    400: Reply(400, b'{"error":"not a Pub/Sub push"}'),
+    401: Reply(401, b'{"error":"unauthorized"}'),
+    403: Reply(403, b'{"error":"forbidden"}'),
+    405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "POST"}),
+    # The rest of a body that is late would be taken for the next request.
+    408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
+    413: Reply(413, b'{"error":"content too large"}'),
+}
+_REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: _UNAVAILABLE}
+
+
+class Dispatcher:
+    """Answers pushes."""
+
+    def __init__(self, worker: Worker, identity: IdentityCheck | None) -> None:
+        self._worker = worker
+        self._identity = identity
+        self._heeds_stop = False
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer one request."""
+        try:
+            message = await self._message(request)
+            outcome = await self._ready().handle(message)
+        except Refused as refused:
+            log("WARNING", "push refused", reason=refused.reason)
+            return _REFUSALS[refused.status]
+        except Unavailable as failure:
+            log("ERROR", "push put off", reason=failure.reason)
+            return _UNAVAILABLE
+        return _REPLIES.get(outcome, _SETTLED)
+
+    async def _message(self, request: Request) -> IngressMessage:
+        if request.method != "POST":
+            raise Refused(405, "method")
+        if self._identity:
+            await self._identity.check(request.headers.get("authorization", ""))
+        body = await read_body(request, limit=MAX_PUSH_BYTES, timeout=_BODY_SECONDS)
+        return parse(request.headers, body)
+
+    def _ready(self) -> Worker:
+        if not self._heeds_stop:
+            # Not before: it is the process that serves which hears the signal.
+            self._worker.stopping.on_signal()
+            self._heeds_stop = True
+        return self._worker
+
+
+def create(environ: Mapping[str, str]) -> Dispatcher:
+    """Make the dispatcher of this environment; raises `ConfigurationError` if it is wrong."""
+    settings = read_settings(Environment(environ))
+    identity = create_identity_check(Environment(environ))
+    hush_lost_connections()
+    # Built before the server forks, which is safe: both connect at the first message.
+    publisher, store = create_publisher(environ), create_store(environ, COLLECTION)
+    return Dispatcher(Worker(settings, store, publisher, _now), identity)
+
+
+def read_settings(environment: Environment) -> Settings:
+    """Return what the environment says; raises `ConfigurationError`."""
+    lease = environment.integer("LEASE_SECONDS", 120, minimum=2, maximum=600)
+    retention = environment.integer("DEDUP_RETENTION_DAYS", 7, minimum=1, maximum=365)
+    return Settings(
+        project=environment.project(),
+        dead_letter_topic=environment.topic("DEAD_LETTER_TOPIC", "gemini-webhooks-dead-letter"),
+        routes=read_routes(environment),
+        terms=Terms(lease=timedelta(seconds=lease), retention=timedelta(days=retention)),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,172 @@
+"""Taking one ingress message to its end: claim, fan out, record."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from relay.dispatcher import claims
+from relay.dispatcher import event as events
+from relay.dispatcher.claims import Terms, Verdict
+from relay.dispatcher.event import Event
+from relay.dispatcher.fanout import Progress, fan_out
+from relay.dispatcher.ledger import Claim, Ending, Ledger
+from relay.dispatcher.push import IngressMessage
+from relay.dispatcher.routes import Route, select
+from relay.dispatcher.stopping import Stopping
+from relay.errors import Poison, PublishRefused, Unavailable
+from relay.gcp.publisher import Publisher
+from relay.gcp.store import LedgerUnavailable, Store
+from relay.log import log
+
+UNKNOWN_ROUTE = "unknown-route"
+
+# From the stop signal: four seconds for publishes under way, five to record what came of them, and
+# a second to spare before the platform kills the process.
+_GRACE_SECONDS = 4.0
+_RECORD_SECONDS = 5.0
+_RECORD_PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the dispatcher's environment says; topics as `projects/…/topics/…`."""
+
+    project: str
+    dead_letter_topic: str
+    routes: tuple[Route, ...]
+    terms: Terms
+
+    @property
+    def source(self) -> str:
+        """Events' `ce-source`: the service that announces them, to this project."""
+        return f"//generativelanguage.googleapis.com/projects/{self.project}"
+
+
+class Outcome(Enum):
+    """What became of one push. All but `BUSY` and `UNFINISHED` leave nothing to do."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    DEAD_LETTERED = "dead-lettered"
+    BUSY = "busy"
+    UNFINISHED = "unfinished"
+
+
+class Worker:
+    """Handles messages on one event loop. `now` returns the time in UTC."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        publisher: Publisher,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._ledger = Ledger(store, settings.terms, now)
+        self._publisher = publisher
+        self.stopping = Stopping(_GRACE_SECONDS)
+
+    async def handle(self, message: IngressMessage) -> Outcome:
+        """Do what is left to do for one message, within the budget.
+
+        Raises `Unavailable` where the message must be delivered again for want of something.
+        """
+        deadline = asyncio.get_running_loop().time() + self._settings.terms.budget
+        try:
+            event = events.read(message, source=self._settings.source)
+            routes = self._routes(event)
+        except Poison as poison:
+            await self._dead_letter(message, poison.reason, deadline)
+            return Outcome.DEAD_LETTERED
+        outcome = await self._relay(message, event, routes, deadline)
+        log(
+            "INFO",
+            "event handled",
+            id=event.id,
+            type=event.type,
+            outcome=outcome.value,
+            message_id=message.message_id,
+            delivery_attempt=message.delivery_attempt,
+        )
+        return outcome
+
+    async def _relay(
+        self, message: IngressMessage, event: Event, routes: Iterable[Route], deadline: float
+    ) -> Outcome:
+        claim = await self._claim(event, deadline)
+        if isinstance(claim, Verdict):
+            return Outcome.DUPLICATE if claim is Verdict.DUPLICATE else Outcome.BUSY
+        left = [route for route in routes if route.name not in claim.routes_done]
+        progress = await fan_out(event, left, self._publisher, self.stopping, deadline=deadline)
+        return await self._conclude(message, claim, progress, deadline)
+
+    def _routes(self, event: Event) -> tuple[Route, ...]:
+        if not event.route:
+            return select(self._settings.routes, event.type, event.metadata)
+        named = tuple(route for route in self._settings.routes if route.name == event.route)
+        if not named:
+            raise Poison(UNKNOWN_ROUTE)
+        return named
+
+    async def _claim(self, event: Event, deadline: float) -> Claim | Verdict:
+        try:
+            async with self.stopping.limit(deadline):
+                return await self._ledger.claim(event, deadline)
+        except TimeoutError:
+            raise Unavailable("claim-cut-short") from None
+
+    async def _conclude(
+        self, message: IngressMessage, claim: Claim, progress: Progress, deadline: float
+    ) -> Outcome:
+        progress.done.update(claim.routes_done)
+        state, outcome = claims.DONE, Outcome.DONE
+        if progress.failed:
+            # Whoever tries next goes on at once, and from here.
+            state, outcome = claims.CLAIMED, Outcome.UNFINISHED
+        elif progress.refused:
+            state, outcome = await self._give_up(message)
+        ending = await self._record(claim, state, progress, deadline)
+        if ending is Ending.ALREADY_DONE:
+            return Outcome.DONE
+        return Outcome.BUSY if ending is Ending.LOST else outcome
+
+    async def _give_up(self, message: IngressMessage) -> tuple[str, Outcome]:
+        deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
+        try:
+            await self._dead_letter(message, PublishRefused.REASON, deadline)
+        except Unavailable as failure:
+            log("ERROR", "dead letter failed", reason=failure.reason)
+            return claims.CLAIMED, Outcome.UNFINISHED
+        return claims.DEAD_LETTERED, Outcome.DEAD_LETTERED
+
+    async def _record(
+        self, claim: Claim, state: str, progress: Progress, deadline: float
+    ) -> Ending:
+        # Without its record a publish would be repeated, so this is tried for as long as there is
+        # time, and once in any case.
+        while True:
+            try:
+                async with asyncio.timeout(_RECORD_SECONDS):
+                    return await self._ledger.end(claim, state, progress.done)
+            except (TimeoutError, LedgerUnavailable) as failure:
+                log("ERROR", "record failed", document=claim.document, reason=str(failure))
+            try:
+                async with self.stopping.limit(deadline):
+                    await asyncio.sleep(_RECORD_PAUSE_SECONDS)
+            except TimeoutError:
+                raise Unavailable("record-cut-short") from None
+
+    async def _dead_letter(self, message: IngressMessage, reason: str, deadline: float) -> None:
+        attributes = events.dead_letter(message, reason)
+        topic = self._settings.dead_letter_topic
+        try:
+            async with self.stopping.limit(deadline):
+                timeout = max(0.0, deadline - asyncio.get_running_loop().time())
+                await self._publisher.publish(topic, message.data, attributes, timeout=timeout)
+        except (TimeoutError, PublishRefused) as error:
+            # Its own subscription keeps the message, and in the end dead-letters it itself.
+            raise Unavailable("dead-letter-unpublished") from error
+        log("ERROR", "dead letter", message_id=message.message_id, reason=reason)

@@ -1,0 +1,264 @@
+"""Documents with preconditions: the slice of Firestore that a lease needs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from google.api_core import exceptions
+from google.api_core.retry import AsyncRetry, if_exception_type
+from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
+from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from google.cloud.firestore_v1.types import (
+    BatchGetDocumentsResponse,
+    BatchWriteRequest,
+    BatchWriteResponse,
+)
+
+from relay.environment import Environment
+from relay.errors import RelayError, Unavailable
+from relay.gcp.batches import Lane, Limits, fail
+from relay.gcp.channels import OpenChannel, opener
+from relay.gcp.documents import Message, Version, change, creation, read_fields
+
+_HOST = "firestore.googleapis.com"
+
+# All of it, retries included. A write is tried again even if the first may have been applied: the
+# ledger tells from the owner whether it was.
+_CALL_SECONDS = 5.0
+_RETRY = AsyncRetry(
+    predicate=if_exception_type(
+        exceptions.Aborted,
+        exceptions.InternalServerError,
+        exceptions.ResourceExhausted,
+        exceptions.ServiceUnavailable,
+    ),
+    initial=0.1,
+    maximum=1.0,
+    timeout=_CALL_SECONDS,
+)
+
+LIMITS = Limits(entries=20, calls=16)
+"""As many writes in a call as the library's own BulkWriter has, and so many calls that a slow one,
+for a document that many want, holds up little more than its company."""
+
+# Of a single write; a call that is refused like this as a whole found no such database.
+_CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
+
+
+class Conflict(RelayError):
+    """A precondition did not hold; or it did, and the reply to our first try was lost."""
+
+
+class LedgerUnavailable(Unavailable):
+    """Firestore did not answer, or refused for a reason that is not a precondition."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A document as it was read."""
+
+    fields: Mapping[str, Any]
+    version: Version
+
+
+class Store(Protocol):
+    """Where a ledger's documents lie. Every method may raise `LedgerUnavailable`."""
+
+    async def create(self, document: str, fields: Mapping[str, Any]) -> Version:
+        """Write a document that must not exist, else raise `Conflict`; return its version."""
+        ...
+
+    async def read(self, document: str) -> Snapshot | None:
+        """Return the document as of now, or None where there is none."""
+        ...
+
+    async def update(self, document: str, fields: Mapping[str, Any], version: Version) -> Version:
+        """Write fields of a document that must be at `version`, else raise `Conflict`.
+
+        Returns its new version.
+        """
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Entry:
+    """A write on its way; its result is the document's new version."""
+
+    write: Message
+    result: asyncio.Future[Version]
+
+    @property
+    def size(self) -> int:
+        return int(self.write.ByteSize())
+
+    @property
+    def document(self) -> str:
+        return str(self.write.update.name)
+
+
+class FirestoreStore:
+    """A collection in Firestore, in the database `projects/…/databases/…`.
+
+    Writes that arrive together share a call (`BatchWrite`), in which each is applied or refused by
+    itself; one that may yet succeed is tried again for itself. No more wait than there are requests
+    under way.
+
+    Build it before the fork if you like; everything else belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        open_channel: OpenChannel,
+        database: str,
+        collection: str,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._open_channel = open_channel
+        self._database = database
+        self._collection = f"{database}/documents/{collection}"
+        # What the service finds a named database by.
+        self._metadata = (("google-cloud-resource-prefix", database),)
+        self._connecting = asyncio.Lock()
+        self._client: FirestoreAsyncClient | None = None
+        self._lane = Lane(limits, self._deliver)
+        self._write = _RETRY(self._write_once)
+        self._read = _RETRY(self._read_once)
+
+    async def create(self, document: str, fields: Mapping[str, Any]) -> Version:
+        """Write a document that must not exist, else raise `Conflict`; return its version."""
+        write = creation(self._name(document), fields)
+        async with _translated():
+            return await self._write(write)
+
+    async def read(self, document: str) -> Snapshot | None:
+        """Return the document as of now, or None where there is none."""
+        async with _translated():
+            return await self._read(self._name(document))
+
+    async def update(self, document: str, fields: Mapping[str, Any], version: Version) -> Version:
+        """Write fields of a document that must be at `version`, else raise `Conflict`."""
+        write = change(self._name(document), fields, version)
+        async with _translated():
+            return await self._write(write)
+
+    async def close(self) -> None:
+        """Close the channel; calls under way fail."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.transport.close()
+
+    def _name(self, document: str) -> str:
+        return f"{self._collection}/{document}"
+
+    async def _write_once(self, write: Message) -> Version:
+        entry = _Entry(write, asyncio.get_running_loop().create_future())
+        self._lane.put(entry)
+        return await entry.result
+
+    async def _read_once(self, name: str) -> Snapshot | None:
+        client = await self._connected()
+        request = {"database": self._database, "documents": [name]}
+        replies = await client.batch_get_documents(
+            request, retry=None, timeout=_CALL_SECONDS, metadata=self._metadata
+        )
+        async for each in replies:
+            reply = BatchGetDocumentsResponse.pb(each)
+            if not reply.HasField("found"):
+                return None
+            return Snapshot(read_fields(reply.found), reply.found.update_time)
+        # Not the same as a document that is missing.
+        raise exceptions.ServiceUnavailable("Firestore said nothing of the document")
+
+    async def _deliver(self, batch: Sequence[_Entry]) -> None:
+        try:
+            await asyncio.gather(*map(self._call, _apart(batch)))
+        finally:
+            # Whatever became of the calls, nobody is left to wait for nothing.
+            fail(batch, partial(exceptions.Cancelled, "the call was given up"))
+
+    async def _call(self, batch: Sequence[_Entry]) -> None:
+        request = BatchWriteRequest.pb()(
+            database=self._database, writes=[entry.write for entry in batch]
+        )
+        try:
+            client = await self._connected()
+            reply = await client.batch_write(
+                BatchWriteRequest.wrap(request),
+                retry=None,
+                timeout=_CALL_SECONDS,
+                metadata=self._metadata,
+            )
+        except exceptions.InvalidArgument as error:
+            await self._part(batch, error)
+        except exceptions.GoogleAPICallError as error:
+            fail(batch, partial(type(error), error.message))
+        except Unavailable as error:
+            fail(batch, partial(Unavailable, error.reason))
+        else:
+            _settle(batch, BatchWriteResponse.pb(reply))
+
+    async def _part(self, batch: Sequence[_Entry], error: exceptions.InvalidArgument) -> None:
+        # A call that is refused as a whole says nothing of the other writes in it.
+        if len(batch) == 1:
+            fail(batch, partial(exceptions.InvalidArgument, error.message))
+            return
+        await asyncio.gather(*(self._call([entry]) for entry in batch))
+
+    async def _connected(self) -> FirestoreAsyncClient:
+        async with self._connecting:
+            if self._client is None:
+                channel = await self._open_channel()
+                transport = FirestoreGrpcAsyncIOTransport(channel=channel)
+                self._client = FirestoreAsyncClient(transport=transport)
+            return self._client
+
+
+def create_store(environ: Mapping[str, str], collection: str) -> FirestoreStore:
+    """Make the store of one function, in Firestore or at `FIRESTORE_EMULATOR_HOST`.
+
+    Safe to call before the server forks: nothing connects until the first read or write. Raises
+    `ConfigurationError`.
+    """
+    environment = Environment(environ)
+    emulator = environment.text("FIRESTORE_EMULATOR_HOST")
+    return FirestoreStore(opener(_HOST, emulator), environment.database(), collection)
+
+
+def _apart(batch: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
+    """Yield the writes of a batch in parts that write no document more than once.
+
+    That is all that one call may do. Side by side, as they would be without sharing calls.
+    """
+    while batch:
+        part = {entry.document: entry for entry in batch}
+        yield list(part.values())
+        batch = [entry for entry in batch if part[entry.document] is not entry]
+
+
+def _settle(batch: Sequence[_Entry], reply: Message) -> None:
+    for entry, result, status in zip(batch, reply.write_results, reply.status, strict=True):
+        if entry.result.done():
+            continue
+        if status.code:
+            entry.result.set_exception(_refusal(status))
+        else:
+            entry.result.set_result(result.update_time)
+
+
+def _refusal(status: Message) -> Exception:
+    error = exceptions.from_grpc_status(status.code, status.message)
+    return Conflict(type(error).__name__) if isinstance(error, _CONFLICTS) else error
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_CALL_SECONDS):
+            yield
+    except Unavailable as error:
+        raise LedgerUnavailable(error.reason) from error
+    except (exceptions.GoogleAPIError, TimeoutError) as error:
+        raise LedgerUnavailable(f"ledger-{type(error).__name__}") from error

@@ -1,0 +1,117 @@
+"""The signing secret's active versions, read from Secret Manager.
+
+Its lists are only eventually consistent, while a version is readable by its number at once: so
+the list is a hint, and the numbers after the newest one known are simply tried.
+
+https://cloud.google.com/secret-manager/docs/access-secret-version#consistency
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from relay.keys.cache import Loaded, Pace
+from relay.keys.secret import parse_secret
+from relay.log import log
+
+SECRET_PACE = Pace(stale=3600.0, between_forced=10.0)
+"""A version that was disabled serves no longer than this, in an outage or in an idle instance."""
+
+MAX_SECRETS = 3
+LIFETIME = 300.0
+
+_LIST_TIMEOUT = 0.7
+_PROBES = 5
+# How many versions are tried for up to three that are active: the list may be hours behind.
+_CANDIDATES = 10
+
+
+class VersionMissing(Exception):
+    """There is no version of that number."""
+
+
+class VersionInactive(Exception):
+    """The version is disabled or destroyed."""
+
+
+class Versions(Protocol):
+    """What is needed of one secret in Secret Manager; any other error means an outage."""
+
+    async def enabled(self) -> Sequence[int]:
+        """Return the numbers of the enabled versions, as far as the list knows them."""
+        ...
+
+    async def access(self, number: int | None) -> tuple[int, bytes]:
+        """Return the number and payload of a version (None: the latest).
+
+        Raises `VersionMissing` or `VersionInactive`.
+        """
+        ...
+
+
+class SigningSecretLoader:
+    """Loads the newest active keys, at most three, newest first; none if no version is active.
+
+    What it has found before is tried again even if the list fails or has fallen behind. An error
+    on reading a version fails the whole load: half a set would refuse what the other half signed.
+    """
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+        self._found: tuple[int, ...] = ()
+
+    async def __call__(self) -> Loaded[tuple[bytes, ...]]:
+        """Load once; raises whatever `Versions.access` does in an outage."""
+        numbers = await self._numbers()
+        keys = await self._later(max(numbers, default=0))
+        keys |= await self._read(sorted(numbers, reverse=True), MAX_SECRETS - len(keys))
+        newest = sorted(keys, reverse=True)[:MAX_SECRETS]
+        self._found = tuple(newest)
+        return Loaded(tuple(keys[number] for number in newest), LIFETIME)
+
+    async def _numbers(self) -> set[int]:
+        numbers = set(self._found)
+        try:
+            async with asyncio.timeout(_LIST_TIMEOUT):
+                numbers |= set(await self._versions.enabled())
+        except Exception as error:  # noqa: BLE001 - whatever the reason, the numbers lead on
+            log("WARNING", "secret versions not listed", error=type(error).__name__)
+        return numbers or await self._latest()
+
+    async def _latest(self) -> set[int]:
+        try:
+            latest, _ = await self._versions.access(None)
+        except (VersionMissing, VersionInactive):
+            return set()
+        return set(range(max(1, latest - _CANDIDATES + 1), latest + 1))
+
+    async def _later(self, newest: int) -> dict[int, bytes]:
+        keys: dict[int, bytes] = {}
+        for number in range(newest + 1, newest + 1 + _PROBES):
+            try:
+                keys |= await self._key(number)
+            except VersionMissing:
+                break
+        return keys
+
+    async def _read(self, numbers: Iterable[int], wanted: int) -> dict[int, bytes]:
+        keys: dict[int, bytes] = {}
+        for number in list(numbers)[:_CANDIDATES]:
+            if len(keys) >= wanted:
+                break
+            try:
+                keys |= await self._key(number)
+            except VersionMissing:
+                continue
+        return keys
+
+    async def _key(self, number: int) -> dict[int, bytes]:
+        try:
+            _, payload = await self._versions.access(number)
+        except VersionInactive:
+            return {}
+        try:
+            return {number: parse_secret(payload.decode("ascii").strip())}
+        except ValueError:
+            log("ERROR", "secret version holds no signing secret", version=number)
+            return {}

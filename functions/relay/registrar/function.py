@@ -1,0 +1,70 @@
+"""The registrar: keeps the webhook at Gemini, and its secret in Secret Manager, as they should be.
+
+A controller in the sense of control theory: called every minute, it compares the webhook with its
+environment, and mends what differs. It is the only holder of the API key.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+
+from relay.environment import Environment
+from relay.gcp.channels import opener
+from relay.gcp.store import create_store
+from relay.registrar.controller import Controller
+from relay.registrar.observer import Observer
+from relay.registrar.service import Service
+from relay.registrar.settings import read_settings
+from relay.registrar.vault import HOST, SecretManagerVault
+from relay.registrar.webhooks import GeminiWebhooks
+from relay.web.identity import IdentityCheck, create_identity_check
+from relay.web.replies import Reply, hush_lost_connections
+
+COLLECTION = "registrar"
+
+# People's tokens from gcloud name gcloud as their audience, and Cloud Run takes them for any
+# service. Who may call is IAM's decision; we only look at who it was.
+# https://cloud.google.com/run/docs/authenticating/developers
+_GCLOUD_AUDIENCE = "32555940559.apps.googleusercontent.com"
+
+Handler = Callable[[Request], Awaitable[Reply]]
+
+
+def create(environ: Mapping[str, str]) -> Handler:
+    """Return the handler that an environment describes; raises `ConfigurationError`."""
+    settings = read_settings(environ)
+    identity = _identity(environ)
+    hush_lost_connections()
+    vault = SecretManagerVault(
+        settings.signing_secret, opener(HOST, settings.secret_manager_emulator)
+    )
+    store = create_store(environ, COLLECTION)
+
+    @functools.cache
+    def service() -> Service:
+        gemini = GeminiWebhooks(api_key=settings.api_key, base_url=settings.base_url)
+        return Service(
+            Controller(settings, gemini, vault, store, _now),
+            Observer(settings, gemini, vault, store),
+            identity,
+            settings.read_only_callers,
+        )
+
+    async def handle(request: Request) -> Reply:
+        # Made at the first request: in the worker, on its loop, not before the server forks.
+        return await service()(request)
+
+    return handle
+
+
+def _identity(environ: Mapping[str, str]) -> IdentityCheck | None:
+    audiences = environ.get("OIDC_AUDIENCE", "").strip()
+    if audiences:
+        environ = {**environ, "OIDC_AUDIENCE": f"{audiences},{_GCLOUD_AUDIENCE}"}
+    return create_identity_check(Environment(environ))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,60 @@
+"""The clients of a deployment, each opened where it is needed and closed with its block."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Iterator
+
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.firestore import AsyncClient
+
+from hooks.deployment import FIRESTORE, PUBSUB, Deployment
+from hooks.errors import HooksError
+from relay.gcp.batching import BatchingPublisher
+from relay.gcp.publisher import create_publisher
+
+
+@contextlib.asynccontextmanager
+async def publisher(deployment: Deployment) -> AsyncIterator[BatchingPublisher]:
+    """Give the relay's own publisher: each publish returns once Pub/Sub has confirmed it."""
+    opened = create_publisher({PUBSUB: deployment.pubsub})
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@contextlib.asynccontextmanager
+async def ledger(deployment: Deployment) -> AsyncIterator[AsyncClient]:
+    """Give a client of the ledger's database."""
+    with _emulated(deployment.firestore), credentials_explained():
+        client = AsyncClient(project=deployment.project, database=deployment.database)
+        api = client._firestore_api  # noqa: SLF001 - made here, while the variable is set
+    try:
+        yield client
+    finally:
+        await api.transport.close()
+
+
+@contextlib.contextmanager
+def credentials_explained() -> Iterator[None]:
+    """Turn the want of credentials into an error that says how to get some."""
+    try:
+        yield
+    except GoogleAuthError as error:
+        raise HooksError(
+            f"no Google credentials: {error}; run `gcloud auth application-default login`"
+        ) from error
+
+
+@contextlib.contextmanager
+def _emulated(host: str) -> Iterator[None]:
+    # The client has no argument for it.
+    before = os.environ.pop(FIRESTORE, None)
+    if host:
+        os.environ[FIRESTORE] = host
+    try:
+        yield
+    finally:
+        os.environ.pop(FIRESTORE, None)
+        if before is not None:
+            os.environ[FIRESTORE] = before

@@ -1,0 +1,247 @@
+"""What `hooks dlq` does with the dead letters of a deployment, and how it shows them."""
+
+import asyncio
+import base64
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.firestore import AsyncClient
+from google.pubsub_v1 import SubscriberAsyncClient
+
+from hooks import connections as opening
+from hooks import console
+from hooks.deployment import Deployment
+from hooks.display import age, progress, table
+from hooks.dlq.deadletters import (
+    MOST_REPLAYS,
+    REPLAYS,
+    DeadLetter,
+    Selection,
+    as_json,
+    described,
+    read,
+)
+from hooks.dlq.holding import Holding, holding, patience
+from hooks.dlq.replay import Replayed, Replayer, listed, purge, selected
+from hooks.errors import HooksError, UsageError
+from hooks.events.ledger import entry_of
+from hooks.pace import Pace
+from localcloud.core import clients
+from localcloud.core.clock import SystemClock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """How `hooks dlq replay` goes about it; `rate` is a number a second, 0 for no bound."""
+
+    limit: int
+    rate: float
+    force: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class Pile:
+    """The dead letters of one subscription, held, and the topic whose messages they were."""
+
+    client: SubscriberAsyncClient
+    held: Holding
+    topic: str
+
+
+@contextlib.asynccontextmanager
+async def _pile(deployment: Deployment, subscriber: str) -> AsyncIterator[Pile]:
+    with opening.credentials_explained():
+        opened = clients.subscriber(deployment.pubsub)
+    async with opened as client:
+        subscription, topic = deployment.dead_letters, deployment.ingress
+        if subscriber:
+            subscription, topic = await _of_subscriber(client, deployment, subscriber)
+        exact = patience(deployment.pubsub)
+        async with holding(client, subscription, patience=exact) as held:
+            yield Pile(client, held, topic)
+
+
+async def _of_subscriber(
+    client: SubscriberAsyncClient, deployment: Deployment, subscriber: str
+) -> tuple[str, str]:
+    if subscriber not in deployment.subscribers:
+        known = ", ".join(sorted(deployment.subscribers)) or "none: they are named by --outputs"
+        raise UsageError(f"no subscriber {subscriber!r} has dead letters; known are {known}")
+    names = deployment.subscribers[subscriber]
+    try:
+        found = await client.get_subscription(subscription=names["subscription"])
+    except GoogleAPICallError as error:
+        raise HooksError(f"cannot look at {names['subscription']}: {error.message}") from error
+    return names["dead_letter_subscription"], found.topic
+
+
+async def show_list(
+    deployment: Deployment, subscriber: str, selection: Selection, *, limit: int, json: bool
+) -> None:
+    """Print up to `limit` dead letters, oldest first."""
+    async with _pile(deployment, subscriber) as pile:
+        letters, more = await listed(pile.held, selection, limit)
+    now = datetime.now(UTC)
+    if json:
+        shown = [described(letter, now) for letter in letters]
+        console.print_json({"dead_letters": shown, "more": more})
+        return
+    if not letters:
+        console.out.print("no dead letters")
+        return
+    console.out.print(table(_HEADS, [_row(letter, now) for letter in letters]))
+    if more:
+        console.err.print(f"there are more than {limit}; --limit shows them", style="dim")
+
+
+_HEADS = ("id", "event", "type", "reason", "attempts", "age", "replays")
+
+
+def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
+    return (
+        letter.id,
+        letter.event_id or "-",
+        letter.type or "-",
+        letter.reason,
+        "-" if letter.attempts is None else str(letter.attempts),
+        age(letter.age(now)),
+        str(letter.replays),
+    )
+
+
+async def show_one(
+    deployment: Deployment, subscriber: str, identifier: str, *, payload: bool, json: bool
+) -> None:
+    """Print all that is known of the dead letters of one message or event.
+
+    Raises `HooksError` if there is none.
+    """
+    selection = Selection(ids=frozenset({identifier}))
+    async with _pile(deployment, subscriber) as pile:
+        letters = [letter async for letter in selected(pile.held, selection)]
+    if not letters:
+        raise HooksError(f"no dead letter is {identifier}; `hooks dlq list` shows which there are")
+    async with opening.ledger(deployment) as ledger:
+        shown = [await _details(letter, ledger, payload=payload) for letter in letters]
+    if json:
+        console.print_json({"dead_letters": shown})
+        return
+    for each in shown:
+        console.out.print(console.pairs({name: _text(value) for name, value in each.items()}))
+        console.out.print()
+
+
+async def _details(letter: DeadLetter, ledger: AsyncClient, *, payload: bool) -> dict[str, Any]:
+    details = described(letter, datetime.now(UTC)) | {"attributes": letter.held.attributes}
+    details["ledger"] = await entry_of(ledger, letter.key) if letter.key else None
+    if payload:
+        data = letter.held.data
+        document = as_json(data)
+        details["payload"] = (
+            {"base64": base64.b64encode(data).decode()} if document is None else document
+        )
+    return details
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return "".join(f"\n    {name}: {_text(entry)}" for name, entry in value.items())
+    return "-" if value in (None, "") else str(value)
+
+
+async def replay(
+    deployment: Deployment, subscriber: str, selection: Selection, how: Replay, *, json: bool
+) -> bool:
+    """Send dead letters back to the step that failed; return whether all that are meant went."""
+    async with _pile(deployment, subscriber) as pile:
+        if how.dry_run:
+            letters, more = await listed(pile.held, selection, how.limit)
+            _show_dry_run(letters, pile.topic, more=more, json=json)
+            return True
+        async with opening.publisher(deployment) as publisher:
+            with progress("replaying", shown=not json) as advance:
+                replayer = Replayer(
+                    pile.held,
+                    publisher,
+                    pile.topic,
+                    Pace(how.rate, SystemClock()),
+                    force=how.force,
+                    on_progress=advance,
+                )
+                result = await replayer.run(selection, limit=how.limit)
+    _show_replayed(result, pile.topic, json=json)
+    return result.complete
+
+
+def _show_dry_run(letters: list[DeadLetter], topic: str, *, more: bool, json: bool) -> None:
+    kept = [letter.id for letter in letters if letter.replays >= MOST_REPLAYS]
+    if json:
+        ids = [letter.id for letter in letters]
+        console.print_json(
+            {"dry_run": True, "would_replay": ids, "exhausted": kept, "topic": topic, "more": more}
+        )
+        return
+    console.out.print(
+        f"{len(letters)} would go to {topic}{' (and there are more)' if more else ''}"
+    )
+    if kept:
+        console.out.print(f"{len(kept)} of them only with --force")
+
+
+def _show_replayed(result: Replayed, topic: str, *, json: bool) -> None:
+    if json:
+        console.print_json({"topic": topic, **vars(result)})
+        return
+    console.out.print(f"{len(result.done)} replayed to {topic}")
+    if result.exhausted:
+        console.err.print(
+            f"{len(result.exhausted)} left: replayed {MOST_REPLAYS} times already (attribute"
+            f" {REPLAYS}); find out why they come back (`hooks dlq show`), then use --force",
+            style="yellow",
+        )
+    if result.returned:
+        console.err.print(
+            f"{len(result.returned)} left: they came back at once, so what failed still fails",
+            style="yellow",
+        )
+    for identifier, reason in result.failed.items():
+        console.err.print(f"{identifier} left: Pub/Sub did not take it ({reason})", style="red")
+
+
+async def purge_selected(
+    deployment: Deployment, subscriber: str, selection: Selection, *, yes: bool, json: bool
+) -> None:
+    """Delete dead letters for ever, once that is confirmed."""
+
+    async def confirmed(count: int) -> bool:
+        if yes:
+            return True
+        if json or not sys.stdin.isatty():
+            raise UsageError(f"{count} would be deleted for ever; confirm with --yes")
+        # In a thread, so that the leases are renewed while somebody thinks.
+        return await asyncio.to_thread(
+            typer.confirm, f"Delete {count} dead letter(s) for ever?", default=False
+        )
+
+    async with _pile(deployment, subscriber) as pile:
+        gone = await purge(pile.held, selection, confirmed)
+    if json:
+        console.print_json({"purged": gone})
+    else:
+        console.out.print(f"{gone} deleted" if gone else "nothing deleted")
+
+
+async def peek(
+    client: SubscriberAsyncClient, subscription: str, limit: int, *, emulator: str
+) -> list[DeadLetter]:
+    """Return up to `limit` dead letters of a subscription, oldest first, and leave all there."""
+    async with holding(client, subscription, patience=patience(emulator)) as held:
+        letters = [read(message) async for message in held.messages(most=limit)]
+    return sorted(letters, key=lambda letter: letter.died)

@@ -1,0 +1,141 @@
+"""`hooks doctor`: every check of a deployment, in the order in which an event meets them."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+
+import httpx2
+from rich.text import Text
+
+from hooks import console
+from hooks.deployment import Deployment
+from hooks.dlq.actions import peek
+from hooks.doctor import checks
+from hooks.doctor.findings import Finding, failed, skipped
+from hooks.doctor.webhook_source import AtGemini, AtRegistrar, Registration
+from hooks.errors import HooksError, UsageError
+from hooks.subscription import listening
+from localcloud.core import clients
+from localcloud.laptop.registration import API_KEY
+from relay.registrar.webhooks import GeminiWebhooks, Webhook
+
+_HTTP_SECONDS = 15.0
+_MOST_LETTERS = 100
+_MARKS = {"ok": ("✔", "green"), "failed": ("✘", "red"), "skipped": ("-", "yellow")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to look: at another `url` than the deployment's, for pings of types like `ping_type`.
+
+    `wait` is how many seconds a ping may take.
+    """
+
+    url: str = ""
+    ping_type: str = "*ping*"
+    wait: float = 60.0
+
+
+async def examine(
+    deployment: Deployment, options: Options, environ: Mapping[str, str]
+) -> list[Finding]:
+    """Make every check, and return what was found.
+
+    `environ` may hold `GEMINI_API_KEY`, or `REGISTRAR_IDENTITY_TOKEN`. Raises `UsageError` where
+    it is not known what to look at.
+    """
+    url = options.url or deployment.webhook_url
+    if not url:
+        raise UsageError("where the webhook is, is not known: give --outputs, or --url")
+    # Behind a laptop's proxy there is no laptop.
+    async with (
+        httpx2.AsyncClient(timeout=_HTTP_SECONDS, trust_env=not deployment.local) as http,
+        _registration(deployment, url, environ, http) as registration,
+    ):
+        found, webhook = await checks.registered(registration, url)
+        return [
+            *found,
+            await checks.answers(http, url),
+            await checks.refuses(http, url),
+            await _ping(deployment, options, registration, webhook),
+            await _dead_letters(deployment),
+        ]
+
+
+async def _ping(
+    deployment: Deployment, options: Options, registration: Registration, webhook: Webhook | None
+) -> Finding:
+    if webhook is None:
+        return skipped(checks.PING, "there is no webhook to ping")
+    if webhook.state != "enabled":
+        return skipped(checks.PING, f"Gemini pings no webhook that is {webhook.state}")
+    try:
+        async with (
+            listening(
+                deployment.ingress, emulator=deployment.pubsub, prefix="hooks-doctor"
+            ) as ingress,
+            listening(
+                deployment.topics["events"], emulator=deployment.pubsub, prefix="hooks-doctor"
+            ) as events,
+        ):
+            journey = checks.Journey(
+                aiter(ingress), aiter(events), glob=options.ping_type, seconds=options.wait
+            )
+            return await journey.check(registration, webhook)
+    except HooksError as error:
+        return failed(
+            checks.PING, str(error), "you need to create subscriptions: roles/pubsub.editor"
+        )
+
+
+async def _dead_letters(deployment: Deployment) -> Finding:
+    try:
+        async with clients.subscriber(deployment.pubsub) as client:
+            letters = await peek(
+                client, deployment.dead_letters, _MOST_LETTERS, emulator=deployment.pubsub
+            )
+    except HooksError as error:
+        remedy = "you need to consume the subscription of the dead letters: roles/pubsub.subscriber"
+        return failed(checks.EMPTY, str(error), remedy)
+    return checks.empty(letters, most=_MOST_LETTERS)
+
+
+@contextlib.asynccontextmanager
+async def _registration(
+    deployment: Deployment, url: str, environ: Mapping[str, str], http: httpx2.AsyncClient
+) -> AsyncIterator[Registration]:
+    key = API_KEY if deployment.local else environ.get("GEMINI_API_KEY", "")
+    token = environ.get("REGISTRAR_IDENTITY_TOKEN", "")
+    if not key and token and deployment.registrar_url:
+        yield AtRegistrar(http, deployment.registrar_url, token)
+        return
+    if not key:
+        raise UsageError(
+            "set GEMINI_API_KEY to the key whose webhooks these are, or, with --outputs,"
+            " REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"
+        )
+    base_url = deployment.gemini_url or environ.get("GOOGLE_GEMINI_BASE_URL") or None
+    service = GeminiWebhooks(api_key=key, base_url=base_url)
+    try:
+        yield AtGemini(service, url)
+    finally:
+        await service.close()
+
+
+def well(findings: list[Finding]) -> bool:
+    """Tell whether every check holds."""
+    return all(finding.status == "ok" for finding in findings)
+
+
+def show(findings: list[Finding], *, json: bool) -> None:
+    """Print what was found, and what to do about it."""
+    if json:
+        console.print_json({"ok": well(findings), "checks": [asdict(each) for each in findings]})
+        return
+    for finding in findings:
+        mark, style = _MARKS[finding.status]
+        console.out.print(
+            Text.assemble((f"{mark} ", style), (finding.check, "bold"), f": {finding.detail}")
+        )
+        if finding.remedy:
+            console.out.print(Text(f"  → {finding.remedy}", "yellow"))

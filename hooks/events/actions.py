@@ -1,0 +1,284 @@
+"""What `hooks events` does: the ledger as a log, and replay, shown to people and to programs."""
+
+import base64
+import contextlib
+import secrets
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from hooks import connections as opening
+from hooks import console
+from hooks.deployment import Deployment
+from hooks.display import progress, table
+from hooks.dlq.deadletters import as_json
+from hooks.errors import HooksError, UsageError
+from hooks.events import checkpoint, ledger, retained
+from hooks.events.archive import Archive
+from hooks.events.checkpoint import Checkpoint
+from hooks.events.ledger import Entry, Wanted
+from hooks.events.replay import EventReplayer, Source
+from hooks.pace import Pace
+from localcloud.core.clock import SystemClock
+
+_HOME = Path(".hooks")
+_COLUMNS = ("received_at", "id", "type", "subject", "state", "attempt", "routes_done")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """What `hooks events replay` was asked for; times in UTC, `rate` a number a second."""
+
+    ids: Sequence[str]
+    type: str
+    since: datetime | None
+    until: datetime | None
+    routes: Sequence[str]
+    archive: Path | None
+    rate: float
+    dry_run: bool
+    checkpoint: Path | None
+    resume: Path | None
+
+
+async def show_list(
+    deployment: Deployment, wanted: Wanted, *, limit: int, most: int, payload: bool, json: bool
+) -> None:
+    """Print up to `limit` entries of the ledger, newest first, reading at most `most`."""
+    async with opening.ledger(deployment) as client:
+        found = await ledger.search(client, wanted, limit=limit, most=most)
+    shown = await _shown(deployment, found.entries, payload=payload)
+    if json:
+        console.print_json(
+            {"events": shown, "scanned": found.scanned, "cut_short": found.cut_short}
+        )
+        return
+    _print(shown)
+    if found.cut_short:
+        console.err.print(
+            f"stopped after {most} documents; narrow it with --since and --until, or read more"
+            " with --scan",
+            style="yellow",
+        )
+
+
+async def show_one(deployment: Deployment, identifier: str, *, payload: bool, json: bool) -> None:
+    """Print all that the ledger says of one event, its replays included.
+
+    Raises `HooksError` if it says nothing.
+    """
+    async with opening.ledger(deployment) as client:
+        found = await ledger.search(client, Wanted(id=identifier), limit=100, most=1000)
+    if not found.entries:
+        raise HooksError(
+            f"the ledger has no {identifier}: it is not dispatched yet, has expired, or is a dead"
+            " letter that was never claimed (`hooks dlq list`)"
+        )
+    shown = await _shown(deployment, found.entries, payload=payload)
+    if json:
+        console.print_json({"events": shown})
+        return
+    for entry in shown:
+        console.out.print(console.pairs({name: _text(value) for name, value in entry.items()}))
+        console.out.print()
+
+
+async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
+    """Replay retained events; return whether Pub/Sub took all of them.
+
+    Raises `HooksError` where it stops half way, after it has said how to go on.
+    """
+    path, todo = await _todo(deployment, wanted)
+    kept = None if wanted.dry_run else path
+    if kept:
+        todo.save(kept)
+    replayer = await _run(deployment, todo, wanted.rate, kept, json=json)
+    if not todo.archive:
+        await retained.delete(deployment, todo.subscription)
+    if kept:
+        kept.unlink(missing_ok=True)
+    _show_replayed(todo, replayer.types, dry_run=wanted.dry_run, json=json)
+    return not todo.refused
+
+
+async def _run(
+    deployment: Deployment, todo: Checkpoint, rate: float, path: Path | None, *, json: bool
+) -> EventReplayer:
+    total = await _expected(deployment, todo)
+    try:
+        async with (
+            _source(deployment, todo) as (source, patience),
+            opening.publisher(deployment) as publisher,
+        ):
+            with progress("replaying", shown=not json, total=total) as advance:
+                replayer = EventReplayer(
+                    todo,
+                    source,
+                    publisher,
+                    Pace(rate, SystemClock()),
+                    path=path,
+                    patience=patience,
+                    on_progress=advance,
+                )
+                await replayer.run()
+                return replayer
+    except BaseException:
+        await _interrupted(deployment, todo, path)
+        raise
+
+
+@contextlib.asynccontextmanager
+async def _source(deployment: Deployment, todo: Checkpoint) -> AsyncIterator[tuple[Source, int]]:
+    """Give where the messages come from, and how many batches of nothing old end them."""
+    if todo.archive:
+        # Files are not in the order of arrival, and have an end of their own.
+        yield Archive(Path(todo.archive), todo.files_done), sys.maxsize
+        return
+    start = datetime.fromisoformat(todo.start)
+    async with retained.reading(deployment, todo.subscription, start, todo.ids) as held:
+        yield held, held.patience
+
+
+async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | None) -> None:
+    if path:
+        console.err.print(
+            f"stopped after {todo.replayed} events; go on with"
+            f" `hooks events replay --resume {path}` within a day",
+            style="yellow",
+        )
+    elif not todo.archive:
+        await retained.delete(deployment, todo.subscription)
+
+
+async def _expected(deployment: Deployment, todo: Checkpoint) -> int | None:
+    """Return about how many messages will be looked at: one for each event that was dispatched."""
+    if todo.archive:
+        return None
+    if todo.ids:
+        return len(todo.ids)
+    async with opening.ledger(deployment) as client:
+        since, until = datetime.fromisoformat(todo.start), datetime.fromisoformat(todo.until)
+        return max(0, await ledger.count(client, since, until) - todo.scanned)
+
+
+async def _todo(deployment: Deployment, wanted: Replay) -> tuple[Path, Checkpoint]:
+    if wanted.resume:
+        todo = checkpoint.load(wanted.resume)
+        if todo.topic != deployment.ingress:
+            raise UsageError(f"{wanted.resume} is about {todo.topic}, not {deployment.ingress}")
+        return wanted.resume, todo
+    now = datetime.now(UTC)
+    start = now if wanted.archive else await _start(deployment, now, wanted.since)
+    todo = Checkpoint(
+        replay=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        topic=deployment.ingress,
+        subscription=_subscription(deployment),
+        start=start.isoformat(),
+        until=min(wanted.until or now, now).isoformat(),
+        since=wanted.since.isoformat() if wanted.since else "",
+        type=wanted.type,
+        ids=sorted(set(wanted.ids)),
+        routes=_routes(deployment, wanted.routes),
+        archive=str(wanted.archive.absolute()) if wanted.archive else "",
+    )
+    return wanted.checkpoint or _HOME / f"replay-{todo.replay}.json", todo
+
+
+async def _start(deployment: Deployment, now: datetime, since: datetime | None) -> datetime:
+    kept = await retained.retention(deployment)
+    if since and since < now - kept:
+        console.err.print(
+            f"{deployment.ingress} retains {kept}: what is older is not replayed from it; the"
+            " archive, if there is one, has it (--archive)",
+            style="yellow",
+        )
+    return retained.earliest(now, kept, since)
+
+
+def _routes(deployment: Deployment, names: Sequence[str]) -> list[str]:
+    known = sorted(deployment.topics.keys() - {"ingress", "dead-letter"})
+    for name in names:
+        # Of a deployment that is known by its name alone, the routes are not.
+        if name not in known and (deployment.local or deployment.webhook_url):
+            raise UsageError(f"--route takes one of {', '.join(known)}, not {name!r}")
+    return list(dict.fromkeys(names))
+
+
+def _subscription(deployment: Deployment) -> str:
+    return f"projects/{deployment.project}/subscriptions/hooks-replay-{secrets.token_hex(6)}"
+
+
+async def _shown(
+    deployment: Deployment, entries: Sequence[Entry], *, payload: bool
+) -> list[dict[str, Any]]:
+    shown = [{name: _plain(value) for name, value in entry.items()} for entry in entries]
+    if not payload or not entries:
+        return shown
+    now = datetime.now(UTC)
+    kept = await retained.retention(deployment)
+    since = min(entry["received_at"] for entry in entries)
+    start = retained.earliest(now, kept, since)
+    ids = {str(entry["id"]) for entry in entries}
+    found = await retained.payloads(deployment, _subscription(deployment), start, ids)
+    return [{**entry, "payload": _payload(found.get(str(entry["id"])))} for entry in shown]
+
+
+def _payload(data: bytes | None) -> object:
+    """Return a payload as JSON shows it; None where it is not retained any more."""
+    if data is None:
+        return None
+    document = as_json(data)
+    return {"base64": base64.b64encode(data).decode()} if document is None else document
+
+
+def _plain(value: object) -> object:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    if isinstance(value, dict):
+        return dumps(value)
+    return "-" if value in (None, "") else str(value)
+
+
+def _print(shown: Sequence[Mapping[str, Any]]) -> None:
+    if not shown:
+        console.out.print("no events")
+        return
+    heads = [name.replace("_", " ") for name in _COLUMNS]
+    rows = [[_text(entry.get(name)) for name in _COLUMNS] for entry in shown]
+    console.out.print(table(heads, rows))
+    for entry in shown:
+        if "payload" in entry:
+            console.out.print(
+                f"{entry['id']}  {_text(entry['payload'])}", style="dim", markup=False
+            )
+
+
+def _show_replayed(
+    todo: Checkpoint, types: Mapping[str, int], *, dry_run: bool, json: bool
+) -> None:
+    if json:
+        console.print_json(
+            {
+                "dry_run": dry_run,
+                "replay": None if dry_run else todo.replay,
+                "events": todo.replayed,
+                "refused": todo.refused,
+                "scanned": todo.scanned,
+                "types": dict(types),
+                "routes": todo.routes,
+            }
+        )
+        return
+    told = "would be replayed" if dry_run else f"replayed as {todo.replay}"
+    console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages looked at")
+    console.out.print(console.pairs({kind or "-": str(number) for kind, number in types.items()}))
+    if todo.refused:
+        console.err.print(f"Pub/Sub refused {todo.refused} messages for ever", style="red")

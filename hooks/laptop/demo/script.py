@@ -1,0 +1,125 @@
+"""What the demo has Gemini do, step by step."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hooks.laptop.demo.narrator import Narrator
+from localcloud.gemini.catalogue import SUBSCRIBABLE, TYPES
+from localcloud.gemini.deliveries import Delivery
+from localcloud.gemini.forge import Forgery
+from localcloud.gemini.settings import Scheme
+from localcloud.laptop.stack import Stack
+
+MODEL = "gemini-3-flash-preview"
+BLUE = {"team": "blue"}
+
+ROUTES = json.dumps(
+    [
+        {
+            "name": "blue",
+            "types": ["batch.*"],
+            "metadata": BLUE,
+            "topic": "gemini-webhooks-route-blue",
+        }
+    ]
+)
+"""The one route of the demo, besides the events topic."""
+
+FILTER = 'hasPrefix(attributes.ce-type, "interaction.") OR attributes.meta-team = "blue"'
+"""What the demo's subscriber wants to see."""
+
+HOSTILE: Sequence[tuple[Forgery, Sequence[Scheme]]] = (
+    ("bad-signature", ("v1", "v1a", "jwt")),
+    ("wrong-key", ("v1", "v1a", "jwt")),
+    ("tampered-body", ("v1", "v1a", "jwt")),
+    ("old-timestamp", ("v1", "v1a", "jwt")),
+    ("future-timestamp", ("v1", "v1a", "jwt")),
+    ("unknown-version", ("v1",)),
+    ("garbage-header", ("v1",)),
+    ("missing-header", ("v1",)),
+    ("unsigned-token", ("jwt",)),
+)
+
+
+class Script:
+    """Has the simulator send everything that the demo shows; `play` does it all."""
+
+    def __init__(self, stack: Stack, narrator: Narrator) -> None:
+        self._stack = stack
+        self._gemini = stack.gemini
+        self._narrator = narrator
+        self._seen = 0
+
+    async def play(self) -> None:
+        """Return once every delivery has had its first answer."""
+        steps = (
+            ("Jobs started with the SDK end", self._jobs),
+            ("Every event type: static v1, dynamic v1a, dynamic JWT", self._catalogue),
+            ("The signing secret is rotated; both secrets sign for a day", self._rotate),
+            ("Some deliveries come again", self._repeats),
+            ("Somebody forges, tampers, back-dates", self._hostile),
+        )
+        for title, step in steps:
+            self._narrator.step(title)
+            await step()
+            await self._settle()
+
+    async def _settle(self) -> None:
+        await self._gemini.courier.quiet()
+        deliveries = list(self._gemini.account)
+        for delivery in deliveries[self._seen :]:
+            self._narrator.delivery(delivery)
+        self._seen = len(deliveries)
+
+    def _emit(self, event_type: str, scheme: Scheme, **more: Any) -> list[Delivery]:
+        # A registered webhook signs v1; dynamic ones, which a job names itself, the rest.
+        target = {"to": [self._stack.registration.id]} if scheme == "v1" else {"uris": [self._uri]}
+        return self._gemini.emit(event_type, scheme=scheme, **target, **more)
+
+    @property
+    def _uri(self) -> str:
+        return self._stack.receive.url
+
+    async def _jobs(self) -> None:
+        sdk: Any = self._stack.registration.client.aio
+        dynamic = {"uris": [self._uri], "user_metadata": BLUE}
+        jobs = self._gemini.jobs
+        batch = await sdk.batches.create(model=MODEL, src="files/requests")
+        jobs.batches.advance(jobs.batches.jobs.find(batch.name.rpartition("/")[2]), "succeeded")
+        talk = await sdk.interactions.create(
+            model=MODEL, input="Hello", background=True, webhook_config=dynamic
+        )
+        jobs.interactions.advance(jobs.interactions.jobs.find(talk.id), "completed")
+        await sdk.webhooks.ping(id=self._stack.registration.id)
+
+    async def _catalogue(self) -> None:
+        for event_type in SUBSCRIBABLE:
+            # As Gemini does it: whoever has subscribed to the type gets it.
+            self._gemini.emit(event_type)
+        for event_type in TYPES:
+            self._emit(event_type, "v1a", user_metadata=BLUE)
+            self._emit(event_type, "jwt", user_metadata=BLUE)
+        self._emit("something.new", "v1a")
+
+    async def _rotate(self) -> None:
+        await self._stack.registration.rotate()
+        self._emit("batch.succeeded", "v1", user_metadata=BLUE)
+        self._emit("video.generated", "v1")
+
+    async def _repeats(self) -> None:
+        for scheme in ("v1", "v1a", "jwt"):
+            self._emit("batch.failed", scheme, times=3)
+        for earlier in list(self._gemini.account)[:4]:
+            self._gemini.emit(
+                earlier.event_type,
+                scheme=earlier.scheme,
+                body=earlier.message.body,
+                webhook_id=earlier.message.webhook_id,
+                **({"to": [earlier.webhook.id]} if earlier.webhook else {"uris": [earlier.uri]}),
+            )
+
+    async def _hostile(self) -> None:
+        for forgery, schemes in HOSTILE:
+            for scheme in schemes:
+                self._emit("batch.succeeded", scheme, forgery=forgery)

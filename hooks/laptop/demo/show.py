@@ -1,0 +1,55 @@
+"""The demo's account as tables for the eye."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hooks import console
+from hooks.laptop.demo.run import Shown
+
+_LOG_LINES = 15
+
+
+def show(shown: Shown, on: Console) -> None:
+    """Print the account, every check, and the verdict; where it fails, also why."""
+    on.print()
+    on.print(_counts(shown))
+    on.print(_checks(shown))
+    if not shown.account.adds_up:
+        on.print("\nThe functions' last words:")
+        for name, line in shown.logs[-_LOG_LINES:]:
+            on.print(console.log_line(name, line))
+    mark = (
+        ("It adds up", "bold green")
+        if shown.account.adds_up
+        else ("It DOES NOT add up", "bold red")
+    )
+    on.print(Text.assemble(mark, f": {shown.account.verdict} ({shown.seconds:.1f} s)"))
+
+
+def _counts(shown: Shown) -> Table:
+    account = shown.account
+    table = Table(title="What became of it", title_justify="left")
+    table.add_column("")
+    table.add_column("sent", justify="right")
+    table.add_column("outcome")
+    genuine = account.deliveries - sum(refusal.sent for refusal in account.refusals)
+    table.add_row("events", str(account.events), f"{account.heard['events']} fanned out")
+    table.add_row("their deliveries", str(genuine), f"{account.accepted} accepted")
+    repeats = genuine - account.events
+    table.add_row("of them repeats", str(repeats), f"{account.duplicates_dropped} dropped")
+    for refusal in account.refusals:
+        statuses = ", ".join(map(str, refusal.statuses))
+        table.add_row(refusal.reason, str(refusal.sent), f"{refusal.refused} refused ({statuses})")
+    for name in account.heard.keys() - {"ingress", "events", "dead-letter"}:
+        table.add_row(f"heard by {name}", "", str(account.heard[name]))
+    table.add_row("lost", "", str(len(account.lost)))
+    return table
+
+
+def _checks(shown: Shown) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for check in shown.account.checks:
+        mark = Text("holds", "green") if check.holds else Text("FAILS", "bold red")
+        table.add_row(mark, check.name, Text(check.detail, "dim"))
+    return table

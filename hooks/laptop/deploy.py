@@ -1,0 +1,101 @@
+"""A deployment against a local cloud, kept running for whoever looks at it."""
+
+import asyncio
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hooks import console, state
+from localcloud.laptop.site import Options, Site, site
+from localcloud.runner.process import OnLine
+
+# What a terraform run says about its progress; its plan is long and can be had with --verbose.
+_PROGRESS = re.compile(
+    r".*: (Creation|Modifications|Destruction) complete|(Apply|Plan|Destroy).*:|Error|Warning"
+)
+
+
+async def serve(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -> None:
+    """Apply `infra/` to a local cloud, say where everything is, and keep it up until cancelled.
+
+    `hooks send` and `hooks tail` find it as they find the stack of `hooks dev`. Raises
+    `HooksError`, a failed apply included.
+    """
+    on_line = teller(verbose=verbose, as_json=as_json)
+    with state.claimed() as claim, tempfile.TemporaryDirectory(prefix="hooks-deploy-") as directory:
+        options = Options(directory=Path(directory), variables=variables, on_line=on_line)
+        async with site(options) as made:
+            await made.terraform.apply()
+            outputs = await made.terraform.outputs()
+            described = await describe(made, outputs)
+            claim.announce(described)
+            _summarise(made, outputs, described, as_json=as_json)
+            await asyncio.Event().wait()
+
+
+def teller(*, verbose: bool, as_json: bool) -> OnLine:
+    """Return what prints the lines of Terraform and of the functions."""
+
+    def on_line(name: str, line: str) -> None:
+        if name == "terraform" and not verbose and not _PROGRESS.match(line):
+            return
+        if as_json:
+            console.print_json({"from": name, "line": line})
+        else:
+            console.out.print(console.log_line(name, line, width=26))
+
+    return on_line
+
+
+async def describe(made: Site, outputs: Mapping[str, Any]) -> state.Running:
+    """Return what others need to know of a deployment that has been applied."""
+    ours = outputs["webhook_url"]
+    found = [webhook.id for webhook in made.gemini.webhooks if webhook.uri == ours]
+    dispatcher = next(name for name in made.cloud.deployments if name.endswith("-dispatcher"))
+    variables = await made.cloud.variables_for(made.cloud.state.deployer)
+    return state.Running(
+        pid=os.getpid(),
+        command="deploy",
+        gemini_url=made.gemini_url,
+        receive_url=ours,
+        dispatch_url=made.cloud.deployments[dispatcher].url,
+        webhook=found[0] if found else "",
+        topics=outputs["topics"],
+        variables={
+            "GOOGLE_CLOUD_PROJECT": outputs["project"],
+            "GOOGLE_GEMINI_BASE_URL": made.gemini_url,
+            **variables,
+        },
+    )
+
+
+def _summarise(
+    made: Site, outputs: Mapping[str, Any], running: state.Running, *, as_json: bool
+) -> None:
+    if as_json:
+        console.print_json({"outputs": outputs, "stack": asdict(running)})
+        return
+    where = {
+        "Google Cloud": f"{made.cloud.url}  (a local cloud)",
+        "Gemini": f"{made.gemini_url}  (a simulator)",
+        "Terraform": str(made.terraform.directory),
+    }
+    shown = {name: _text(value) for name, value in outputs.items() if name != "next_steps"}
+    exports = {f"export {name}={value}": "" for name, value in running.variables.items()}
+    for title, entries in (("Here", where), ("Outputs", shown), ("Variables", exports)):
+        console.out.print(f"\n[bold]{title}[/bold]")
+        console.out.print(console.pairs(entries))
+    console.out.print(
+        "\nIn another terminal, in the same directory: [bold]hooks send batch.succeeded[/bold],"
+        " [bold]hooks tail[/bold]. Ctrl-C takes it down.\n"
+    )
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return "".join(f"\n    {key}: {item}" for key, item in value.items()) or "none"
+    return str(value)

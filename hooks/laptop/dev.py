@@ -1,0 +1,84 @@
+"""The laptop stack kept running for whoever develops against it."""
+
+import asyncio
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from hooks import console, state
+from localcloud.laptop import stack
+from localcloud.runner.process import FunctionProcess, OnLine
+
+
+async def serve(routes: str, port: int, *, as_json: bool) -> None:
+    """Run a stack, describe it to whoever looks for it, and print its logs, until cancelled.
+
+    `routes` is JSON or a path, `port` the receiver's. Raises `HooksError`.
+    """
+    on_line = _print_json if as_json else _print
+    with state.claimed() as claim:
+        on_line("hooks", "starting")
+        options = stack.Options(routes=_routes(routes), receive_port=port, on_line=on_line)
+        async with stack.run(options) as running:
+            described = describe(running, "dev")
+            claim.announce(described)
+            _summarise(described, as_json=as_json)
+            functions = (running.receive, running.dispatch)
+            await asyncio.gather(*(_keep(function, on_line) for function in functions))
+
+
+def _routes(text: str) -> str:
+    # The functions run in a directory of their own: a relative path is one of ours.
+    text = text.strip()
+    return str(Path(text).absolute()) if text and text[0] not in "[{" else text
+
+
+async def _keep(function: FunctionProcess, on_line: OnLine) -> None:
+    """Replace a function whenever it ends, as Cloud Run does; raises `StartFailed`."""
+    while True:
+        status = await function.wait()
+        on_line(function.name, f"ended with exit status {status}; starting again")
+        await function.start()
+
+
+def describe(running: stack.Stack, command: str) -> state.Running:
+    """Return what others need to know of a stack that `hooks COMMAND` runs."""
+    return state.Running(
+        pid=os.getpid(),
+        command=command,
+        gemini_url=running.gemini_url,
+        receive_url=running.receive.url,
+        dispatch_url=running.dispatch.url,
+        webhook=running.registration.id,
+        topics=running.topics,
+        variables=running.variables,
+    )
+
+
+def _print(name: str, line: str) -> None:
+    console.out.print(console.log_line(name, line))
+
+
+def _print_json(name: str, line: str) -> None:
+    console.print_json({"from": name, "line": line})
+
+
+def _summarise(running: state.Running, *, as_json: bool) -> None:
+    if as_json:
+        console.print_json({"stack": asdict(running)})
+        return
+    urls = {
+        "receiver": f"{running.receive_url}  (the registered webhook is {running.webhook})",
+        "dispatcher": running.dispatch_url,
+        "Gemini": f"{running.gemini_url}  (a simulator)",
+    }
+    for title, entries in (("Functions", urls), ("Topics", running.topics)):
+        console.out.print(f"\n[bold]{title}[/bold]")
+        console.out.print(console.pairs(entries))
+    console.out.print("\n[bold]Variables[/bold]")
+    for name, value in running.variables.items():
+        console.out.print(f"  export {name}={value}")
+    console.out.print(
+        "\nIn another terminal, in the same directory: [bold]hooks send batch.succeeded[/bold],"
+        " [bold]hooks tail[/bold]. Ctrl-C stops everything.\n"
+    )

@@ -1,1 +1,0 @@
-"""The laptop stack: embedded emulators, a Gemini simulator and the functions themselves."""

@@ -1,0 +1,86 @@
+"""Options that several of the operator's commands share."""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hooks.deployment import Deployment
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
+Payload = Annotated[bool, typer.Option("--payload", help="Show payloads too.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The options that say which deployment a command acts on."""
+
+    outputs: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="HOOKS_OUTPUTS",
+            help="A deployment: the file that `terraform output -json` wrote. "
+            "Else the laptop stack.",
+        ),
+    ] = None
+    project: Annotated[
+        str, typer.Option(envvar="HOOKS_PROJECT", help="A deployment, by its project and --name.")
+    ] = ""
+    name: Annotated[
+        str, typer.Option(help="With --project: what the names begin with; gemini-webhooks.")
+    ] = ""
+    database: Annotated[
+        str, typer.Option(help="With --project: the ledger's database, if it is not --name.")
+    ] = ""
+
+    def find(self) -> "Deployment":
+        """Return the deployment that is meant; raises `UsageError` or `NoStack`."""
+        from hooks.deployment import Where, find
+
+        return find(Where(**vars(self)), os.environ)
+
+
+def takes_target(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Target` in place of its keyword-only parameter `target`."""
+    signature = inspect.signature(command)
+    options = inspect.signature(Target).parameters
+    parameters = [
+        option
+        for parameter in signature.parameters.values()
+        for option in (options.values() if parameter.name == "target" else (parameter,))
+    ]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        target = Target(**{name: given.pop(name) for name in options})
+        command(**given, target=target)
+
+    # Where Typer reads a command's parameters.
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def moment(option: str, text: str) -> "datetime | None":
+    """Return the time in UTC that an option states, None where it states none.
+
+    It is RFC 3339, Unix seconds, or a time from now such as -2h. Raises `UsageError`.
+    """
+    if not text:
+        return None
+    import time
+    from datetime import UTC, datetime
+
+    from hooks.laptop.send import parse_time
+
+    return datetime.fromtimestamp(parse_time(text, time.time(), option=option), UTC)

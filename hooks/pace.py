@@ -1,0 +1,28 @@
+"""A bound on how many messages a second are published."""
+
+import math
+
+from localcloud.core.clock import Clock
+
+
+class Pace:
+    """Lets at most `rate` a second pass on average; 0 is no bound."""
+
+    def __init__(self, rate: float, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._free_at = -math.inf
+
+    @property
+    def batch(self) -> int:
+        """How many may go together: no more than a second's worth, and at most a hundred."""
+        return min(100, max(1, int(self._rate))) if self._rate else 100
+
+    async def wait(self, count: int) -> None:
+        """Return once `count` more may go."""
+        if self._rate:
+            now = self._clock.time()
+            self._free_at = max(now, self._free_at)
+            pause, self._free_at = self._free_at - now, self._free_at + count / self._rate
+            if pause > 0:
+                await self._clock.sleep(pause)

@@ -1,0 +1,224 @@
+"""Functions that run: unpacked, started as processes, and put behind their doors."""
+
+import asyncio
+import contextlib
+import dataclasses
+import io
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from localcloud.controlplane.api import application
+from localcloud.controlplane.door import Behind, Door
+from localcloud.controlplane.errors import ApiError
+from localcloud.controlplane.network import Network
+from localcloud.controlplane.state import State
+from localcloud.core.errors import StartFailed
+from localcloud.core.serving import AppServer
+from localcloud.runner.process import FunctionProcess, OnLine, discard
+
+Environment = Callable[[], Awaitable[Mapping[str, str]]]
+"""Returns what a function sees, secrets included; asked for at every start."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What to run: the source archive (a zip) and the entry point in it, behind which door.
+
+    `audiences` are accepted besides the URL; `timeout` is in seconds.
+    """
+
+    name: str
+    service: str
+    archive: bytes
+    entry_point: str
+    environment: Environment
+    internal: bool
+    audiences: frozenset[str]
+    timeout: float
+
+
+@dataclass(frozen=True)
+class _Running:
+    revision: Revision
+    process: FunctionProcess
+    source: Path
+    keeper: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        self.keeper.cancel()
+        await asyncio.gather(self.keeper, return_exceptions=True)
+        await self.process.close()
+        shutil.rmtree(self.source, ignore_errors=True)
+
+
+class Deployment:
+    """One function: a door that stays, and behind it a process that each revision replaces."""
+
+    def __init__(
+        self, state: State, network: Network, client: httpx2.AsyncClient, on_line: OnLine
+    ) -> None:
+        self._client = client
+        self._on_line = on_line
+        self._running: _Running | None = None
+        self._open = contextlib.AsyncExitStack()
+        self._server = AppServer(application(Door(state, network.mark, self._behind, client)))
+        network.own(self.url)
+
+    @property
+    def url(self) -> str:
+        """Where the function is reached."""
+        return self._server.url
+
+    @property
+    def process(self) -> FunctionProcess:
+        """The process behind the door."""
+        return self._current.process
+
+    async def run(self, revision: Revision) -> None:
+        """Start a revision; once it answers, it takes the place of the one before.
+
+        Raises `StartFailed`, and leaves the one before as it is.
+        """
+        if self._running is None:
+            await self._open.enter_async_context(self._server)
+        environ = await revision.environment()
+        source = await asyncio.to_thread(_unpack, revision)
+        process = FunctionProcess(
+            revision.name,
+            target=revision.entry_point,
+            environ=environ,
+            source=source,
+            on_line=self._on_line,
+        )
+        try:
+            await process.start()
+        except BaseException:
+            await process.close()
+            shutil.rmtree(source, ignore_errors=True)
+            raise
+        keeper = asyncio.create_task(self._keep(process, revision))
+        before, self._running = self._running, _Running(revision, process, source, keeper)
+        if before:
+            await before.stop()
+
+    async def replace_instance(self) -> None:
+        """Put a new instance in the place of the one that runs, with its secrets resolved anew.
+
+        Raises `StartFailed`, or `ApiError` for a secret that it may not have; either way, it is
+        tried again until it starts.
+        """
+        running = self._current
+        running.keeper.cancel()
+        await asyncio.gather(running.keeper, return_exceptions=True)
+        await running.process.terminate()
+        try:
+            await self._start(running.process, running.revision)
+        finally:
+            keeper = asyncio.create_task(self._keep(running.process, running.revision))
+            self._running = dataclasses.replace(running, keeper=keeper)
+
+    async def close(self) -> None:
+        """Stop the function and close its door."""
+        await self._open.aclose()
+        if self._running:
+            await self._running.stop()
+
+    @property
+    def _current(self) -> _Running:
+        if self._running is None:
+            raise LookupError("no revision has been run")
+        return self._running
+
+    def _behind(self) -> Behind:
+        revision, process = self._current.revision, self._current.process
+        return Behind(
+            service=revision.service,
+            audiences=revision.audiences | {self.url},
+            internal=revision.internal,
+            address=process.url,
+            timeout=revision.timeout,
+        )
+
+    async def _keep(self, process: FunctionProcess, revision: Revision) -> None:
+        # An instance that ends is replaced by a new one.
+        while True:
+            status = await process.wait()
+            if status is not None:
+                self._on_line(revision.name, f"ended with exit status {status}; starting another")
+            try:
+                await self._start(process, revision)
+            except (ApiError, StartFailed) as error:
+                self._on_line(revision.name, str(error))
+                await asyncio.sleep(1)
+
+    @staticmethod
+    async def _start(process: FunctionProcess, revision: Revision) -> None:
+        process.environ = dict(await revision.environment())
+        await process.start()
+
+
+class Deployments:
+    """All functions that run, by resource name."""
+
+    def __init__(self, state: State, network: Network, on_line: OnLine = discard) -> None:
+        self._state = state
+        self._network = network
+        self._on_line = on_line
+        self._by_name: dict[str, Deployment] = {}
+        self._client = httpx2.AsyncClient(
+            timeout=None,
+            limits=httpx2.Limits(max_connections=None),
+            trust_env=False,
+        )
+
+    def __getitem__(self, name: str) -> Deployment:
+        return self._by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._by_name))
+
+    async def deploy(self, function: str, revision: Revision) -> str:
+        """Run a revision of a function, new or not; return its URL. Raises `StartFailed`."""
+        deployment = self._by_name.get(function) or Deployment(
+            self._state, self._network, self._client, self._on_line
+        )
+        try:
+            await deployment.run(revision)
+        except BaseException:
+            if function not in self._by_name:
+                await deployment.close()
+            raise
+        self._by_name[function] = deployment
+        return deployment.url
+
+    async def remove(self, function: str) -> None:
+        """Stop a function, if it runs."""
+        if deployment := self._by_name.pop(function, None):
+            await deployment.close()
+
+    async def close(self) -> None:
+        """Stop all."""
+        await asyncio.gather(*(self.remove(name) for name in list(self._by_name)))
+        await self._client.aclose()
+
+
+def _unpack(revision: Revision) -> Path:
+    """Return a new directory with the archive's files; `StartFailed` if they cannot be had."""
+    source = Path(tempfile.mkdtemp(prefix=f"hooks-{revision.name}-"))
+    try:
+        with zipfile.ZipFile(io.BytesIO(revision.archive)) as archive:
+            archive.extractall(source)  # extractall keeps every member below its target
+    except zipfile.BadZipFile as error:
+        shutil.rmtree(source, ignore_errors=True)
+        raise StartFailed(revision.name, f"the source archive is no zip file: {error}") from error
+    missing = [name for name in ("main.py", "requirements.txt") if not (source / name).is_file()]
+    if missing:
+        shutil.rmtree(source, ignore_errors=True)
+        raise StartFailed(revision.name, f"the source archive holds no {' and no '.join(missing)}")
+    return source

@@ -1,0 +1,19 @@
+"""Customer-managed keys: whether a service may use the key that a resource names."""
+
+from localcloud.controlplane.errors import ApiError
+from localcloud.controlplane.state import State
+
+_USE = "cloudkms.cryptoKeyVersions.useToEncrypt"
+
+
+def check_key(state: State, key: str | None, member: str) -> None:
+    """Refuse a key that `member`, a service agent, may not encrypt with; None is no key."""
+    if not key:
+        return
+    exists = state.project.by_id(key) in state.resources
+    if not exists or not state.policies.allows(member, _USE, key):
+        raise ApiError(
+            "PERMISSION_DENIED",
+            f"Cloud KMS error when using key {key}: Permission '{_USE}' denied on resource "
+            f"'{key}' (or it may not exist) for {member.partition(':')[2]}.",
+        )

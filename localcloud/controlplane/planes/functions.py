@@ -1,0 +1,174 @@
+"""Cloud Functions v2: builds from the uploaded archive, then deploys to Cloud Run.
+
+https://cloud.google.com/functions/docs/building
+"""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from localcloud.controlplane.api import ApiCall, Route
+from localcloud.controlplane.builds import Builder, service_of
+from localcloud.controlplane.deployments import Deployments
+from localcloud.controlplane.encryption import check_key
+from localcloud.controlplane.errors import ApiError, invalid, service_disabled
+from localcloud.controlplane.operations import done, failed
+from localcloud.controlplane.planes.resource_policy import policy_routes
+from localcloud.controlplane.state import State
+from localcloud.controlplane.store import Json
+from localcloud.core.errors import StartFailed
+
+_PREFIX = "cloudfunctions/v2/"
+_LOCATION = "projects/{project}/locations/{location}"
+_FUNCTION = f"{_LOCATION}/functions/{{function}}"
+_ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_RUNTIME = re.compile(r"python3(9|10|11|12|13|14)")
+_MEMORY = re.compile(r"\d+(k|M|G|Ki|Mi|Gi)?")
+_NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.googleapis.com")
+
+
+class CloudFunctions:
+    """Deploys functions, each an operation that is done once the function answers."""
+
+    service: ClassVar[str] = "cloudfunctions.googleapis.com"
+    endpoints: ClassVar[Mapping[str, str]] = {"cloudfunctions2_custom_endpoint": _PREFIX}
+
+    def __init__(self, state: State, builder: Builder, deployments: Deployments) -> None:
+        self._state = state
+        self._builder = builder
+        self._deployments = deployments
+        self._revisions = itertools.count(1)
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The calls of this API."""
+        return [
+            *policy_routes(self._state, _PREFIX, _FUNCTION, self._exists),
+            Route("POST", f"{_PREFIX}{_LOCATION}/functions", self._create),
+            Route("GET", f"{_PREFIX}{_LOCATION}/functions", self._list),
+            Route("GET", _PREFIX + _FUNCTION, self._get),
+            Route("PATCH", _PREFIX + _FUNCTION, self._patch),
+            Route("DELETE", _PREFIX + _FUNCTION, self._delete),
+        ]
+
+    async def _exists(self, name: str) -> Json:
+        return self._state.resources.get(name)
+
+    def _name(self, call: ApiCall) -> str:
+        return self._state.project.by_id(_FUNCTION.format(**call.names))
+
+    async def _create(self, call: ApiCall) -> Json:
+        function = call.query.get("functionId", "")
+        if not _ID.fullmatch(function):
+            raise invalid(f"Could not validate the function id {function!r}.")
+        location = self._state.project.by_id(_LOCATION.format(**call.names))
+        name = f"{location}/functions/{function}"
+        if name in self._state.resources:
+            raise ApiError("ALREADY_EXISTS", f"Resource '{name}' already exists")
+        now = self._state.timestamp()
+        return await self._deploy(name, {**call.body, "name": name, "createTime": now})
+
+    async def _list(self, call: ApiCall) -> Json:
+        location = self._state.project.by_id(_LOCATION.format(**call.names))
+        return {"functions": self._state.resources.under(f"{location}/functions/")}
+
+    async def _get(self, call: ApiCall) -> Json:
+        return self._state.resources.get(self._name(call))
+
+    async def _patch(self, call: ApiCall) -> Json:
+        name = self._name(call)
+        before = self._state.resources.get(name)
+        changed = self._state.resources.patch(name, call.body, call.mask())
+        self._state.resources.put(name, before)
+        return await self._deploy(name, changed)
+
+    async def _delete(self, call: ApiCall) -> Json:
+        name = self._name(call)
+        self._state.resources.delete(name)
+        self._state.resources.delete(service_of(name))
+        for resource in (name, service_of(name)):
+            self._state.policies.delete(resource)
+        await self._deployments.remove(name)
+        return done({})
+
+    async def _deploy(self, name: str, function: Json) -> Json:
+        self._validate(function)
+        try:
+            revision = self._builder.build(name, function)
+            uri = await self._deployments.deploy(name, revision)
+        except ApiError as error:
+            return failed(error)
+        except StartFailed as error:
+            return failed(ApiError("FAILED_PRECONDITION", _not_listening(name, error)))
+        described = self._describe(name, function, uri)
+        service = service_of(name)
+        self._state.resources.put(service, {"name": service, "uri": uri})
+        return done(self._state.resources.put(name, described))
+
+    def _validate(self, function: Json) -> None:
+        build, service = function.get("buildConfig", {}), function.get("serviceConfig", {})
+        for needed in _NEEDED:
+            if not self._state.is_enabled(needed):
+                raise service_disabled(needed, self._state.project.number)
+        if not _RUNTIME.fullmatch(build.get("runtime", "")):
+            raise invalid(f"The runtime {build.get('runtime')!r} is not supported.")
+        if not _MEMORY.fullmatch(service.get("availableMemory", "256M")):
+            raise invalid(f"The memory {service['availableMemory']!r} is no quantity.")
+        cpu = service.get("availableCpu", "1")
+        if float(cpu) < 1 and service.get("maxInstanceRequestConcurrency", 1) > 1:
+            raise invalid("Total cpu < 1 is not supported with concurrency > 1.")
+        for email in (service.get("serviceAccountEmail"), build.get("serviceAccount")):
+            self._check_account(str(email or ""))
+        check_key(self._state, function.get("kmsKeyName"), self._state.agent(self.service))
+
+    def _check_account(self, account: str) -> None:
+        email = account.rpartition("/")[2]
+        if f"{self._state.root}/serviceAccounts/{email}" not in self._state.resources:
+            raise invalid(
+                f"Service account {email or 'of the default'} was not found: name one that exists."
+            )
+
+    def _describe(self, name: str, function: Json, uri: str) -> Json:
+        project, location, short = self._state.project, name.split("/")[3], name.split("/")[-1]
+        revision = f"{short}-{next(self._revisions):05}-loc"
+        build = {
+            **function["buildConfig"],
+            "build": f"projects/{project.number}/locations/{location}/builds/{revision}",
+        }
+        build["source"]["storageSource"].setdefault("generation", "1")
+        service = {
+            "ingressSettings": "ALLOW_ALL",
+            "availableMemory": "256M",
+            "timeoutSeconds": 60,
+            "availableCpu": "1",
+            "maxInstanceRequestConcurrency": 1,
+            **function["serviceConfig"],
+            "service": service_of(name),
+            "uri": uri,
+            "revision": revision,
+            "allTrafficOnLatestRevision": True,
+        }
+        # https://cloud.google.com/functions/docs/monitoring/logging: set by the service itself.
+        service["environmentVariables"] = {
+            "LOG_EXECUTION_ID": "true",
+            **service.get("environmentVariables", {}),
+        }
+        return {
+            **function,
+            "buildConfig": build,
+            "serviceConfig": service,
+            "state": "ACTIVE",
+            "environment": "GEN_2",
+            "updateTime": self._state.timestamp(),
+            "url": f"https://{location}-{project.id}.cloudfunctions.net/{short}",
+        }
+
+
+def _not_listening(name: str, error: StartFailed) -> str:
+    return (
+        f"Could not create or update Cloud Run service {name.rpartition('/')[2]}, Container "
+        "Healthcheck failed. The user-provided container failed to start and listen on the port "
+        "defined provided by the PORT=8080 environment variable within the allocated timeout. "
+        f"Logs: {error}"
+    )

@@ -1,0 +1,100 @@
+"""Monitoring: alert policies, notification channels and dashboards, stored and not evaluated."""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from localcloud.controlplane.api import ApiCall, Route
+from localcloud.controlplane.errors import invalid
+from localcloud.controlplane.planes.collections import Collection
+from localcloud.controlplane.state import State
+from localcloud.controlplane.store import Json
+
+_CONDITIONS = (
+    "conditionThreshold",
+    "conditionAbsent",
+    "conditionMatchedLog",
+    "conditionMonitoringQueryLanguage",
+    "conditionPrometheusQueryLanguage",
+    "conditionSql",
+)
+# https://cloud.google.com/monitoring/api/v3/filters: terms joined by AND, OR, NOT.
+_TERM = r'[\w.]+(?:"[^"]*")?\s*(?:=|!=|:|>|<|>=|<=)\s*(?:"(?:[^"\\]|\\.)*"|[\w.]+\([^()]*\)|[\w.]+)'
+_FILTER = re.compile(
+    rf"\s*\(*\s*(?:NOT\s+)?\(*{_TERM}\)*(?:\s+(?:(?:AND|OR)\s+)?(?:NOT\s+)?\(*\s*{_TERM}\s*\)*)*\s*"
+)
+
+
+class Monitoring:
+    """Stores what is given under ids of its own, as Google does."""
+
+    service: ClassVar[str] = "monitoring.googleapis.com"
+    endpoints: ClassVar[Mapping[str, str]] = {"monitoring_custom_endpoint": "monitoring/"}
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._ids = itertools.count(10_000_000_000_000_001)
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The calls of this API."""
+        project = "projects/{project}"
+        state = self._state
+        return [
+            *Collection(
+                state, "monitoring/v3/", project, "alertPolicies", self._id, self._alert
+            ).routes(),
+            *Collection(
+                state, "monitoring/v3/", project, "notificationChannels", self._id, _keep
+            ).routes(),
+            *Collection(
+                state, "monitoring/v1/", project, "dashboards", self._id, self._dashboard
+            ).routes(),
+        ]
+
+    def _id(self, _call: ApiCall) -> str:
+        return str(next(self._ids))
+
+    def _alert(self, _call: ApiCall, policy: Json) -> Json:
+        conditions = policy.get("conditions", [])
+        if not conditions or "combiner" not in policy or "displayName" not in policy:
+            raise invalid("Field alert_policy needs conditions, a combiner and a display_name.")
+        for condition in conditions:
+            _check_condition(condition)
+            condition.setdefault("name", f"{policy['name']}/conditions/{self._id(_call)}")
+        for channel in policy.get("notificationChannels", []):
+            if self._state.project.by_id(channel) not in self._state.resources:
+                raise invalid(f"Notification channel {channel} was not found.")
+        now = self._state.timestamp()
+        record = {"mutateTime": now, "mutatedBy": self._state.deployer.partition(":")[2]}
+        return {
+            "enabled": True,
+            **policy,
+            "creationRecord": policy.get("creationRecord", record),
+            "mutationRecord": record,
+        }
+
+    def _dashboard(self, _call: ApiCall, dashboard: Json) -> Json:
+        if "displayName" not in dashboard:
+            raise invalid("Field dashboard.display_name is required.")
+        # The service writes the project's number into a dashboard's name.
+        return {**dashboard, "etag": dashboard.get("etag", "1") + "1"}
+
+
+def _keep(_call: ApiCall, value: Json) -> Json:
+    return value
+
+
+def _check_condition(condition: Json) -> None:
+    kinds = [kind for kind in _CONDITIONS if kind in condition]
+    if len(kinds) != 1 or "displayName" not in condition:
+        raise invalid("Each condition needs a display_name and exactly one kind of condition.")
+    threshold = condition.get("conditionThreshold") or condition.get("conditionAbsent")
+    filter_ = str(threshold.get("filter", "")) if threshold else ""
+    if threshold is None:
+        return
+    if not _FILTER.fullmatch(filter_) or "metric.type" not in filter_:
+        raise invalid(f"Field alert_policy.conditions.filter had an invalid value of {filter_!r}.")
+    if "resource.type" not in filter_:
+        raise invalid("The filter must specify a restriction on resource.type in the filter.")

@@ -1,0 +1,70 @@
+"""Service Usage: which APIs the project has enabled."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from localcloud.controlplane.api import ApiCall, Route
+from localcloud.controlplane.errors import invalid
+from localcloud.controlplane.operations import done
+from localcloud.controlplane.state import State
+from localcloud.controlplane.store import Json
+
+
+class ServiceUsage:
+    """Enables and disables APIs at once. A service's agent outlives its API's being enabled."""
+
+    service: ClassVar[str] = "serviceusage.googleapis.com"
+    endpoints: ClassVar[Mapping[str, str]] = {"service_usage_custom_endpoint": "serviceusage/v1/"}
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The calls of this API."""
+        services = "serviceusage/v1/projects/{project}/services"
+        return [
+            Route("POST", f"{services}:batchEnable", self._batch_enable),
+            Route("POST", f"{services}/{{name}}:enable", self._enable),
+            Route("POST", f"{services}/{{name}}:disable", self._disable),
+            Route("GET", f"{services}:batchGet", self._list),
+            Route("GET", services, self._list),
+            Route("GET", f"{services}/{{name}}", self._get),
+        ]
+
+    async def _enable(self, call: ApiCall) -> Json:
+        self._switch_on([call.names["name"]])
+        return done({"service": self._describe(call.names["name"])})
+
+    async def _batch_enable(self, call: ApiCall) -> Json:
+        names = call.body.get("serviceIds", [])
+        self._switch_on(names)
+        return done({"services": [self._describe(name) for name in names]})
+
+    async def _disable(self, call: ApiCall) -> Json:
+        name = f"{self._state.root}/services/{call.names['name']}"
+        if name in self._state.resources:
+            self._state.resources.delete(name)
+        return done({"service": self._describe(call.names["name"])})
+
+    async def _get(self, call: ApiCall) -> Json:
+        return self._describe(call.names["name"])
+
+    async def _list(self, _call: ApiCall) -> Json:
+        enabled = self._state.resources.under(f"{self._state.root}/services/")
+        return {"services": [self._describe(item["name"].rpartition("/")[2]) for item in enabled]}
+
+    def _switch_on(self, names: Sequence[str]) -> None:
+        for name in names:
+            if not name.endswith(".googleapis.com"):
+                raise invalid(f"Service '{name}' not found or permission denied.")
+            self._state.enable(name)
+
+    def _describe(self, name: str) -> Json:
+        parent = f"projects/{self._state.project.number}"
+        return {
+            "name": f"{parent}/services/{name}",
+            "parent": parent,
+            "config": {"name": name},
+            "state": "ENABLED" if self._state.is_enabled(name) else "DISABLED",
+        }

@@ -1,0 +1,123 @@
+"""A whole deployment on this machine: a local cloud, a Gemini, and Terraform's work in between."""
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localcloud.controlplane.cloud import Cloud, Settings
+from localcloud.core.clock import SystemClock
+from localcloud.core.errors import OptionError
+from localcloud.core.fast_clock import FastClock
+from localcloud.core.serving import AppServer
+from localcloud.gemini import Gemini
+from localcloud.gemini import Settings as GeminiSettings
+from localcloud.laptop.terraform import Workspace
+from localcloud.runner.process import OnLine, discard
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+REGION = "europe-west1"
+NAME = "gemini-webhooks"
+API_KEY = "local-gemini-api-key"  # nobody's: the simulator alone takes it
+_LEAVINGS = shutil.ignore_patterns(
+    "__pycache__", ".terraform*", "*.tfstate*", "*.tfplan", "*.tfvars", "tests"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may differ from one deployment to another.
+
+    `directory` takes a copy of what is deployed, and Terraform's state. `root` is the root module,
+    relative to the checkout. `variables` are added to those that any deployment here needs.
+    `schedule_rate` says how many times as fast as the machine's clock the schedules' runs.
+    """
+
+    directory: Path
+    root: str = "infra"
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    gemini: GeminiSettings = field(default_factory=GeminiSettings)
+    schedule_rate: float = 20.0
+    list_lag_seconds: float = 0.0
+    on_line: OnLine = discard
+
+
+class Site:
+    """A local cloud, a simulated Gemini at `gemini_url`, and a Terraform workspace led to both.
+
+    Nothing is applied yet when it begins.
+    """
+
+    def __init__(self, options: Options, cloud: Cloud, simulator: Gemini, gemini_url: str) -> None:
+        self.options = options
+        self.cloud = cloud
+        self.gemini = simulator
+        self.gemini_url = gemini_url
+        copy_deployable(options.directory)
+        self.terraform = Workspace(
+            options.directory / options.root,
+            endpoints=cloud.endpoints,
+            proxy=cloud.outside.url,
+            variables={**self._variables(), **options.variables},
+            environ={"REGISTRAR_IDENTITY_TOKEN": self._deployers_token()},
+            on_line=options.on_line,
+        )
+
+    def _variables(self) -> dict[str, Any]:
+        project = self.cloud.state.project.id
+        return {
+            "project": project,
+            "region": REGION,
+            "deployer": self.cloud.state.deployer,
+            "gemini_api_key": API_KEY,
+            "gemini_base_url": self.gemini_url,
+            "ledger": {"delete_protection": False},
+            # Grants count at once here: nothing has to spread.
+            "propagation_seconds": 0,
+            "verification": {
+                "jwks_uri": f"{self.gemini_url}/.well-known/jwks.json",
+                "jwt_audiences": [self.gemini.settings.jwt_audience],
+            },
+        }
+
+    def _deployers_token(self) -> str:
+        """Return what `gcloud auth print-identity-token` would give whoever destroys."""
+        name = self.options.variables.get("name", NAME)
+        project = self.cloud.state.project
+        audience = f"https://{name}-registrar-{project.number}.{REGION}.run.app"
+        email = self.cloud.state.deployer.partition(":")[2]
+        return self.cloud.state.issuer.identity_token(email, audience)
+
+
+@contextlib.asynccontextmanager
+async def site(options: Options) -> AsyncIterator[Site]:
+    """Run a site while the block lasts; Terraform's providers are fetched before it begins.
+
+    Raises `TerraformMissing`, or `OptionError` where there is no checkout.
+    """
+    settings = Settings(
+        schedule_clock=FastClock(SystemClock(), options.schedule_rate),
+        list_lag_seconds=options.list_lag_seconds,
+        on_line=options.on_line,
+    )
+    audience = options.gemini.jwt_audience or settings.project.id
+    simulator = Gemini(settings=dataclasses.replace(options.gemini, jwt_audience=audience))
+    async with AppServer(simulator.app) as server, Cloud(settings) as cloud:
+        made = Site(options, cloud, simulator, server.url)
+        try:
+            await made.terraform.init()
+            yield made
+        finally:
+            await simulator.close()
+
+
+def copy_deployable(directory: Path) -> None:
+    """Copy what a deployment is made from; `OptionError` if this is no checkout."""
+    for name in ("functions", "infra"):
+        if not (CHECKOUT / name).is_dir():
+            raise OptionError(f"{CHECKOUT} is no checkout of the kit: there is no {name}/ in it")
+        shutil.copytree(CHECKOUT / name, directory / name, ignore=_LEAVINGS, dirs_exist_ok=True)
+    shutil.copy(CHECKOUT / "requirements.txt", directory)

@@ -1,0 +1,216 @@
+"""The laptop stack: everything between Gemini and a subscriber, on one machine.
+
+Embedded emulators stand in for those services of Google Cloud whose emulator variables are not set;
+where one is set, whatever it points to is used.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+
+from localcloud.core import rpc
+from localcloud.core.clock import Clock, SystemClock
+from localcloud.core.errors import OptionError
+from localcloud.core.serving import AppServer
+from localcloud.firestore import Firestore
+from localcloud.gemini import Gemini, Settings
+from localcloud.laptop.names import Names
+from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
+from localcloud.laptop.registration import Registration, registered
+from localcloud.pubsub import PubSub
+from localcloud.runner.process import FunctionProcess, OnLine, discard
+from localcloud.secretmanager import SecretManager
+from relay.dispatcher.routes import read_routes
+from relay.environment import Environment
+from relay.errors import ConfigurationError
+
+PUBSUB = "PUBSUB_EMULATOR_HOST"
+FIRESTORE = "FIRESTORE_EMULATOR_HOST"
+SECRET_MANAGER = "SECRET_MANAGER_EMULATOR_HOST"  # noqa: S105 - a variable's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may differ from one laptop stack to another.
+
+    `environ` is where emulator variables are looked for. `routes` is the dispatcher's `ROUTES`.
+    `receive_port` is where the receiver listens, 0 for a free port.
+    `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
+    an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
+    one's.
+    """
+
+    project: str = "laptop"
+    name: str = "gemini-webhooks"
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    routes: str = ""
+    receive_port: int = 0
+    receive: Mapping[str, str] = field(default_factory=dict)
+    dispatch: Mapping[str, str] = field(default_factory=dict)
+    gemini: Settings = field(default_factory=Settings)
+    guard: rpc.Guard = rpc.allow
+    push: PushTimes = field(default_factory=PushTimes)
+    on_line: OnLine = discard
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class Stack:
+    """A laptop stack; `run` starts one.
+
+    `pubsub`, `firestore` and `secret_manager` are the embedded emulators, None where the
+    environment names another; `hosts` holds the addresses of all three by variable. `topics` maps
+    `ingress`, the names of the routes, and `dead-letter` to full names. The members that belong to
+    what runs exist while it runs.
+    """
+
+    receive: FunctionProcess
+    dispatch: FunctionProcess
+    registration: Registration
+    _listener: rpc.Listener
+
+    def __init__(self, options: Options) -> None:
+        clock, named = options.clock, options.environ
+        self.options = options
+        self.names = Names(options.project, options.name)
+        self.pubsub = None if named.get(PUBSUB) else PubSub(clock)
+        self.firestore = None if named.get(FIRESTORE) else Firestore(clock)
+        self.secret_manager = None if named.get(SECRET_MANAGER) else SecretManager(clock)
+        audience = options.gemini.jwt_audience or options.project
+        self.gemini = Gemini(clock, dataclasses.replace(options.gemini, jwt_audience=audience))
+        self.gemini_url = ""
+        self.hosts: dict[str, str] = {}
+        self.topics: dict[str, str] = {}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables with which any client reaches this stack."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": self.names.project,
+            "GOOGLE_GEMINI_BASE_URL": self.gemini_url,
+            **self.hosts,
+        }
+
+    async def interrupt(self) -> None:
+        """Take the embedded emulators off the network, as an outage would; they forget nothing."""
+        await self._listener.stop()
+
+    async def resume(self) -> None:
+        """Bring the embedded emulators back at the same address."""
+        guard, address = self.options.guard, self._listener.address
+        self._listener = await rpc.listen(self._services, guard=guard, address=address)
+
+    async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
+        """Start everything; `unwinding` stops, in reverse order, however much of it has started."""
+        routes = _routes(self._dispatch_environ())
+        await self._emulate(unwinding)
+        simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
+        unwinding.push_async_callback(self.gemini.close)
+        self.gemini_url = simulator.url
+        port = self.options.receive_port
+        self.receive = self._function("receive", self._receive_environ(), unwinding, port)
+        self.dispatch = self._function("dispatch", self._dispatch_environ(), unwinding)
+        await _start(self.receive, self.dispatch)
+        ingress, dead_letter = self.names.ingress, self.names.dead_letter
+        self.topics = {"ingress": ingress, **routes, "dead-letter": dead_letter}
+        # Pushing begins once there is something to push to, and ends before that goes.
+        pushing = provision(
+            self.names,
+            self.hosts[PUBSUB],
+            endpoint=self.dispatch.url,
+            topics=routes.values(),
+            times=self.options.push,
+        )
+        await unwinding.enter_async_context(pushing)
+        webhook = registered(self.gemini_url, self.receive.url, self._keep_secret)
+        self.registration = await unwinding.enter_async_context(webhook)
+
+    async def _emulate(self, unwinding: contextlib.AsyncExitStack) -> None:
+        emulators: dict[str, PubSub | Firestore | SecretManager | None] = {
+            PUBSUB: self.pubsub,
+            FIRESTORE: self.firestore,
+            SECRET_MANAGER: self.secret_manager,
+        }
+        services: dict[str, rpc.Service] = {}
+        for emulator in emulators.values():
+            if emulator:
+                unwinding.push_async_callback(emulator.close)
+                services.update(emulator.services)
+        self._services = services
+        self._listener = await rpc.listen(services, guard=self.options.guard)
+        unwinding.push_async_callback(self.interrupt)
+        self.hosts = {
+            variable: self._listener.address if emulator else self.options.environ[variable]
+            for variable, emulator in emulators.items()
+        }
+
+    async def _keep_secret(self, secret: str) -> None:
+        await keep_signing_secret(self.names, self.hosts[SECRET_MANAGER], secret)
+
+    def _function(
+        self,
+        target: str,
+        environ: Mapping[str, str],
+        unwinding: contextlib.AsyncExitStack,
+        port: int = 0,
+    ) -> FunctionProcess:
+        on_line = self.options.on_line
+        try:
+            function = FunctionProcess(
+                target, target=target, environ=environ, on_line=on_line, port=port
+            )
+        except OSError as error:
+            raise OptionError(f"cannot listen on port {port}: {error.strerror}") from error
+        unwinding.push_async_callback(function.close)
+        return function
+
+    def _receive_environ(self) -> dict[str, str]:
+        return {
+            **self.variables,
+            "INGRESS_TOPIC": self.names.ingress,
+            "SIGNING_SECRET": self.names.signing_secret,
+            "JWKS_URI": f"{self.gemini_url}/.well-known/jwks.json",
+            "JWT_AUDIENCE": self.gemini.settings.jwt_audience or "",
+            **self.options.receive,
+        }
+
+    def _dispatch_environ(self) -> dict[str, str]:
+        return {
+            **self.variables,
+            "EVENTS_TOPIC": self.names.events,
+            "DEAD_LETTER_TOPIC": self.names.dead_letter,
+            "ROUTES": self.options.routes,
+            **self.options.dispatch,
+        }
+
+
+@contextlib.asynccontextmanager
+async def run(options: Options | None = None) -> AsyncIterator[Stack]:
+    """Run a laptop stack while the block lasts, its webhook registered at the simulator.
+
+    Whatever way the block ends, everything is undone in reverse order. Raises `StartFailed` where
+    a function does not start, and `OptionError` for routes that the dispatcher would refuse.
+    """
+    async with contextlib.AsyncExitStack() as unwinding:
+        stack = Stack(options or Options())
+        await stack.start(unwinding)
+        yield stack
+
+
+def _routes(environ: Mapping[str, str]) -> dict[str, str]:
+    try:
+        return {route.name: route.topic for route in read_routes(Environment(environ))}
+    except ConfigurationError as error:
+        raise OptionError(str(error)) from error
+
+
+async def _start(*functions: FunctionProcess) -> None:
+    starts = [asyncio.create_task(function.start()) for function in functions]
+    try:
+        await asyncio.gather(*starts)
+    finally:
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)

@@ -1,0 +1,128 @@
+"""The topics and subscriptions of every project, and the way of a message between them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc
+
+from localcloud.core.clock import Clock
+from localcloud.core.rpc import RpcError
+from localcloud.pubsub.backlog import Backlog
+from localcloud.pubsub.errors import not_found
+from localcloud.pubsub.messages import Message, Stamps
+from localcloud.pubsub.policy import Policy, read_policy
+from localcloud.pubsub.push import IdentityToken, Pusher
+from localcloud.pubsub.sender import Sender
+from localcloud.pubsub.subscription import Subscription
+from localcloud.pubsub.timers import Timers
+from localcloud.pubsub.topic import Topic
+
+Permit = Callable[[str, str, str], bool]
+"""Tells whether Pub/Sub's service agent of a project may do something.
+
+Takes the project's id, a permission (`pubsub.topics.publish`, `pubsub.subscriptions.consume`) and
+the full name of the topic or subscription.
+"""
+
+
+class Broker:
+    """What is there, and what happens to a message: published, kept, offered, dead-lettered."""
+
+    def __init__(
+        self, clock: Clock, *, identity_token: IdentityToken, sender: Sender, permit: Permit
+    ) -> None:
+        self.clock = clock
+        self.timers = Timers(clock)
+        self.topics: dict[str, Topic] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self._stamps = Stamps(clock)
+        self._identity_token = identity_token
+        self._sender = sender
+        self._permit = permit
+
+    def topic(self, name: str) -> Topic:
+        """Return the topic of that full name; raises `RpcError` (`NOT_FOUND`)."""
+        if name not in self.topics:
+            raise not_found(name)
+        return self.topics[name]
+
+    def subscription(self, name: str) -> Subscription:
+        """Return the subscription of that full name; raises `RpcError` (`NOT_FOUND`)."""
+        if name not in self.subscriptions:
+            raise not_found(name)
+        return self.subscriptions[name]
+
+    def publish(
+        self, topic: Topic, data: bytes, attributes: Mapping[str, str], ordering_key: str
+    ) -> Message:
+        """Publish a message, whatever its size, and return it as stored."""
+        message = self._stamps.stamp(data, dict(attributes), ordering_key)
+        topic.add(message)
+        return message
+
+    async def subscribe(self, proto: Any) -> Subscription:
+        """Add the subscription that a complete, valid `Subscription` describes."""
+        topic = self.topics[proto.topic]
+        backlog = Backlog(
+            self.clock,
+            self.timers,
+            self._policy(proto),
+            lambda message, failures: self._forward(subscription, message, failures),
+        )
+        subscription = Subscription(proto, backlog, self._pusher)
+        self.subscriptions[proto.name] = subscription
+        topic.subscriptions[proto.name] = subscription
+        await subscription.deliver()
+        return subscription
+
+    async def adopt(self, subscription: Subscription, proto: Any) -> None:
+        """Let a subscription go by a changed description from now on."""
+        subscription.proto = proto
+        self.refresh(subscription)
+        await subscription.deliver()
+
+    def refresh(self, subscription: Subscription) -> None:
+        """Read the policy of a subscription again, after it or its topic has changed."""
+        subscription.backlog.policy = self._policy(subscription.proto)
+
+    async def close(self) -> None:
+        """Stop every delivery and timer."""
+        gone = RpcError(grpc.StatusCode.UNAVAILABLE, "The service is shutting down.")
+        for subscription in self.subscriptions.values():
+            await subscription.close(gone)
+        await self.timers.close()
+
+    def _policy(self, proto: Any) -> Policy:
+        topic = self.topics.get(proto.topic)
+        return read_policy(proto, topic.retention if topic is not None else 0.0)
+
+    def _pusher(self, subscription: Subscription) -> Pusher:
+        return Pusher(
+            subscription.backlog, lambda: subscription.proto, self._identity_token, self._sender
+        )
+
+    def _forward(self, subscription: Subscription, message: Message, failures: int) -> bool:
+        name = subscription.proto.dead_letter_policy.dead_letter_topic
+        topic = self.topics.get(name)
+        if (
+            topic is None
+            or not self._permit(subscription.project, "pubsub.topics.publish", name)
+            or not self._permit(
+                subscription.project, "pubsub.subscriptions.consume", subscription.name
+            )
+        ):
+            return False
+        attributes = {**message.proto.attributes, **_source(subscription, message, failures)}
+        self.publish(topic, message.proto.data, attributes, message.proto.ordering_key)
+        return True
+
+
+def _source(subscription: Subscription, message: Message, failures: int) -> dict[str, str]:
+    """Return what https://cloud.google.com/pubsub/docs/handling-failures says is added."""
+    published = message.publish_time
+    return {
+        "CloudPubSubDeadLetterSourceDeliveryCount": str(failures),
+        "CloudPubSubDeadLetterSourceSubscription": subscription.name.rpartition("/")[2],
+        "CloudPubSubDeadLetterSourceSubscriptionProject": subscription.project,
+        "CloudPubSubDeadLetterSourceTopicPublishTime": published.isoformat(timespec="milliseconds"),
+    }

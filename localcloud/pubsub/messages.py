@@ -1,0 +1,52 @@
+"""A message as the service keeps it: stamped once, shared by every subscription."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.pubsub_v1 import types
+
+from localcloud.core.clock import Clock
+
+PubsubMessage = types.PubsubMessage.pb()
+
+
+@dataclass(frozen=True)
+class Message:
+    """A published message.
+
+    `number` grows with each message of the service; `published_at` is in Unix seconds; `proto` is
+    the `google.pubsub.v1.PubsubMessage`, which nobody may change; `size` is in bytes.
+    """
+
+    __slots__ = ("number", "proto", "published_at", "size")
+
+    number: int
+    published_at: float
+    proto: Any
+    size: int
+
+    @property
+    def publish_time(self) -> datetime:
+        """When it was published, in UTC, to the millisecond."""
+        return datetime.fromtimestamp(self.published_at, UTC)
+
+
+class Stamps:
+    """Gives messages their ids and publish times, both growing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        # Begins at the time, so that ids differ from those of an earlier run.
+        self._numbers = itertools.count(int(clock.time() * 1000) * 1000)
+
+    def stamp(self, data: bytes, attributes: dict[str, str], ordering_key: str) -> Message:
+        """Return a message with an id and a publish time of its own."""
+        number = next(self._numbers)
+        milliseconds = int(self._clock.time() * 1000)
+        proto = PubsubMessage(
+            data=data, attributes=attributes, ordering_key=ordering_key, message_id=str(number)
+        )
+        proto.publish_time.FromMilliseconds(milliseconds)
+        return Message(number, milliseconds / 1000, proto, proto.ByteSize())

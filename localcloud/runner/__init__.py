@@ -1,0 +1,4 @@
+"""A function as a process of its own, under the real functions-framework.
+
+Imports `localcloud.core` alone.
+"""

@@ -1,0 +1,269 @@
+"""A function as a process of its own, under the real functions-framework.
+
+The listening socket is bound here and handed over, so that no port is ever raced for, the address
+survives restarts, and a request that comes while the function starts waits instead of failing.
+"""
+
+import asyncio
+import collections
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import httpx2
+
+from localcloud.core.errors import StartFailed
+
+FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
+"""The source directory of the deployed functions."""
+
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+_KEPT_LINES = 50
+_LONGEST_LINE = 256 << 10
+
+OnLine = Callable[[str, str], None]
+"""Called with a function's name and one line of its log, without the line end."""
+
+
+def discard(_name: str, _line: str) -> None:
+    """Take a line of log and do nothing with it."""
+
+
+@dataclass(frozen=True)
+class _Running:
+    process: Process
+    reports: asyncio.StreamReader
+    lifeline: int
+    log: asyncio.Task[None]
+    # The leader of the process group that the framework and its worker form, once it has one.
+    leader: int | None
+
+    def order(self, command: bytes) -> None:
+        # The lifeline is closed with the log; the supervisor may have ended a moment before.
+        if not self.log.done():
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self.lifeline, command)
+
+    async def ended(self) -> int:
+        last_word = await self.reports.read()
+        if not last_word and self.leader:
+            # Someone killed the supervisor itself: do its last duty.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.leader, signal.SIGKILL)
+        # The log ends when the last process that could write to it has gone.
+        await self.log
+        return await self.process.wait()
+
+
+class FunctionProcess:
+    """One function, served at `url` whenever it is started.
+
+    `source` is the directory (or file) given to functions-framework, `target` the function in it.
+    `environ` is all that the function sees besides a handful of harmless variables such as `PATH`.
+    Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
+    `port` or a free one. The process dies with this one, however that ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        target: str,
+        environ: Mapping[str, str],
+        source: Path = FUNCTIONS,
+        on_line: OnLine = discard,
+        port: int = 0,
+    ) -> None:
+        self.name = name
+        self.environ = dict(environ)
+        self._target = target
+        self._source = source
+        self._on_line = on_line
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
+        self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
+        self._running: _Running | None = None
+        self._exit: asyncio.Task[int] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the function answers, for example `http://127.0.0.1:40123`; always the same."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the framework, which is also its group's; None while it is stopped."""
+        return self._running.leader if self._running else None
+
+    @property
+    def recent_log(self) -> Sequence[str]:
+        """The last lines of output, oldest first."""
+        return tuple(self._recent)
+
+    async def start(self, *, timeout: float = 60.0) -> None:
+        """Start, and return once the function has answered a request.
+
+        Raises `StartFailed` with what the function wrote if it ends first, or has not answered
+        after `timeout` seconds.
+        """
+        if self._exit and self._exit.done():
+            await self._reap()
+        if self._running:
+            raise StartFailed(self.name, "it is running already")
+        self._recent.clear()
+        answering = asyncio.create_task(self._answer())
+        try:
+            exit_ = await self._launch()
+            ready = {answering, exit_}
+            await asyncio.wait(ready, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answering.done():
+                answering.result()
+                return
+            problem = (
+                f"exit status {exit_.result()}" if exit_.done() else f"silent for {timeout:g} s"
+            )
+        except BaseException:
+            await self.kill()
+            raise
+        finally:
+            answering.cancel()
+        await self.kill()
+        raise StartFailed(self.name, problem, self.recent_log)
+
+    async def wait(self) -> int | None:
+        """Return the exit status once every process of the function has ended; None if stopped."""
+        return await asyncio.shield(self._exit) if self._exit else None
+
+    def order_kill(self) -> None:
+        """Have SIGKILL sent to the function, its worker included, without waiting for the end."""
+        if self._running:
+            self._running.order(b"K")
+
+    async def kill(self) -> None:
+        """Send SIGKILL to the function, its worker included; return once nothing of it is left."""
+        self.order_kill()
+        await self._reap()
+
+    async def terminate(self, *, timeout: float = 15.0) -> int | None:
+        """Send SIGTERM, as Cloud Run does; kill what is left after `timeout` seconds.
+
+        Returns the exit status, or None if the function was not running.
+        """
+        if not self._running or not self._exit:
+            return None
+        self._running.order(b"T")
+        await asyncio.wait({self._exit}, timeout=timeout)
+        self.order_kill()
+        return await self._reap()
+
+    async def restart(self) -> None:
+        """Terminate if running, then start again at the same address."""
+        await self.terminate()
+        await self.start()
+
+    async def close(self) -> None:
+        """Terminate, and give the address up."""
+        try:
+            await self.terminate()
+        finally:
+            await self.kill()
+            self._socket.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _launch(self) -> asyncio.Task[int]:
+        spawning = asyncio.create_task(self._spawn())
+        try:
+            await asyncio.shield(spawning)
+        finally:
+            # Even a start that is cancelled must know what it has started, to stop it.
+            self._running = await spawning
+            self._exit = asyncio.create_task(self._running.ended())
+        return self._exit
+
+    async def _spawn(self) -> _Running:
+        read_end, lifeline = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
+                *(str(read_end), str(self._socket.fileno())),
+                *(sys.executable, "-m", "functions_framework"),
+                *("--source", str(self._main_file()), "--target", self._target),
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=PIPE,
+                env=self._child_environ(),
+                cwd=self._main_file().parent,
+                pass_fds=(read_end, self._socket.fileno()),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(lifeline)
+            raise
+        finally:
+            os.close(read_end)
+        reports = cast("asyncio.StreamReader", process.stdout)
+        output = cast("asyncio.StreamReader", process.stderr)
+        log = asyncio.create_task(self._follow(output))
+        log.add_done_callback(lambda _: os.close(lifeline))
+        leader = await reports.readline()
+        return _Running(process, reports, lifeline, log, int(leader) if leader else None)
+
+    def _main_file(self) -> Path:
+        return self._source / "main.py" if self._source.is_dir() else self._source
+
+    def _child_environ(self) -> dict[str, str]:
+        inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        ours = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**inherited, **ours, **self.environ}
+
+    async def _follow(self, output: asyncio.StreamReader) -> None:
+        async for line in _lines(output):
+            self._recent.append(line)
+            self._on_line(self.name, line)
+
+    async def _answer(self) -> None:
+        async with httpx2.AsyncClient(timeout=None, trust_env=False) as client:
+            await client.get(self.url)
+
+    async def _reap(self) -> int | None:
+        exit_ = self._exit
+        if not exit_:
+            return None
+        status = await asyncio.shield(exit_)
+        # Whoever waited beside us may have started the next one already.
+        if self._exit is exit_:
+            self._running = self._exit = None
+        return status
+
+
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    pending = b""
+    while chunk := await stream.read(64 << 10):
+        *complete, pending = (pending + chunk).split(b"\n")
+        for line in complete:
+            yield line.decode(errors="replace").rstrip("\r")
+        if len(pending) > _LONGEST_LINE:
+            yield pending.decode(errors="replace")
+            pending = b""
+    if pending:
+        yield pending.decode(errors="replace")

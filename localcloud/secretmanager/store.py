@@ -1,0 +1,150 @@
+"""The secrets, by name, each with its versions."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from localcloud.core.clock import Clock
+from localcloud.core.raw import micros, timestamp
+from localcloud.core.statuses import already_exists, failed_precondition, not_found
+from localcloud.secretmanager.messages import Secret, SecretVersion
+from localcloud.secretmanager.names import SecretName, parse_secret, parse_version
+from localcloud.secretmanager.versions import ENABLED, Version
+
+
+@dataclass
+class Stored:
+    """A secret and its versions, by number."""
+
+    serial: int
+    message: Secret
+    versions: dict[int, Version] = field(default_factory=dict)
+
+
+class Store:
+    """Secrets by name. `project_number` gives the project that replies and keys are named with."""
+
+    def __init__(self, clock: Clock, project_number: Callable[[str], str]) -> None:
+        self._clock = clock
+        self._project_number = project_number
+        self._secrets: dict[SecretName, Stored] = {}
+        self._serials = itertools.count(1)
+        self._etags = itertools.count(0x1000)
+
+    def now(self) -> int:
+        """Return the time in microseconds."""
+        return int(self._clock.time() * 1_000_000)
+
+    def etag(self) -> str:
+        """Return an etag that was never given before, quotes included."""
+        return f'"{next(self._etags):x}"'
+
+    def project(self, project: str) -> str:
+        """Return a project as replies name it."""
+        return self._project_number(project)
+
+    def create(self, name: SecretName, secret: Secret) -> Secret:
+        """Store a new secret; ALREADY_EXISTS if there is one of that name."""
+        name = self._canonical(name)
+        if self._live(name) is not None:
+            raise already_exists(f"Secret [{name}] already exists.")
+        message = Secret()
+        message.CopyFrom(secret)
+        message.name = str(name)
+        message.create_time.CopyFrom(timestamp(self.now()))
+        message.etag = self.etag()
+        self._secrets[name] = Stored(next(self._serials), message)
+        return message
+
+    def secret(self, name: str) -> Stored:
+        """Return a secret; NOT_FOUND if there is none, or it has expired."""
+        parsed = self._canonical(parse_secret(name))
+        found = self._live(parsed)
+        if found is None:
+            raise not_found(f"Secret [{parsed}] not found.")
+        return found
+
+    def delete(self, name: str, etag: str) -> None:
+        """Delete a secret with its versions."""
+        check_etag(etag, self.secret(name).message.etag)
+        del self._secrets[self._canonical(parse_secret(name))]
+
+    def secrets(self, project: str) -> Iterator[Stored]:
+        """Yield the secrets of a project, newest first."""
+        owner = self.project(project)
+        for name in sorted(self._secrets, key=lambda name: -self._secrets[name].serial):
+            found = self._live(name) if name.project == owner else None
+            if found is not None:
+                yield found
+
+    def add(self, name: str, payload: bytes, *, checked: bool) -> SecretVersion:
+        """Add an enabled version with the next number."""
+        secret = self.secret(name)
+        number = len(secret.versions) + 1
+        message = SecretVersion(
+            name=f"{secret.message.name}/versions/{number}",
+            create_time=timestamp(self.now()),
+            state=ENABLED,
+            etag=self.etag(),
+            client_specified_payload_checksum=checked,
+        )
+        _describe_replication(message, secret.message)
+        secret.versions[number] = Version(number, message, payload)
+        return message
+
+    def version(self, name: str, lag: float) -> Version:
+        """Return a version by number, alias or `latest`; NOT_FOUND if there is none.
+
+        The latest is the one that was so `lag` seconds ago.
+        """
+        owner, wanted = parse_version(name)
+        secret = self._live(self._canonical(owner))
+        latest = 0 if secret is None else _latest(secret, self.now() - int(lag * 1_000_000))
+        if secret is None or (wanted == "latest" and not latest):
+            raise not_found(f"Secret [{self._canonical(owner)}] not found or has no versions.")
+        number = latest if wanted == "latest" else _number(secret, wanted)
+        if number not in secret.versions:
+            raise not_found(f"Secret Version [{secret.message.name}/versions/{wanted}] not found.")
+        return self.settled(secret.versions[number])
+
+    def settled(self, version: Version) -> Version:
+        """Return a version after what time has done to it."""
+        version.settle(self.now(), self.etag())
+        return version
+
+    def _canonical(self, name: SecretName) -> SecretName:
+        return SecretName(self.project(name.project), name.secret)
+
+    def _live(self, name: SecretName) -> Stored | None:
+        found = self._secrets.get(name)
+        if found is None or not found.message.HasField("expire_time"):
+            return found
+        return found if micros(found.message.expire_time) > self.now() else None
+
+
+def check_etag(given: str, stored: str) -> None:
+    """Refuse a change that was meant for another state; an empty etag means any.
+
+    https://cloud.google.com/secret-manager/docs/etags
+    """
+    if given not in {"", stored}:
+        raise failed_precondition(f"The etag {given} does not match the current etag {stored}.")
+
+
+def _latest(secret: Stored, time: int) -> int:
+    return max((each.number for each in secret.versions.values() if each.as_of(time)), default=0)
+
+
+def _number(secret: Stored, wanted: str) -> int:
+    if wanted.isdecimal():
+        return int(wanted)
+    aliases = secret.message.version_aliases
+    return int(aliases[wanted]) if wanted in aliases else 0
+
+
+def _describe_replication(version: SecretVersion, secret: Secret) -> None:
+    if secret.replication.HasField("user_managed"):
+        for replica in secret.replication.user_managed.replicas:
+            version.replication_status.user_managed.replicas.add(location=replica.location)
+    else:
+        version.replication_status.automatic.SetInParent()

@@ -1,0 +1,105 @@
+"""One version of a secret: its payload, its state, and what a lagging list still says of it."""
+
+from dataclasses import dataclass, field
+
+import google_crc32c
+from google.cloud.secretmanager_v1.types import SecretVersion as _Version
+
+from localcloud.core.raw import micros, timestamp
+from localcloud.core.statuses import failed_precondition, invalid
+from localcloud.secretmanager.messages import SecretPayload, SecretVersion
+
+MAX_PAYLOAD_BYTES = 64 * 1024
+
+ENABLED, DISABLED, DESTROYED = (
+    int(_Version.State.ENABLED),
+    int(_Version.State.DISABLED),
+    int(_Version.State.DESTROYED),
+)
+STATE_NAMES = {ENABLED: "ENABLED", DISABLED: "DISABLED", DESTROYED: "DESTROYED"}
+
+
+@dataclass
+class Version:
+    """A version as it is stored; times in microseconds.
+
+    `past` holds what the version was before each change, so that a list which lags can show it.
+    """
+
+    number: int
+    message: SecretVersion
+    payload: bytes
+    past: list[tuple[int, SecretVersion]] = field(default_factory=list)
+
+    @property
+    def state(self) -> int:
+        """The state now."""
+        return int(self.message.state)
+
+    def access(self) -> SecretPayload:
+        """Return the payload; FAILED_PRECONDITION unless the version is enabled."""
+        if self.state != ENABLED:
+            raise self.refusal()
+        return SecretPayload(data=self.payload, data_crc32c=google_crc32c.value(self.payload))
+
+    def change(self, state: int, now: int, etag: str) -> None:
+        """Enable or disable; FAILED_PRECONDITION once it is destroyed."""
+        if self.state == DESTROYED:
+            raise self.refusal()
+        message = self._supersede(now, etag)
+        message.state = state
+        message.ClearField("scheduled_destroy_time")
+
+    def schedule_destruction(self, at: int, now: int, etag: str) -> None:
+        """Disable now, destroy later: what a secret with `version_destroy_ttl` does."""
+        if self.state == DESTROYED:
+            raise self.refusal()
+        message = self._supersede(now, etag)
+        message.state = DISABLED
+        message.scheduled_destroy_time.CopyFrom(timestamp(at))
+
+    def destroy(self, now: int, etag: str) -> None:
+        """Wipe the payload; FAILED_PRECONDITION the second time."""
+        if self.state == DESTROYED:
+            raise self.refusal()
+        message = self._supersede(now, etag)
+        message.state = DESTROYED
+        message.destroy_time.CopyFrom(timestamp(now))
+        message.ClearField("scheduled_destroy_time")
+        self.payload = b""
+
+    def settle(self, now: int, etag: str) -> None:
+        """Destroy the version if that was scheduled and is due."""
+        scheduled = self.message.HasField("scheduled_destroy_time")
+        if scheduled and micros(self.message.scheduled_destroy_time) <= now:
+            self.destroy(now, etag)
+
+    def as_of(self, time: int) -> SecretVersion | None:
+        """Return what the version was at a time, None if it was not yet."""
+        if micros(self.message.create_time) > time:
+            return None
+        return next((before for changed, before in self.past if changed > time), self.message)
+
+    def refusal(self) -> Exception:
+        """Return the service's refusal to use the version in the state it is in."""
+        state = STATE_NAMES[self.state]
+        return failed_precondition(f"Secret Version [{self.message.name}] is in {state} state.")
+
+    def _supersede(self, now: int, etag: str) -> SecretVersion:
+        self.past.append((now, self.message))
+        changed = SecretVersion()
+        changed.CopyFrom(self.message)
+        changed.etag = etag
+        self.message = changed
+        return changed
+
+
+def check_payload(payload: SecretPayload) -> None:
+    """Refuse a payload that is too large, or does not match the checksum it comes with."""
+    if len(payload.data) > MAX_PAYLOAD_BYTES:
+        raise invalid(
+            f"The payload of {len(payload.data)} bytes exceeds the maximum of "
+            f"{MAX_PAYLOAD_BYTES} bytes."
+        )
+    if payload.HasField("data_crc32c") and payload.data_crc32c != google_crc32c.value(payload.data):
+        raise invalid("The payload's data_crc32c does not match its data.")

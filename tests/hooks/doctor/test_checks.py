@@ -1,0 +1,127 @@
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from hooks.dlq.deadletters import read
+from hooks.dlq.holding import Held
+from hooks.doctor import checks
+from hooks.doctor.checks import Journey
+from hooks.doctor.findings import Finding
+from hooks.errors import HooksError
+from hooks.subscription import Received
+from relay.registrar.webhooks import Webhook
+
+NOW = datetime.now(UTC)
+URL = "https://relay.example"
+WEBHOOK = Webhook("wh_1", "", URL, frozenset({"batch.failed"}), "enabled")
+
+
+class Registration:
+    """A registration that has a webhook, or fails."""
+
+    def __init__(self, webhook: Webhook | None = WEBHOOK, failure: str = "") -> None:
+        self._webhook = webhook
+        self._failure = failure
+
+    async def webhook(self) -> Webhook | None:
+        if self._failure:
+            raise HooksError(self._failure)
+        return self._webhook
+
+    async def ping(self, webhook: Webhook) -> None:  # noqa: ARG002 - as in the protocol
+        if self._failure:
+            raise HooksError(self._failure)
+
+
+async def stream(*messages: Received, then: BaseException | None = None) -> AsyncIterator[Received]:
+    for message in messages:
+        yield message
+    if then:
+        raise then
+    await asyncio.Event().wait()
+
+
+def message(kind: str, data: bytes = b"{}", **attributes: str) -> Received:
+    named = {name.replace("_", "-"): value for name, value in attributes.items()}
+    given = {"ce-type": kind} if kind else {}
+    return Received("1", data, given | named, NOW)
+
+
+async def travelled(ingress: Any, events: Any, **options: Any) -> Finding:
+    journey = Journey(ingress, events, glob="*ping*", seconds=options.pop("seconds", 30))
+    return await journey.check(Registration(**options), WEBHOOK)
+
+
+async def test_a_ping_among_other_events_is_found() -> None:
+    others = message("batch.failed"), message("webhook.ping", ce_id="evt_1")
+    finding = await travelled(stream(), stream(*others))
+    assert (finding.status, finding.detail) == ("ok", "webhook.ping arrived as evt_1")
+
+
+async def test_where_a_ping_was_lost_is_said() -> None:
+    stored = message("", b'{"type": "webhook.ping"}')
+    finding = await travelled(stream(stored), stream(message("batch.failed")), seconds=0.05)
+    assert finding.status == "failed"
+    assert "dispatcher" in finding.remedy
+    finding = await travelled(stream(message("batch.failed")), stream(), seconds=0.05)
+    assert "did not deliver it, or the receiver refused it" in finding.remedy
+
+
+async def test_a_ping_that_could_not_be_sent_or_heard_is_a_failure() -> None:
+    finding = await travelled(stream(), stream(), failure="Gemini answered 403")
+    assert "Gemini answered 403" in finding.detail
+    finding = await travelled(stream(), stream(then=HooksError("broke off")))
+    assert finding.detail == "broke off"
+
+
+async def test_a_webhook_elsewhere_is_a_failure() -> None:
+    (there, state), webhook = await checks.registered(Registration(), "https://else.example/")
+    assert there.status == "failed"
+    assert "https://else.example/" in there.detail
+    assert state.status == "ok"
+    assert webhook == WEBHOOK
+    (there, _), _ = await checks.registered(Registration(), f"{URL}/")
+    assert there.status == "ok"
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 403, 404, 500, 503])
+async def test_whatever_does_not_refuse_a_forgery_with_401_fails(status: int) -> None:
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(status))
+    async with httpx2.AsyncClient(transport=transport) as client:
+        finding = await checks.refuses(client, URL)
+    assert finding.status == "failed"
+    assert str(status) in finding.detail
+    assert finding.remedy
+
+
+async def test_a_forgery_is_right_in_form() -> None:
+    seen: list[httpx2.Request] = []
+
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(401)
+
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(refuse)) as client:
+        assert (await checks.refuses(client, URL)).status == "ok"
+        await checks.refuses(client, URL)
+    first, second = (request.headers for request in seen)
+    assert first["webhook-signature"].startswith("v1,")
+    assert first["webhook-timestamp"].isdecimal()
+    assert first["webhook-id"] != second["webhook-id"]
+    assert first["webhook-signature"] != second["webhook-signature"]
+
+
+def test_dead_letters_are_told_by_their_reasons() -> None:
+    published = datetime.now(UTC) - timedelta(hours=2)
+    letters = [
+        read(Held("a", str(number), b"", {"reason": reason}, published))
+        for number, reason in enumerate(["not-json", "no-type", "not-json"])
+    ]
+    assert checks.empty([], most=3).status == "ok"
+    few, many = checks.empty(letters, most=9), checks.empty(letters, most=3)
+    assert few.detail == "3 (2 not-json, 1 no-type), the oldest for 2h 0m"
+    assert many.detail.startswith("3 or more")

@@ -1,0 +1,112 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooks import state
+from hooks.deployment import Deployment, Where, find, of_stack
+from hooks.errors import NoStack, UsageError
+from tests.hooks.conftest import BLUE, NAMES, OUTPUTS, PROJECT
+
+RUNNING = state.Running(
+    pid=1,
+    command="dev",
+    gemini_url="http://gemini",
+    receive_url="http://receive",
+    dispatch_url="http://dispatch",
+    webhook="wh_1",
+    topics={"ingress": "projects/laptop/topics/staging-ingress", "events": "e", "dead-letter": "d"},
+    variables={
+        "GOOGLE_CLOUD_PROJECT": "laptop",
+        "PUBSUB_EMULATOR_HOST": "h:1",
+        "FIRESTORE_EMULATOR_HOST": "h:2",
+    },
+)
+
+
+def test_terraforms_outputs_say_what_is_where(outputs: Path) -> None:
+    found = find(Where(outputs=outputs), {"PUBSUB_EMULATOR_HOST": "h:1", "HOME": "/"})
+    assert found == Deployment(
+        project=PROJECT,
+        topics=OUTPUTS["topics"],
+        dead_letters=NAMES.dead_letters,
+        database="gemini-webhooks",
+        webhook_url="https://receive.example",
+        registrar_url="https://registrar.example",
+        variables={"PUBSUB_EMULATOR_HOST": "h:1"},
+    )
+    assert (found.pubsub, found.firestore) == ("h:1", "")
+    assert found.topics["blue"] == BLUE
+
+
+def test_outputs_may_be_plain_values_and_name_subscribers(tmp_path: Path) -> None:
+    with_letters = {"subscription": "s", "dead_letter_subscription": "d", "identity": None}
+    without = {"subscription": "s", "dead_letter_subscription": None, "identity": None}
+    path = tmp_path / "plain.json"
+    path.write_text(json.dumps(OUTPUTS | {"subscriptions": {"a": with_letters, "b": without}}))
+    assert find(Where(outputs=path), {}).subscribers == {"a": with_letters}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_text("{"),
+        lambda path: path.write_text("[]"),
+        lambda path: path.write_text("{}"),
+        lambda path: path.write_text(json.dumps(OUTPUTS | {"subscriptions": None})),
+        lambda path: path.write_text(json.dumps(OUTPUTS | {"topics": 1})),
+        lambda path: path.write_text('"' + "x" * (2 << 20)),
+    ],
+)
+def test_what_are_no_outputs_is_refused_with_how_to_write_them(
+    outputs: Path, spoil: Callable[[Path], Any]
+) -> None:
+    spoil(outputs)
+    with pytest.raises(UsageError, match="terraform -chdir=infra output -json"):
+        find(Where(outputs=outputs), {})
+
+
+def test_a_project_and_a_name_say_what_is_where() -> None:
+    found = find(Where(project="p", name="staging"), {})
+    assert found.ingress == "projects/p/topics/staging-ingress"
+    assert found.dead_letters == "projects/p/subscriptions/staging-dead-letter"
+    assert (found.database, found.webhook_url, found.local) == ("staging", "", False)
+    assert find(Where(project="p"), {}).ingress == "projects/p/topics/gemini-webhooks-ingress"
+    assert find(Where(project="p", database="(default)"), {}).database == "(default)"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        Where(project="p", outputs=Path("x")),
+        Where(name="staging"),
+        Where(database="d"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(where: Where) -> None:
+    with pytest.raises(UsageError, match="--project"):
+        find(where, {})
+
+
+def test_without_a_word_it_is_the_stack_that_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoStack, match="--outputs or --project"):
+        find(Where(), {})
+    with state.claimed() as claim:
+        claim.announce(RUNNING)
+        found = find(Where(), {"PUBSUB_EMULATOR_HOST": "another"})
+    assert found == of_stack(RUNNING)
+    assert found.local
+    assert found.pubsub == "h:1"
+    assert found.database == "(default)"
+    assert found.dead_letters == "projects/laptop/subscriptions/staging-dead-letter"
+
+
+def test_what_terraform_deployed_here_has_a_database_of_its_own() -> None:
+    fields = vars(RUNNING) | {"command": "deploy"}
+    assert of_stack(state.Running(**fields)).database == "staging"

@@ -1,0 +1,31 @@
+from localcloud.controlplane import Cloud
+from tests.localcloud.controlplane.conftest import Api
+
+PROJECT = "/cloudresourcemanager/v1/projects/local-project"
+
+
+async def test_the_project_has_an_id_a_number_and_someone_who_pays(api: Api) -> None:
+    assert (await api("GET", PROJECT))["projectNumber"] == "123456789012"
+    assert (await api("GET", PROJECT.replace("v1", "v3")))["name"] == "projects/123456789012"
+    assert (await api("GET", "/cloudbilling/v1/projects/local-project/billingInfo"))[
+        "billingEnabled"
+    ]
+
+
+async def test_the_projects_policy_begins_with_its_owner_and_googles_agents(
+    cloud: Cloud, api: Api
+) -> None:
+    policy = await api("POST", f"{PROJECT}:getIamPolicy", {})
+    roles = {binding["role"] for binding in policy["bindings"]}
+    assert {
+        "roles/owner",
+        "roles/pubsub.serviceAgent",
+        "roles/cloudscheduler.serviceAgent",
+    } <= roles
+    assert all(cloud.state.is_googles(binding) for binding in cloud.state.policies.bindings())
+
+
+async def test_permissions_can_be_tested(api: Api) -> None:
+    asked = ["pubsub.topics.create", "iam.serviceAccounts.getOpenIdToken"]
+    answer = await api("POST", f"{PROJECT}:testIamPermissions", {"permissions": asked})
+    assert answer == {"permissions": ["pubsub.topics.create"]}

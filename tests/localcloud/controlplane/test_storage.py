@@ -1,0 +1,102 @@
+import base64
+import hashlib
+
+import pytest
+
+from localcloud.controlplane import Cloud
+from localcloud.controlplane.errors import ApiError
+from localcloud.controlplane.planes.storage import Storage
+from tests.localcloud.controlplane.conftest import Api, Json
+
+BUCKETS = "/storage/v1/b"
+CONTENT = b"PK\x03\x04\r\n--\r\n\x00\xff"
+
+
+@pytest.fixture
+async def bucket(api: Api) -> str:
+    await api(
+        "POST", f"{BUCKETS}?project=local-project", {"name": "local-source", "location": "eu"}
+    )
+    return "local-source"
+
+
+async def upload(api: Api, bucket: str, name: str) -> Json:
+    body = (
+        b'--frontier\r\nContent-Type: application/json\r\n\r\n{"name": "%s"}\r\n'
+        b"--frontier\r\nContent-Type: application/zip\r\n\r\n%s\r\n--frontier--\r\n"
+    ) % (name.encode(), CONTENT)
+    headers = {"Content-Type": "multipart/related; boundary=frontier"}
+    path = f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart"
+    answer = await api.client.post(path, content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    found: Json = answer.json()
+    return found
+
+
+async def test_a_bucket_is_made_changed_and_deleted(api: Api, bucket: str) -> None:
+    path = f"{BUCKETS}/{bucket}"
+    assert (await api("GET", path))["location"] == "EU"
+    changed = await api("PATCH", path, {"labels": {"a": "b"}, "softDeletePolicy": None})
+    assert changed["labels"] == {"a": "b"}
+    assert "softDeletePolicy" not in changed
+    assert changed["metageneration"] == "2"
+    await api("DELETE", path, expect=204)
+    assert (await api.refused("GET", path))[0] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("name", ["", "A", "google-bucket", "ab", "-a-b"])
+async def test_bad_bucket_names_are_refused(api: Api, name: str) -> None:
+    code, _ = await api.refused("POST", f"{BUCKETS}?project=local-project", {"name": name})
+    assert code == "INVALID_ARGUMENT"
+
+
+async def test_a_bucket_is_made_once(api: Api, bucket: str) -> None:
+    code, _ = await api.refused("POST", f"{BUCKETS}?project=local-project", {"name": bucket})
+    assert code == "ALREADY_EXISTS"
+
+
+async def test_an_object_is_uploaded_byte_for_byte(api: Api, bucket: str) -> None:
+    made = await upload(api, bucket, "a/b.zip")
+    digest = base64.b64encode(hashlib.md5(CONTENT, usedforsecurity=False).digest()).decode()
+    assert (made["md5Hash"], made["size"]) == (digest, str(len(CONTENT)))
+    assert made["contentType"] == "application/zip"
+    answer = await api.client.get(f"{BUCKETS}/{bucket}/o/a%2Fb.zip?alt=media")
+    assert answer.content == CONTENT
+    assert (await api("GET", f"{BUCKETS}/{bucket}/o/a%2Fb.zip"))["generation"] == made["generation"]
+    assert [item["name"] for item in (await api("GET", f"{BUCKETS}/{bucket}/o"))["items"]] == [
+        "a/b.zip"
+    ]
+
+
+async def test_a_bucket_that_is_not_empty_stays(api: Api, bucket: str) -> None:
+    await upload(api, bucket, "a")
+    code, message = await api.refused("DELETE", f"{BUCKETS}/{bucket}")
+    assert (code, "not empty" in message) == ("ALREADY_EXISTS", True)
+    await api("DELETE", f"{BUCKETS}/{bucket}/o/a", expect=204)
+    await api("DELETE", f"{BUCKETS}/{bucket}", expect=204)
+
+
+async def test_other_kinds_of_upload_are_not_imitated(api: Api, bucket: str) -> None:
+    path = f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable"
+    assert (await api.refused("POST", path))[0] == "UNIMPLEMENTED"
+
+
+async def test_reading_an_object_takes_the_right_to(
+    cloud: Cloud, api: Api, bucket: str, account: str
+) -> None:
+    await upload(api, bucket, "a")
+    storage = next(plane for plane in cloud.planes if isinstance(plane, Storage))
+    with pytest.raises(ApiError, match=f"{account} does not have storage.objects.get access"):
+        storage.read(f"serviceAccount:{account}", bucket, "a")
+    policy = await api("GET", f"{BUCKETS}/{bucket}/iam")
+    reader = {"role": "roles/storage.objectViewer", "members": [f"serviceAccount:{account}"]}
+    policy["bindings"].append(reader)
+    await api("PUT", f"{BUCKETS}/{bucket}/iam", policy)
+    assert storage.read(f"serviceAccount:{account}", bucket, "a") == CONTENT
+
+
+async def test_the_services_own_account_appears_when_it_is_asked_for(api: Api) -> None:
+    found = await api("GET", "/storage/v1/projects/local-project/serviceAccount")
+    assert (
+        found["email_address"] == "service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    )

@@ -1,0 +1,378 @@
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from google.genai import types
+from google.genai._interactions import APIStatusError
+
+from localcloud.core.clock import ManualClock
+from localcloud.gemini import Gemini
+from tests.localcloud.gemini.conftest import URI, Endpoint
+
+# What the SDK's overloads return depends on arguments that these tests pass along.
+AsyncClient = Any
+MODEL = "gemini-3-flash-preview"
+CONFIG: Any = {"uris": [URI], "user_metadata": {"correlation": "c1"}}
+
+
+async def start(sdk: AsyncClient, **options: Any) -> str:
+    interaction = await sdk.interactions.create(
+        model=MODEL, input="Hello", background=True, **options
+    )
+    assert interaction.status == "in_progress"
+    return str(interaction.id)
+
+
+async def advance(http: httpx2.AsyncClient, job: str, state: str, **more: Any) -> int:
+    return (await http.post(f"/control/jobs/{job}", json={"state": state, **more})).status_code
+
+
+def events(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [json.loads(request.content) for request in endpoint.requests]
+
+
+async def refused(call: Any) -> int | None:
+    with pytest.raises(APIStatusError) as caught:
+        await call
+    return caught.value.status_code
+
+
+async def test_an_interaction_in_the_background_announces_its_end(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert await advance(http, identifier, "completed", output_text="Bye") == 200
+    await gemini.courier.quiet()
+    (event,) = events(endpoint)
+    assert (event["type"], event["data"]) == ("interaction.completed", {"id": identifier})
+    assert event["user_metadata"] == {"correlation": "c1"}
+    shown = await sdk.interactions.get(id=identifier)
+    assert (shown.status, shown.output_text) == ("completed", "Bye")
+    assert await advance(http, identifier, "failed") == 400
+
+
+async def test_dynamic_webhooks_replace_the_registered_ones(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini
+) -> None:
+    gemini.webhooks.create({"uri": f"{URI}/static", "subscribed_events": ["interaction.completed"]})
+    dynamic = await start(sdk, webhook_config=CONFIG)
+    static = await start(sdk)
+    await advance(http, dynamic, "completed")
+    await advance(http, static, "completed")
+    await gemini.courier.quiet()
+    sent = [(delivery.uri, delivery.scheme) for delivery in gemini.account]
+    assert sent == [(URI, "v1a"), (f"{URI}/static", "v1")]
+
+
+async def test_an_interaction_requires_action_goes_on_and_fails(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert (
+        await refused(
+            sdk.interactions.create(model=MODEL, input="x", previous_interaction_id=identifier)
+        )
+        == 400
+    )
+    await advance(http, identifier, "requires_action")
+    answer = await sdk.interactions.create(
+        model=MODEL, input="x", previous_interaction_id=identifier
+    )
+    assert answer.status == "completed"
+    await advance(http, identifier, "in_progress")
+    await advance(http, identifier, "failed", error={"code": "QUOTA", "message": "Too much."})
+    await gemini.courier.quiet()
+    assert [event["type"] for event in events(endpoint)] == [
+        "interaction.requires_action",
+        "interaction.failed",
+    ]
+    assert events(endpoint)[1]["data"] == {
+        "id": identifier,
+        "error_code": "QUOTA",
+        "error_message": "Too much.",
+    }
+    errors = (await sdk.interactions.get(id=identifier)).errors or []
+    assert [(error.code, error.message) for error in errors] == [("QUOTA", "Too much.")]
+
+
+async def test_what_cannot_be_read_on_goes_with_a_token(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    identifier = await start(sdk)
+    await advance(http, identifier, "requires_continuation")
+    assert (await sdk.interactions.get(id=identifier)).continuation_token
+
+
+@pytest.mark.parametrize("settings", [{"cancel_lag_seconds": 5.0}], indirect=True)
+async def test_a_cancellation_is_learnt_only_by_asking_and_may_lag(
+    sdk: AsyncClient, gemini: Gemini, clock: ManualClock
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert (await sdk.interactions.cancel(id=identifier)).status == "cancelled"
+    assert (await sdk.interactions.get(id=identifier)).status == "in_progress"
+    await clock.advance(5)
+    assert (await sdk.interactions.get(id=identifier)).status == "cancelled"
+    assert gemini.account.total == 0
+    assert await refused(sdk.interactions.cancel(id=identifier)) == 400
+
+
+@pytest.mark.parametrize("settings", [{"announce_cancellations": True}], indirect=True)
+async def test_cancellations_are_announced_if_so_set(
+    sdk: AsyncClient, gemini: Gemini, endpoint: Endpoint
+) -> None:
+    await sdk.interactions.cancel(id=await start(sdk, webhook_config=CONFIG))
+    batch = await batch_from_file(sdk)
+    await sdk.batches.cancel(name=str(batch.name))
+    await sdk.batches.cancel(name=str(batch.name))
+    await gemini.courier.quiet()
+    assert [event["type"] for event in events(endpoint)] == [
+        "interaction.cancelled",
+        "batch.cancelled",
+    ]
+
+
+async def test_a_deleted_interaction_is_gone(sdk: AsyncClient) -> None:
+    identifier = await start(sdk)
+    await sdk.interactions.delete(id=identifier)
+    assert await refused(sdk.interactions.get(id=identifier)) == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"input": "x"},
+        {"model": MODEL},
+        {"model": MODEL, "input": "x", "webhook_config": {"uris": [URI]}},
+        {"model": MODEL, "input": "x", "background": True, "store": False},
+        {"model": MODEL, "input": "x", "background": True, "webhook_config": 1},
+        {"model": MODEL, "input": "x", "background": True, "webhook_config": {"uris": "x"}},
+        {
+            "model": MODEL,
+            "input": "x",
+            "background": True,
+            "webhook_config": {"uris": ["http://relay.example"]},
+        },
+        {"model": MODEL, "input": "x", "background": True, "webhook_config": {"user_metadata": 1}},
+    ],
+)
+async def test_a_wrong_interaction_is_refused(http: httpx2.AsyncClient, body: Any) -> None:
+    assert (await http.post("/v1/interactions", json=body)).status_code == 400
+
+
+async def test_a_managed_agent_needs_its_environment(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    agent: Any = "antigravity-preview-05-2026"
+    first = await sdk.interactions.create(agent=agent, input="x", background=True)
+    chained: Any = {"agent": agent, "input": "y", "previous_interaction_id": first.id}
+    await advance(http, str(first.id), "completed")
+    assert await refused(sdk.interactions.create(**chained)) == 400
+    assert (await sdk.interactions.create(**chained, environment="env_1")).status == "completed"
+    failed = await sdk.interactions.create(agent=agent, input="x", background=True)
+    await advance(http, str(failed.id), "failed")
+    chained["previous_interaction_id"] = failed.id
+    assert await refused(sdk.interactions.create(**chained, environment="env_1")) == 400
+    chained["previous_interaction_id"] = "v1_unknown"
+    assert await refused(sdk.interactions.create(**chained)) == 404
+
+
+async def test_a_stream_ends_with_the_interaction(sdk: AsyncClient) -> None:
+    streamed = await sdk.interactions.create(model=MODEL, input="x", stream=True)
+    kinds = [event.event_type async for event in streamed]
+    assert kinds == [
+        "interaction.created",
+        "step.start",
+        "step.delta",
+        "step.stop",
+        "interaction.completed",
+    ]
+
+
+async def test_a_stream_resumes_after_the_last_event_seen(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    identifier = await start(sdk)
+    await http.post(
+        f"/control/jobs/{identifier}/frames",
+        json={"frames": [{"event_type": "novelty"}, {"event_type": "cut"}]},
+    )
+    raw = (await http.get(f"/v1/interactions/{identifier}?stream=true")).text
+    assert raw.endswith('data: {"event_type":"step.del')
+    await advance(http, identifier, "failed")
+    streamed = await sdk.interactions.get(id=identifier, stream=True, last_event_id="e3")
+    assert [event.event_type async for event in streamed] == ["error", "interaction.status_update"]
+    unknown = await http.get(f"/v1/interactions/{identifier}?stream=true&last_event_id=e99")
+    assert unknown.status_code == 400
+
+
+async def test_a_stream_is_live(sdk: AsyncClient, http: httpx2.AsyncClient) -> None:
+    identifier = await start(sdk)
+    streamed = await sdk.interactions.get(id=identifier, stream=True)
+    kinds = []
+    async for event in streamed:
+        kinds.append(event.event_type)
+        if event.event_type == "interaction.created":
+            await advance(http, identifier, "incomplete")
+    assert kinds == ["interaction.created", "interaction.status_update"]
+
+
+async def batch_from_file(sdk: AsyncClient) -> types.BatchJob:
+    batch: types.BatchJob = await sdk.batches.create(
+        model=MODEL,
+        src="files/input",
+        config={"display_name": "nightly", "webhook_config": CONFIG},
+    )
+    return batch
+
+
+async def test_a_batch_of_a_file_succeeds(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint
+) -> None:
+    batch = await batch_from_file(sdk)
+    assert (batch.state, batch.display_name) == (types.JobState.JOB_STATE_PENDING, "nightly")
+    identifier = str(batch.name).removeprefix("batches/")
+    assert await advance(http, identifier, "running") == 200
+    assert await advance(http, identifier, "succeeded") == 200
+    assert await advance(http, identifier, "failed") == 400
+    shown = await sdk.batches.get(name=str(batch.name))
+    assert shown.state == types.JobState.JOB_STATE_SUCCEEDED
+    assert shown.dest
+    assert shown.dest.file_name == f"files/batch-{identifier}"
+    await gemini.courier.quiet()
+    (event,) = events(endpoint)
+    assert event["type"] == "batch.succeeded"
+    assert event["data"] == {
+        "id": f"batch_{identifier}",
+        "output_file_uri": f"files/batch-{identifier}",
+    }
+    assert event["user_metadata"] == {"correlation": "c1"}
+
+
+async def test_an_inline_batch_has_its_results_in_the_reply(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini
+) -> None:
+    gemini.webhooks.create({"uri": URI, "subscribed_events": ["batch.succeeded"]})
+    requests: Any = [{"contents": [{"parts": [{"text": "Hi"}]}]}]
+    batch = await sdk.batches.create(model=MODEL, src=requests)
+    await advance(http, str(batch.name).removeprefix("batches/"), "succeeded")
+    shown = await sdk.batches.get(name=str(batch.name))
+    assert shown.dest
+    assert len(shown.dest.inlined_responses or []) == 1
+    (delivery,) = gemini.account
+    assert "output_file_uri" not in json.loads(delivery.message.body)["data"]
+
+
+async def test_a_batch_fails_is_listed_and_deleted(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint
+) -> None:
+    batch = await batch_from_file(sdk)
+    identifier = str(batch.name).removeprefix("batches/")
+    await advance(http, identifier, "failed")
+    raw = (await http.get(f"/v1beta/{batch.name}")).json()
+    assert raw["error"] == {"code": 13, "message": "The batch failed."}
+    assert raw["metadata"]["state"] == "BATCH_STATE_FAILED"
+    await gemini.courier.quiet()
+    assert events(endpoint)[0]["data"]["error_message"] == "The batch failed."
+    assert len((await http.get("/v1/batches")).json()["operations"]) == 1
+    await sdk.batches.delete(name=str(batch.name))
+    assert (await http.get(f"/v1/{batch.name}")).status_code == 404
+
+
+async def test_a_batch_expires_on_the_clock(
+    sdk: AsyncClient, gemini: Gemini, clock: ManualClock, endpoint: Endpoint
+) -> None:
+    await batch_from_file(sdk)
+    await clock.advance(48 * 3600)
+    await gemini.courier.quiet()
+    assert [event["type"] for event in events(endpoint)] == ["batch.expired"]
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [("files/x", 200), ([{"request": {}}], 200), ({"file_name": "files/x"}, 200), (7, 400)],
+)
+async def test_a_batch_as_the_guide_writes_it(
+    http: httpx2.AsyncClient, source: object, status: int
+) -> None:
+    answer = await http.post(
+        f"/v1beta/models/{MODEL}:batchCreate",
+        json={"src": source, "config": {"display_name": "n", "webhook_config": CONFIG}},
+    )
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("batchGenerateContent", {}),
+        ("batchGenerateContent", {"batch": {}}),
+        ("batchGenerateContent", {"batch": {"inputConfig": {"requests": {"requests": [1]}}}}),
+        ("batchCreate", {"src": "files/x", "config": 1}),
+        ("predictLongRunning", {}),
+    ],
+)
+async def test_a_wrong_job_is_refused(http: httpx2.AsyncClient, path: str, body: object) -> None:
+    assert (await http.post(f"/v1/models/{MODEL}:{path}", json=body)).status_code == 400
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed"])
+async def test_a_video_is_generated_or_not(
+    http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint, state: str
+) -> None:
+    body = {"instances": [{"prompt": "a cat"}], "webhookConfig": {"uris": [URI]}}
+    started = (await http.post("/v1beta/models/veo-3:predictLongRunning", json=body)).json()
+    identifier = started["name"].rpartition("/")[2]
+    assert "done" not in started
+    assert (await http.get(f"/v1beta/models/veo-9/operations/{identifier}")).status_code == 404
+    assert await advance(http, identifier, "nonsense") == 400
+    assert await advance(http, identifier, state) == 200
+    assert await advance(http, identifier, state) == 400
+    shown = (await http.get(f"/v1beta/{started['name']}")).json()
+    assert shown["done"]
+    assert ("response" in shown, "error" in shown) == (state == "succeeded", state == "failed")
+    await gemini.courier.quiet()
+    expected = ["video.generated"] if state == "succeeded" else []
+    assert [event["type"] for event in events(endpoint)] == expected
+
+
+@pytest.mark.parametrize("settings", [{"job_seconds": 60.0, "time_scale": 6.0}], indirect=True)
+async def test_jobs_end_on_the_clock(
+    sdk: AsyncClient, http: httpx2.AsyncClient, clock: ManualClock
+) -> None:
+    await start(sdk)
+    await batch_from_file(sdk)
+    body = {"instances": [{"prompt": "a cat"}]}
+    await http.post("/v1beta/models/veo-3:predictLongRunning", json=body)
+    await clock.advance(10)
+    jobs = (await http.get("/control/jobs")).json()["jobs"]
+    assert [(job["kind"], job["state"]) for job in jobs] == [
+        ("interaction", "completed"),
+        ("batch", "succeeded"),
+        ("video", "succeeded"),
+    ]
+
+
+@pytest.mark.parametrize("settings", [{"max_jobs": 2}], indirect=True)
+async def test_the_oldest_jobs_go(sdk: AsyncClient) -> None:
+    first = await start(sdk)
+    for _ in range(2):
+        await start(sdk)
+    assert await refused(sdk.interactions.get(id=first)) == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("unknown", {"state": "completed"}, 404),
+        ("", {"state": "nonsense"}, 400),
+        ("", {"state": "failed", "error": {"code": 1}}, 400),
+        ("/frames", {"frames": 1}, 400),
+    ],
+)
+async def test_wrong_controls_are_refused(
+    sdk: AsyncClient, http: httpx2.AsyncClient, path: str, body: object, status: int
+) -> None:
+    identifier = await start(sdk)
+    target = path if path == "unknown" else f"{identifier}{path}"
+    assert (await http.post(f"/control/jobs/{target}", json=body)).status_code == status

@@ -1,0 +1,36 @@
+import pytest
+
+from localcloud.core.rpc import RpcError
+from localcloud.secretmanager import names
+
+
+def test_names_are_taken_apart() -> None:
+    assert names.parse_project("projects/p") == "p"
+    secret = names.parse_secret("projects/p/secrets/a_B-1")
+    assert (secret.project, secret.secret) == ("p", "a_B-1")
+    assert str(secret) == "projects/p/secrets/a_B-1"
+    assert names.parse_version(f"{secret}/versions/12") == (secret, "12")
+    assert names.parse_version(f"{secret}/versions/latest") == (secret, "latest")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "projects/p",
+        "projects/p/secrets/",
+        "projects/p/secrets/s/versions/1",
+        "projects/p/locations/l/secrets/s",
+        "projects/p/secrets/a.b",
+        "projects/p/secrets/s\n",
+    ],
+)
+def test_what_is_no_name_of_a_secret(name: str) -> None:
+    with pytest.raises(RpcError):
+        names.parse_secret(name)
+
+
+@pytest.mark.parametrize("version", ["0", "01", "-1", "1.5", "", "a b", "99999999999"])
+def test_what_is_no_version(version: str) -> None:
+    with pytest.raises(RpcError):
+        names.parse_version(f"projects/p/secrets/s/versions/{version}")
