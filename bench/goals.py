@@ -23,7 +23,7 @@ COUNTED = (
         "test_a_duplicate_costs_one_refused_write_and_one_read",
     ),
 )
-"""What is exact, and so is a test in `tests/relay/dispatcher/test_function.py`: figure, goal, test."""
+"""Exact counts, each held by a test in `tests/relay/dispatcher/test_function.py`."""
 
 
 def goals(results: Results) -> Iterator[Goal]:
