@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from relay.errors import ConfigurationError
-from relay.web.server import set_server_up
+from relay.web.server import configure_server
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -32,7 +32,7 @@ def _entry_point(target: str) -> Handler:
         handle: Handler = importlib.import_module(_HOPS[target]).create(os.environ)
     except ConfigurationError as error:
         sys.exit(f"{target} cannot start: {error}")
-    set_server_up()
+    configure_server()
     # What is loaded by now stays: the collector need not look through it again and again, and the
     # worker that is forked shares it.
     gc.freeze()

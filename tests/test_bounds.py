@@ -17,8 +17,8 @@ from relay.receiver import settings as receiver_settings
 from relay.receiver.settings import ReceiverSettings
 from relay.receiver.signatures import asymmetric, entries
 from relay.registrar import controller, service
+from relay.web import connections
 from relay.web import identity as oidc
-from relay.web import server as heads
 from tests.support.signing import secret
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,8 +96,12 @@ BOUNDS: dict[str, float] = {
     "dispatcher: types of a route": routes.MAX_GLOBS,
     "dispatcher: metadata of a route": routes.MAX_METADATA,
     "dispatcher: delivery attempts": attempts(),
-    "functions: head of a request": heads.MAX_HEAD,
-    "functions: time for the head of a request": heads.HEAD_SECONDS,
+    "functions: what is not the body of a request": connections.MAX_OVERHEAD,
+    "functions: what still arrives of a request after its answer": connections.MAX_DISCARDED,
+    "functions: time for a head, and for the rest of an answered request": (
+        connections.ARRIVAL_SECONDS
+    ),
+    "functions: pipelined requests that wait for an answer": connections.MAX_PIPELINED,
     "functions: identity token": oidc._LONGEST_TOKEN,
     "functions: difference of clocks in an identity token": oidc._LEEWAY_SECONDS,
     "registrar: body": service._MAX_BODY_BYTES,

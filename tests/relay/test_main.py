@@ -14,7 +14,7 @@ from functions_framework import _function_registry as registry
 from starlette.requests import Request
 from uvicorn_worker import UvicornWorker
 
-from relay.web.server import BoundedHeads
+from relay.web.connections import BoundedConnection
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 
@@ -92,6 +92,6 @@ def test_what_is_loaded_is_left_alone_by_the_collector(main: ModuleType) -> None
     assert gc.get_freeze_count() > 10_000
 
 
-def test_the_server_bounds_heads(main: ModuleType) -> None:
+def test_the_server_bounds_connections(main: ModuleType) -> None:
     assert callable(main.receive)
-    assert UvicornWorker.CONFIG_KWARGS["http"] is BoundedHeads
+    assert UvicornWorker.CONFIG_KWARGS["http"] is BoundedConnection

@@ -23,7 +23,7 @@ from relay.gcp.store import create_store
 from relay.log import log
 from relay.web.body import read_body
 from relay.web.identity import IdentityCheck, create_identity_check
-from relay.web.replies import Reply, hush_lost_connections
+from relay.web.replies import Reply, silence_disconnect_errors
 
 _BODY_SECONDS = 10.0
 
@@ -67,7 +67,7 @@ class Dispatcher:
         if request.method != "POST":
             raise Refused(405, "method")
         if self._identity:
-            await self._identity.check(request.headers.get("authorization", ""))
+            await self._identity.check(request.scope["headers"])
         body = await read_body(request, limit=MAX_PUSH_BYTES, timeout=_BODY_SECONDS)
         return parse(request.headers, body)
 
@@ -83,7 +83,7 @@ def create(environ: Mapping[str, str]) -> Dispatcher:
     """Make the dispatcher of this environment; raises `ConfigurationError` if it is wrong."""
     settings = read_settings(Environment(environ))
     identity = create_identity_check(Environment(environ))
-    hush_lost_connections()
+    silence_disconnect_errors()
     # Built before the server forks, which is safe: both connect at the first message.
     publisher, store = create_publisher(environ), create_store(environ, COLLECTION)
     return Dispatcher(Worker(settings, store, publisher, _now), identity)

@@ -20,7 +20,7 @@ from relay.receiver.signatures.asymmetric import AsymmetricScheme
 from relay.receiver.signatures.symmetric import SymmetricScheme
 from relay.receiver.verifier import Enabled, Verifier
 from relay.web.body import read_body
-from relay.web.replies import Reply, hush_lost_connections
+from relay.web.replies import Reply, silence_disconnect_errors
 
 PUBLISH_TIMEOUT = 3.0
 """Seconds until a delivery whose message Pub/Sub has not confirmed is answered 503."""
@@ -117,7 +117,7 @@ def create(environ: Mapping[str, str], *, now: Callable[[], float] = time.time) 
     fork.
     """
     settings = ReceiverSettings.read(environ)
-    hush_lost_connections()
+    silence_disconnect_errors()
     return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ), now=now)
 
 

@@ -20,7 +20,7 @@ from relay.registrar.settings import read_settings
 from relay.registrar.vault import HOST, SecretManagerVault
 from relay.registrar.webhooks import GeminiWebhooks
 from relay.web.identity import IdentityCheck, create_identity_check
-from relay.web.replies import Reply, hush_lost_connections
+from relay.web.replies import Reply, silence_disconnect_errors
 
 COLLECTION = "registrar"
 
@@ -36,7 +36,7 @@ def create(environ: Mapping[str, str]) -> Handler:
     """Return the handler that an environment describes; raises `ConfigurationError`."""
     settings = read_settings(environ)
     identity = _identity(environ)
-    hush_lost_connections()
+    silence_disconnect_errors()
     vault = SecretManagerVault(
         settings.signing_secret, opener(HOST, settings.secret_manager_emulator)
     )

@@ -74,7 +74,7 @@ class Service:
     async def _admit(self, request: Request) -> None:
         if self._identity is None:
             return
-        caller = await self._identity.check(request.headers.get("authorization", ""))
+        caller = await self._identity.check(request.scope["headers"])
         if caller.email in self._read_only and request.method not in _READING:
             log("WARNING", "caller may only read", method=request.method, path=request.url.path)
             raise Refused(403, "read-only")

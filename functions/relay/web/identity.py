@@ -1,8 +1,16 @@
 """Who calls: the identity token that Pub/Sub, Cloud Scheduler and people send, checked once more.
 
-IAM checks it before a request reaches the function, and Cloud Run then replaces its signature.
-Looking again costs little, and holds when the function's own IAM policy is opened by mistake.
+Cloud Run checks the token before a request reaches the function, and then replaces its signature
+by `SIGNATURE_REMOVED_BY_GOOGLE`. It judges `X-Serverless-Authorization` where that is sent, and
+passes `Authorization` on untouched; so the same header is read here.
+
+A stripped token proves who called only where Cloud Run must have checked it. A service that is
+opened to `allUsers` is not such a place: Cloud Run then checks no token and strips none, and
+whoever writes one by hand may be anybody. Nothing in a request tells the function which it is, so
+the check is a second look behind IAM, not a replacement for it.
+
 https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+https://cloud.google.com/run/docs/authenticating/service-to-service
 https://cloud.google.com/run/docs/troubleshooting#signature-removed
 """
 
@@ -10,7 +18,7 @@ import importlib
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +35,8 @@ GOOGLE_CERTS_URI = "https://www.googleapis.com/oauth2/v3/certs"
 ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
 STRIPPED = "SIGNATURE_REMOVED_BY_GOOGLE"
 
+# In the order in which Cloud Run judges them; it looks at one alone.
+_HEADERS = (b"x-serverless-authorization", b"authorization")
 _LONGEST_TOKEN = 16_384
 # What clocks may differ by.
 _LEEWAY_SECONDS = 60.0
@@ -41,6 +51,10 @@ _REJECTIONS = (
     RecursionError,
 )
 _JWS = jwt.PyJWS()
+
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""A request's headers as ASGI has them, names in lower case."""
 
 
 @dataclass(frozen=True)
@@ -68,25 +82,26 @@ class IdentityCheck:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._audiences = frozenset(audiences)
-        self._emails = frozenset(emails)
+        self._emails = frozenset(map(str.lower, emails))
         self._keys = keys
         self._trust_stripped = trust_stripped
         self._now = now
 
-    async def check(self, authorization: str) -> Identity:
-        """Return who sent a request with this `Authorization` header.
+    async def check(self, headers: Headers) -> Identity:
+        """Return who sent a request with these headers.
 
-        Raises `Refused`: 401 without a valid token, 403 for a caller who is not on the list; and
-        `Unavailable` when the keys to verify it with cannot be had.
+        Raises `Refused`: 401 without a valid token, or with more than one in the header that Cloud
+        Run judges or in the other; 403 for a caller who is not on the list; and `Unavailable` when
+        the keys to verify it with cannot be had.
         """
-        scheme, _, token = authorization.partition(" ")
+        scheme, _, token = _authorization(headers).partition(" ")
         if scheme.lower() != "bearer" or not token or len(token) > _LONGEST_TOKEN:
             raise Refused(401, "no-identity-token")
         try:
             identity = self._identity(await self._claims(token.strip()))
         except _REJECTIONS:
             raise Refused(401, "identity-token") from None
-        if self._emails and identity.email not in self._emails:
+        if self._emails and identity.email.lower() not in self._emails:
             raise Refused(403, "identity-not-allowed")
         return identity
 
@@ -146,6 +161,13 @@ def create_identity_check(environment: Environment) -> IdentityCheck | None:
     # https://cloud.google.com/run/docs/container-contract#services-env-vars
     on_platform = bool(environment.text("K_SERVICE"))
     return IdentityCheck(audiences, emails, keys, trust_stripped=on_platform)
+
+
+def _authorization(headers: Headers) -> str:
+    found = [[value for name, value in headers if name == wanted] for wanted in _HEADERS]
+    if any(len(values) > 1 for values in found):
+        raise Refused(401, "repeated-identity-token")
+    return next((values[0].decode("latin-1") for values in found if values), "")
 
 
 def _decoded(token: str, key: jwt.PyJWK | None) -> Mapping[str, Any]:

@@ -51,7 +51,7 @@ class Reply(Response):
             return
 
 
-def hush_lost_connections() -> None:
+def silence_disconnect_errors() -> None:
     """Keep uvicorn from logging an error for each response that `Reply` could not send."""
     logger = logging.getLogger("uvicorn.error")
     if _is_worth_a_line not in logger.filters:

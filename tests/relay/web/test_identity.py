@@ -19,7 +19,13 @@ from relay.environment import Environment
 from relay.errors import ConfigurationError, Refused, Unavailable
 from relay.keys.keyset import KeySet
 from relay.keys.source import FixedKeys
-from relay.web.identity import STRIPPED, Identity, IdentityCheck, create_identity_check
+from relay.web.identity import (
+    STRIPPED,
+    Headers,
+    Identity,
+    IdentityCheck,
+    create_identity_check,
+)
 from tests.support.serving import serving
 
 AUDIENCE = "https://dispatch.example"
@@ -77,9 +83,14 @@ def check_with(
     )
 
 
-async def status_of(check: IdentityCheck, authorization: str) -> int:
+def sent(authorization: str, name: bytes = b"authorization") -> Headers:
+    return [(b"host", b"relay"), (name, authorization.encode("utf-8", "surrogatepass"))]
+
+
+async def status_of(check: IdentityCheck, authorization: str | Headers) -> int:
+    headers = sent(authorization) if isinstance(authorization, str) else authorization
     try:
-        await check.check(authorization)
+        await check.check(headers)
     except Refused as refused:
         return refused.status
     return 200
@@ -87,7 +98,7 @@ async def status_of(check: IdentityCheck, authorization: str) -> int:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_a_valid_token(scheme: str) -> None:
-    identity = await check_with().check(f"{scheme} {token()}")
+    identity = await check_with().check(sent(f"{scheme} {token()}"))
     assert identity == Identity(EMAIL, AUDIENCE)
 
 
@@ -162,7 +173,7 @@ async def test_no_valid_token(authorization: str) -> None:
 
 async def test_on_the_platform_a_stripped_token_is_taken_as_read() -> None:
     check = check_with(trust_stripped=True)
-    assert await check.check(f"Bearer {stripped(token())}") == Identity(EMAIL, AUDIENCE)
+    assert await check.check(sent(f"Bearer {stripped(token())}")) == Identity(EMAIL, AUDIENCE)
 
 
 async def test_on_the_platform_a_signature_that_is_there_counts() -> None:
@@ -182,6 +193,39 @@ async def test_a_caller_who_is_not_on_the_list_may_not() -> None:
     bearer = f"Bearer {token()}"
     assert await status_of(check_with(emails=("other@x", EMAIL)), bearer) == 200
     assert await status_of(check_with(emails=("other@x",)), bearer) == 403
+
+
+SERVERLESS = b"x-serverless-authorization"
+
+
+async def test_the_header_that_cloud_run_judges_is_the_one_that_is_read() -> None:
+    judged = stripped(token({"email": "judged@x"}))
+    forged = stripped(token({"email": "forged@x"}))
+    for headers in (
+        [*sent(f"Bearer {judged}", SERVERLESS), *sent(f"Bearer {forged}")],
+        [*sent(f"Bearer {forged}"), *sent(f"Bearer {judged}", SERVERLESS)],
+    ):
+        identity = await check_with(trust_stripped=True).check(headers)
+        assert identity.email == "judged@x"
+
+
+@pytest.mark.parametrize("judged", ["", "Bearer", "Bearer a.b.c", "Basic eA=="])
+async def test_a_bad_token_where_cloud_run_looks_is_not_made_good_elsewhere(judged: str) -> None:
+    headers = [*sent(judged, SERVERLESS), *sent(f"Bearer {stripped(token())}")]
+    assert await status_of(check_with(trust_stripped=True), headers) == 401
+
+
+@pytest.mark.parametrize("name", [SERVERLESS, b"authorization"])
+async def test_an_identity_token_that_is_sent_twice_is_refused(name: bytes) -> None:
+    bearer = f"Bearer {token()}"
+    one = [*sent(bearer, SERVERLESS), *sent(bearer)]
+    assert await status_of(check_with(), one) == 200
+    assert await status_of(check_with(), [*one, *sent(bearer, name)]) == 401
+
+
+async def test_the_case_of_an_address_does_not_matter() -> None:
+    check = check_with(emails=("Push@My-Project.iam.gserviceaccount.com",))
+    assert await status_of(check, f"Bearer {token()}") == 200
 
 
 class Rotated:
@@ -238,7 +282,7 @@ async def test_keys_come_from_the_issuer(issuer: str) -> None:
     check = from_environment(OIDC_AUDIENCE=f"https://x, {AUDIENCE}", OIDC_JWKS_URI=issuer)
     assert check is not None
     current = {"iat": time.time(), "exp": time.time() + 3600}
-    assert (await check.check(f"Bearer {token(current)}")).email == EMAIL
+    assert (await check.check(sent(f"Bearer {token(current)}"))).email == EMAIL
     assert await status_of(check, f"Bearer {token(current, OTHER_KEY)}") == 401
     assert await status_of(check, f"Bearer {stripped(token(current))}") == 401
 
@@ -254,7 +298,7 @@ async def test_keys_that_cannot_be_had_are_not_a_refusal() -> None:
     check = from_environment(OIDC_AUDIENCE=AUDIENCE, OIDC_JWKS_URI="http://127.0.0.1:1/keys")
     assert check is not None
     with pytest.raises(Unavailable):
-        await check.check(f"Bearer {token()}")
+        await check.check(sent(f"Bearer {token()}"))
 
 
 segments = st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode())

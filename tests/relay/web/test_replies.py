@@ -19,7 +19,7 @@ from localcloud.core.clock import SystemClock
 from localcloud.firestore import Firestore
 from localcloud.pubsub import PubSub
 from localcloud.runner.process import FunctionProcess
-from relay.web.replies import Reply, hush_lost_connections
+from relay.web.replies import Reply, silence_disconnect_errors
 from tests.hostile.wire import post
 from tests.support import signing
 
@@ -63,8 +63,8 @@ async def test_a_lost_connection_is_nobodys_error() -> None:
 
 
 def test_uvicorn_does_not_log_what_reply_could_not_send() -> None:
-    hush_lost_connections()
-    hush_lost_connections()
+    silence_disconnect_errors()
+    silence_disconnect_errors()
     logger = logging.getLogger("uvicorn.error")
 
     def passes(message: str) -> bool:
