@@ -1,4 +1,8 @@
-"""Keys that come over the network: kept, renewed in time, and used through an outage."""
+"""Keys that come over the network: cached for their lifetime, and refreshed before use past it.
+
+Cloud Run stops an instance between requests, so nothing here relies on what runs in between: a
+load begins and ends while a request waits for it, or its outcome does not count.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,8 +24,16 @@ class Loaded(Generic[Keys]):
 
 
 Load = Callable[[], Awaitable[Loaded[Keys]]]
-"""Loads keys. Empty ones mean that there are none any more; whatever it raises means that they
-cannot be had now, and the last good ones go on serving."""
+"""Loads keys. Empty ones mean that there are none any more; an error means that they cannot be had
+now, and the last good ones serve on, or those that a `LoadFailed` leaves."""
+
+
+class LoadFailed(Exception, Generic[Keys]):
+    """A load failed, yet it showed which of the keys it found before may still serve."""
+
+    def __init__(self, usable: Keys) -> None:
+        super().__init__("some keys cannot be had")
+        self.usable = usable
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,11 @@ class Pace:
     """How often a source may be asked, and how long an answer may serve; all in seconds."""
 
     stale: float
-    """Beyond their lifetime, for as long as no newer ones can be had."""
+    """Past their lifetime, keys serve this long while every refresh fails."""
     between_forced: float = 5.0
     """A delivery that nothing verifies may force a refresh; this bounds what forgeries can cost."""
-    after_failure: float = 2.0
+    after_failure: float = 4.0
+    """From the start of a load that failed until the next load."""
     timeout: float = 2.0
     """For one load, everything included."""
 
@@ -40,9 +53,9 @@ class Pace:
 class KeyCache(Generic[Keys]):
     """The last good keys of one source.
 
-    `known` never waits: keys past their lifetime go on serving while one refresh runs beside the
-    deliveries. Only a delivery that no known key verifies, or the first of all, waits for a load;
-    all that wait share it. Failed loads are not repeated at once, whoever asks.
+    Keys within their lifetime are at hand without a wait, also while newer ones are looked for.
+    Past it, whoever needs them waits for a refresh first, and gets the last good ones only if that
+    fails. All that wait share one load.
 
     `clock` returns seconds that never go back. One event loop; may be built before the fork.
     """
@@ -57,28 +70,26 @@ class KeyCache(Generic[Keys]):
         self._no_load_before = self._no_force_before = float("-inf")
         self._loading: asyncio.Task[None] | None = None
 
-    def known(self) -> Keys | None:
-        """Return the keys at hand, or None where there are none that may still be used.
+    def fresh(self) -> Keys | None:
+        """Return the keys at hand, or None where there are none within their lifetime."""
+        return self._keys if self._clock() < self._fresh_until else None
 
-        Starts a refresh in the background once their lifetime is over.
+    async def current(self) -> Keys:
+        """Return the keys, refreshed before if their lifetime is over.
+
+        Raises `Unavailable` when there are none, or none that may still serve.
         """
-        now = self._clock()
-        if now >= self._fresh_until and self._keys is not None:
-            self._start(now)
-        return self._keys if now < self._usable_until else None
-
-    async def first(self) -> Keys:
-        """Return the keys, loading them if there are none at hand.
-
-        Raises `Unavailable` when they cannot be loaded, or could not a moment ago.
-        """
-        keys = self.known()
-        if keys is None and (loading := self._start(self._clock())):
+        # Twice: the first load may be one that was stopped half way, and timed out on waking.
+        for _ in range(2):
+            if (keys := self.fresh()) is not None:
+                return keys
+            loading = self._start(self._clock())
+            if loading is None:
+                break
             await asyncio.shield(loading)
-            keys = self.known()
-        if keys is None:
+        if self._keys is None or self._clock() >= self._usable_until:
             raise Unavailable(self._name)
-        return keys
+        return self._keys
 
     async def newer(self, seen: Keys) -> Keys | None:
         """Return keys loaded after `seen`, which did not suffice; None where there are none.
@@ -97,23 +108,26 @@ class KeyCache(Generic[Keys]):
 
     def _start(self, now: float) -> asyncio.Task[None] | None:
         if self._loading is None and now >= self._no_load_before:
-            self._loading = asyncio.get_running_loop().create_task(self._refresh())
+            self._loading = asyncio.get_running_loop().create_task(self._refresh(now))
             self._loading.add_done_callback(self._ended)
         return self._loading
 
     def _ended(self, _task: asyncio.Task[None]) -> None:
         self._loading = None
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, started: float) -> None:
         try:
             async with asyncio.timeout(self._pace.timeout):
                 self._keep(await self._load())
         except Exception as error:  # noqa: BLE001 - whatever the reason, the last good keys serve
-            self._no_load_before = self._clock() + self._pace.after_failure
+            self._no_load_before = started + self._pace.after_failure
+            if isinstance(error, LoadFailed):
+                self._keys = error.usable or None
             log("WARNING", "keys not refreshed", keys=self._name, error=type(error).__name__)
 
     def _keep(self, loaded: Loaded[Keys]) -> None:
         self._keys = None
+        self._fresh_until = float("-inf")
         if not loaded.keys:
             raise Unavailable(self._name)
         self._keys = loaded.keys

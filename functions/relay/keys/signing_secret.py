@@ -10,12 +10,12 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from relay.keys.cache import Loaded, Pace
+from relay.keys.cache import Loaded, LoadFailed, Pace
 from relay.keys.secret import parse_secret
 from relay.log import log
 
 SECRET_PACE = Pace(stale=3600.0, between_forced=10.0)
-"""A version that was disabled serves no longer than this, in an outage or in an idle instance."""
+"""In an outage of Secret Manager, keys serve on for an hour past their lifetime."""
 
 MAX_SECRETS = 3
 LIFETIME = 300.0
@@ -53,21 +53,29 @@ class SigningSecretLoader:
     """Loads the newest active keys, at most three, newest first; none if no version is active.
 
     What it has found before is tried again even if the list fails or has fallen behind. An error
-    on reading a version fails the whole load: half a set would refuse what the other half signed.
+    on reading a version fails the whole load, since half a set would refuse what the other half
+    signed; of the keys found before, those serve on whose versions were not seen to be inactive.
     """
 
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
-        self._found: tuple[int, ...] = ()
+        self._found: dict[int, bytes] = {}
+        """The keys of the last load by their versions' numbers, the newest first."""
 
     async def __call__(self) -> Loaded[tuple[bytes, ...]]:
-        """Load once; raises whatever `Versions.access` does in an outage."""
+        """Load once; raises `LoadFailed` in an outage."""
+        try:
+            self._found = await self._newest()
+        except (Exception, asyncio.CancelledError) as error:
+            # Cancelled: the load's time is over.
+            raise LoadFailed(tuple(self._found.values())) from error
+        return Loaded(tuple(self._found.values()), LIFETIME)
+
+    async def _newest(self) -> dict[int, bytes]:
         numbers = await self._numbers()
         keys = await self._later(max(numbers, default=0))
         keys |= await self._read(sorted(numbers, reverse=True), MAX_SECRETS - len(keys))
-        newest = sorted(keys, reverse=True)[:MAX_SECRETS]
-        self._found = tuple(newest)
-        return Loaded(tuple(keys[number] for number in newest), LIFETIME)
+        return {number: keys[number] for number in sorted(keys, reverse=True)[:MAX_SECRETS]}
 
     async def _numbers(self) -> set[int]:
         numbers = set(self._found)
@@ -109,6 +117,8 @@ class SigningSecretLoader:
         try:
             _, payload = await self._versions.access(number)
         except VersionInactive:
+            # At once: this counts even if the load fails later.
+            self._found.pop(number, None)
             return {}
         try:
             return {number: parse_secret(payload.decode("ascii").strip())}

@@ -8,12 +8,12 @@ Keys = TypeVar("Keys")
 class KeySource(Protocol[Keys]):
     """Where keys come from; see `relay.keys.cache.KeyCache`."""
 
-    def known(self) -> Keys | None:
-        """Return the keys at hand, without waiting."""
+    def fresh(self) -> Keys | None:
+        """Return the keys at hand within their lifetime, without waiting."""
         ...
 
-    async def first(self) -> Keys:
-        """Return the keys, waiting if none are at hand; raises `Unavailable`."""
+    async def current(self) -> Keys:
+        """Return the keys, refreshed before if their lifetime is over; raises `Unavailable`."""
         ...
 
     async def newer(self, seen: Keys) -> Keys | None:
@@ -27,11 +27,11 @@ class FixedKeys:
     def __init__(self, keys: Any) -> None:
         self._keys = keys
 
-    def known(self) -> Any:
+    def fresh(self) -> Any:
         """Return the keys."""
         return self._keys
 
-    async def first(self) -> Any:
+    async def current(self) -> Any:
         """Return the keys."""
         return self._keys
 

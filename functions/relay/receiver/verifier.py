@@ -30,8 +30,8 @@ class _Attempt:
 class Verifier:
     """Verifies deliveries by the schemes that are enabled, the cheapest first.
 
-    One entry that verifies is enough. Keys at hand are tried before anything waits for others, and
-    newer keys are asked for only when nothing verifies.
+    One entry that verifies is enough. Keys within their lifetime are tried before anything waits
+    for others, and newer keys are asked for only when nothing verifies.
     """
 
     def __init__(self, enabled: Sequence[Enabled]) -> None:
@@ -48,7 +48,7 @@ class Verifier:
         keyless: list[_Attempt] = []
         for enabled in self._enabled:
             if entries := found.get(enabled.scheme.name):
-                keys = enabled.source.known()
+                keys = enabled.source.fresh()
                 if keys is None:
                     keyless.append(_Attempt(enabled, entries, None))
                     continue
@@ -81,6 +81,6 @@ async def _other_keys(attempt: _Attempt) -> Any:
     if attempt.seen is not None:
         return await source.newer(attempt.seen)
     try:
-        return await source.first()
+        return await source.current()
     except Unavailable as error:
         return error

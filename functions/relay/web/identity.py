@@ -118,7 +118,7 @@ class IdentityCheck:
     async def _key(self, kid: object) -> jwt.PyJWK:
         if not isinstance(kid, str):
             raise jwt.InvalidKeyError
-        keys: KeySet | None = await self._keys.first()
+        keys: KeySet | None = await self._keys.current()
         if keys is not None and kid not in keys.rsa:
             keys = await self._keys.newer(keys)
         if keys is None or kid not in keys.rsa:

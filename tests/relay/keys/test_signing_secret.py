@@ -3,6 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from relay.keys.cache import LoadFailed
 from relay.keys.secret import parse_secret
 from relay.keys.signing_secret import SigningSecretLoader, VersionInactive, VersionMissing
 from tests.support.signing import secret
@@ -16,6 +17,7 @@ class Fake:
         self.inactive: set[int] = set()
         self.listed: Sequence[int] | Exception | None = None
         self.outage: set[int | None] = set()
+        self.hanging: set[int | None] = set()
         self.accessed: list[int | None] = []
 
     async def enabled(self) -> Sequence[int]:
@@ -29,6 +31,8 @@ class Fake:
         self.accessed.append(number)
         if number in self.outage:
             raise OSError("down")
+        if number in self.hanging:
+            await asyncio.Event().wait()
         actual = max(self.payloads, default=0) if number is None else number
         if actual not in self.payloads:
             raise VersionMissing
@@ -136,8 +140,31 @@ async def test_the_latest_may_be_disabled(listed: Sequence[int] | Exception) -> 
 async def test_an_outage_fails_the_load() -> None:
     fake = Fake(1, 2)
     fake.outage = {1}
-    with pytest.raises(OSError, match="down"):
+    with pytest.raises(LoadFailed) as failed:
         await SigningSecretLoader(fake)()
+    assert isinstance(failed.value.__cause__, OSError)
+    assert failed.value.usable == ()
+
+
+async def test_in_an_outage_what_was_found_before_serves_on_but_for_what_is_disabled() -> None:
+    fake = Fake(1, 2, 3)
+    load = SigningSecretLoader(fake)
+    await load()
+    fake.inactive, fake.outage = {3}, {1}
+    with pytest.raises(LoadFailed) as failed:
+        await load()
+    assert failed.value.usable == keys(2, 1)
+
+
+async def test_a_load_whose_time_is_over_keeps_what_it_learnt() -> None:
+    fake = Fake(1, 2, 3)
+    load = SigningSecretLoader(fake)
+    await load()
+    fake.inactive, fake.hanging = {3}, {1}
+    with pytest.raises(LoadFailed) as failed:
+        async with asyncio.timeout(0.05):
+            await load()
+    assert failed.value.usable == keys(2, 1)
 
 
 async def test_a_version_that_holds_something_else(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,23 +25,23 @@ from tests.support.signing import (
 
 
 class Source:
-    """Keys at hand, keys for who waits, and keys for who asks for newer ones."""
+    """Fresh keys, keys for who waits, and keys for who asks for newer ones."""
 
-    def __init__(self, known: Any = None, first: Any = None, newer: Any = None) -> None:
-        self._known, self._first, self._newer = known, first, newer
+    def __init__(self, fresh: Any = None, current: Any = None, newer: Any = None) -> None:
+        self._fresh, self._current, self._newer = fresh, current, newer
         self.asked: list[str] = []
 
-    def known(self) -> Any:
-        return self._known
+    def fresh(self) -> Any:
+        return self._fresh
 
-    async def first(self) -> Any:
-        self.asked.append("first")
-        if self._first is None:
+    async def current(self) -> Any:
+        self.asked.append("current")
+        if self._current is None:
             raise Unavailable("keys")
-        return self._first
+        return self._current
 
     async def newer(self, seen: Any) -> Any:
-        assert seen is self._known
+        assert seen is self._fresh
         self.asked.append("newer")
         return self._newer
 
@@ -112,7 +112,7 @@ async def test_newer_keys_may_verify_it(signature: str) -> None:
 
 @pytest.mark.parametrize("signature", [v1(seed=8), v1a(seed=8), token(kid="rsa-8")])
 @pytest.mark.parametrize("newer", [True, False])
-async def test_and_if_they_do_not_it_is_refused(signature: str, newer: bool) -> None:
+async def test_what_newer_keys_do_not_verify_is_refused(signature: str, newer: bool) -> None:
     v1_keys = Source(secrets(0), newer=secrets(9) if newer else None)
     jwks_keys = Source(public(0), newer=public(9, kid="rsa-9") if newer else None)
     await refusal(signature, v1_keys, jwks_keys)
@@ -125,16 +125,16 @@ async def test_no_newer_keys_for_a_token_of_a_known_key() -> None:
 
 
 @pytest.mark.parametrize("signature", [v1(), v1a(), token()])
-async def test_the_first_keys_are_waited_for(signature: str) -> None:
-    v1_keys, jwks_keys = Source(first=secrets(0)), Source(first=public(0))
+async def test_keys_that_are_not_at_hand_are_waited_for(signature: str) -> None:
+    v1_keys, jwks_keys = Source(current=secrets(0)), Source(current=public(0))
     assert await scheme_of(signature, v1_keys, jwks_keys)
 
 
 @pytest.mark.parametrize("signature", [v1(seed=9), v1a(seed=9), token(kid="rsa-9")])
 async def test_keys_just_loaded_are_not_loaded_again(signature: str) -> None:
-    v1_keys, jwks_keys = Source(first=secrets(0)), Source(first=public(0))
+    v1_keys, jwks_keys = Source(current=secrets(0)), Source(current=public(0))
     await refusal(signature, v1_keys, jwks_keys)
-    assert v1_keys.asked + jwks_keys.asked == ["first"]
+    assert v1_keys.asked + jwks_keys.asked == ["current"]
 
 
 @pytest.mark.parametrize("signature", [v1(), v1a(), token()])
@@ -144,7 +144,7 @@ async def test_keys_that_cannot_be_had(signature: str) -> None:
 
 
 async def test_keys_at_hand_are_tried_before_any_that_take_time() -> None:
-    v1_keys, jwks_keys = Source(first=secrets(0)), Source(public(0))
+    v1_keys, jwks_keys = Source(current=secrets(0)), Source(public(0))
     assert await scheme_of(f"{v1()} {v1a()}", v1_keys, jwks_keys) == "v1a"
     assert v1_keys.asked == []
 
@@ -169,5 +169,5 @@ async def test_a_scheme_that_is_not_enabled_does_not_count() -> None:
 
 async def test_fixed_keys() -> None:
     keys = FixedKeys(secrets(0))
-    assert keys.known() == await keys.first() == secrets(0)
-    await keys.newer(keys.known())
+    assert keys.fresh() == await keys.current() == secrets(0)
+    await keys.newer(keys.fresh())

@@ -234,10 +234,10 @@ class Rotated:
     def __init__(self, newer: KeySet | None) -> None:
         self._newer = newer
 
-    def known(self) -> KeySet | None:
+    def fresh(self) -> KeySet | None:
         return key_set(k0=OTHER_KEY)
 
-    async def first(self) -> KeySet:
+    async def current(self) -> KeySet:
         return key_set(k0=OTHER_KEY)
 
     async def newer(self, _seen: KeySet) -> KeySet | None:
