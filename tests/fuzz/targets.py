@@ -29,7 +29,7 @@ from relay.receiver.signatures.token import TokenScheme
 from tests.support import signing
 
 TOLERANCE = 300.0
-_IDENTIFIER = re.compile(r"[\x21-\x7e]{1,256}")
+_IDENTIFIER = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,256}")
 _TRACE = b"traceparent:00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _TOKENS = TokenScheme([signing.AUDIENCE], TOLERANCE)
 _POISON = {events.NOT_JSON, events.NOT_AN_OBJECT, events.NO_TYPE, events.BAD_TYPE}

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from relay.errors import Refused
 
-_ID = re.compile(rb"[\x21-\x7e]{1,256}")
+# Without a dot, which parts what is signed: `id.timestamp.body` would read in more ways than one.
+# https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+_ID = re.compile(rb"[\x21-\x2d\x2f-\x7e]{1,256}")
 _TIMESTAMP = re.compile(rb"[0-9]{1,15}")
 # A token that carries an event in its claims is by far the longest.
 _SIGNATURE = re.compile(rb"[\x20-\x7e]{1,16384}")
@@ -40,8 +42,8 @@ class Delivery(NamedTuple):
         """Check the headers' form.
 
         Raises `Refused` (400) unless each of the three is there exactly once, printable ASCII,
-        within its bounds, and the timestamp in plain decimal digits. A `traceparent` that is
-        malformed or repeated is dropped.
+        within its bounds, the id without a dot, and the timestamp in plain decimal digits. A
+        `traceparent` that is malformed or repeated is dropped.
         """
         found = _pick(headers)
         identifier = _required(found, b"webhook-id", _ID)

@@ -67,6 +67,11 @@ def test_an_id_is_printable_ascii(value: bytes) -> None:
     assert refusal({**headers(), "webhook-id": value}).status == 400
 
 
+@pytest.mark.parametrize("value", [".", "a.", ".a", "msg_1.1795000000"])
+def test_an_id_holds_no_dot(value: str) -> None:
+    assert refusal({**headers(), "webhook-id": value}).reason == "malformed-header"
+
+
 @given(
     st.dictionaries(
         st.sampled_from(

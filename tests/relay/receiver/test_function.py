@@ -125,6 +125,23 @@ async def ask(
     return await receive(Request(scope, next_message))
 
 
+async def test_an_old_signature_is_not_read_with_another_time(
+    receive: Receiver, kept: Kept
+) -> None:
+    old = NOW - 30 * 86_400
+    body = b'{"type":"batch.succeeded","note":".%d.{}"}' % NOW
+    signature = v1(body, timestamp=old)
+    before = body.partition(b".%d." % NOW)[0]
+    moved = {
+        "webhook-id": b"msg_1.%d.%b" % (old, before),
+        "webhook-timestamp": str(NOW),
+        "webhook-signature": signature,
+    }
+    response = await ask(receive, moved, b'{}"}')
+    assert response.status_code == 400
+    assert not kept.messages
+
+
 def told(response: Response) -> tuple[int, Any]:
     return response.status_code, json.loads(bytes(response.body))
 
