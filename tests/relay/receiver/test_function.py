@@ -132,7 +132,7 @@ async def test_an_old_signature_is_not_read_with_another_time(
     body = b'{"type":"batch.succeeded","note":".%d.{}"}' % NOW
     signature = v1(body, timestamp=old)
     before = body.partition(b".%d." % NOW)[0]
-    moved = {
+    moved: Named = {
         "webhook-id": b"msg_1.%d.%b" % (old, before),
         "webhook-timestamp": str(NOW),
         "webhook-signature": signature,

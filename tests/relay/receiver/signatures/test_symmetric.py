@@ -25,7 +25,11 @@ def test_the_reference_signature_verifies() -> None:
 
 @given(
     st.text(max_size=100),
-    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40),
+    st.text(
+        st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="."),
+        min_size=1,
+        max_size=40,
+    ),
 )
 def test_what_the_reference_signs_verifies(text: str, webhook_id: str) -> None:
     try:
