@@ -31,8 +31,11 @@ class Block:
 
     @property
     def description(self) -> str:
-        """Return the description as text."""
-        return self.arguments["description"].strip('"').replace('\\"', '"')
+        """Return the description as text, the lines of a heredoc joined."""
+        written = self.arguments["description"]
+        if written.startswith("<<-"):
+            return " ".join(line.strip() for line in written.splitlines()[1:-1])
+        return written.strip('"').replace('\\"', '"')
 
 
 def read_blocks(text: str, kind: str) -> Iterator[Block]:
