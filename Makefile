@@ -45,7 +45,7 @@ test: venv ## all tests, with the coverage of functions/
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra
 
-tables: venv ## docs/inputs-outputs.md anew from the variables and outputs of infra/
+tables: venv ## write the tables of inputs and outputs of infra/ anew
 	@$(BIN)/python infra/tables.py
 
 check: venv ## format, lint, types

@@ -1,7 +1,9 @@
 locals {
-  # By way of the grants: nothing is encrypted before it may be.
+  # Read from the grants, so that whatever uses the key waits for them.
   kms_key = (
-    var.kms_key == null ? null : values(google_kms_crypto_key_iam_member.agents)[0].crypto_key_id
+    var.kms_key == null
+    ? null
+    : values(google_kms_crypto_key_iam_member.agents)[0].crypto_key_id
   )
 }
 
@@ -17,7 +19,10 @@ resource "google_kms_crypto_key_iam_member" "agents" {
   }
   crypto_key_id = var.kms_key
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
-  member        = "serviceAccount:service-${local.project_number}@${each.value}.iam.gserviceaccount.com"
+  member = join("@", [
+    "serviceAccount:service-${local.project_number}",
+    "${each.value}.iam.gserviceaccount.com",
+  ])
 
   depends_on = [google_project_service.services]
 }

@@ -3,13 +3,19 @@ locals {
     for name, route in var.routes : {
       name     = name
       metadata = route.metadata
-      topic    = coalesce(route.topic, try(module.topics.topics["route-${name}"], null))
-      types    = route.types
+      topic = coalesce(
+        route.topic,
+        try(module.topics.topics["route-${name}"], null),
+      )
+      types = route.types
     }
   ]
-  # Topics by the names that subscribers ask for them with.
+  # Topics by the names that subscribers use.
   topics = merge(
-    { events = module.topics.topics["events"], ingress = module.topics.topics["ingress"] },
+    {
+      events  = module.topics.topics["events"]
+      ingress = module.topics.topics["ingress"]
+    },
     { for route in local.routes : route.name => route.topic },
   )
 }
@@ -23,8 +29,14 @@ module "builder" {
   kms_key             = local.kms_key
   labels              = var.labels
   propagation_seconds = var.propagation_seconds
-  requirements        = coalesce(var.source_code.requirements, "${path.module}/../requirements.txt")
-  source_dir          = coalesce(var.source_code.directory, "${path.module}/../functions")
+  requirements = coalesce(
+    var.source_code.requirements,
+    "${path.module}/../requirements.txt",
+  )
+  source_dir = coalesce(
+    var.source_code.directory,
+    "${path.module}/../functions",
+  )
 }
 
 module "topics" {
@@ -39,7 +51,10 @@ module "topics" {
       events  = { retention = var.topic_retention.events }
       ingress = { retention = var.topic_retention.ingress }
     },
-    { for name, route in var.routes : "route-${name}" => {} if route.topic == null },
+    {
+      for name, route in var.routes :
+      "route-${name}" => {} if route.topic == null
+    },
   )
 }
 
@@ -132,7 +147,9 @@ module "registrar" {
   signing_secret         = module.secrets.signing_secret
   signing_secret_role    = module.secrets.roles.keeper
   size                   = var.functions.registrar
-  wait                   = var.wait ? { propagation_seconds = var.propagation_seconds } : null
+  wait = (
+    var.wait ? { propagation_seconds = var.propagation_seconds } : null
+  )
   webhook = {
     events = sort(var.webhook.events)
     name   = coalesce(var.webhook.name, var.name)
@@ -195,12 +212,19 @@ module "monitoring" {
     { relay = module.dead_letter.subscription },
     {
       for key, subscriber in module.subscribers :
-      key => subscriber.dead_letter_subscription if var.subscribers[key].dead_letter != null
+      key => subscriber.dead_letter_subscription
+      if var.subscribers[key].dead_letter != null
     },
   )
   subscriptions = merge(
     { dispatch = module.dispatcher.subscription },
-    { for key, subscriber in module.subscribers : key => subscriber.subscription_name },
-    try({ for key, name in module.archive[0].subscriptions : "archive ${key}" => name }, {}),
+    {
+      for key, subscriber in module.subscribers :
+      key => subscriber.subscription_name
+    },
+    try({
+      for key, name in module.archive[0].subscriptions :
+      "archive ${key}" => name
+    }, {}),
   )
 }

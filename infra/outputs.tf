@@ -1,21 +1,27 @@
 output "archive_bucket" {
-  description = "Bucket of the archive; null without one."
+  description = "Name of the archive's bucket; null without an archive."
   value       = one(module.archive[*].bucket)
 }
 
 output "dashboard" {
-  description = "Where to watch it."
+  description = "Address of the dashboard."
   value       = module.monitoring.dashboard
 }
 
 output "dead_letter_subscription" {
   description = "Full name of the subscription that holds the dead letters."
-  value       = "projects/${var.project}/subscriptions/${module.dead_letter.subscription}"
+  value = join("/", [
+    "projects/${var.project}/subscriptions",
+    module.dead_letter.subscription,
+  ])
 }
 
 output "dispatch_subscription" {
   description = "Full name of the push subscription on the ingress topic."
-  value       = "projects/${var.project}/subscriptions/${module.dispatcher.subscription}"
+  value = join("/", [
+    "projects/${var.project}/subscriptions",
+    module.dispatcher.subscription,
+  ])
 }
 
 output "ledger_database" {
@@ -24,25 +30,31 @@ output "ledger_database" {
 }
 
 output "next_steps" {
-  description = "How to subscribe, how to send a test delivery, how to see what happened."
+  description = <<-EOT
+    Commands that subscribe, check the deployment, send a test delivery and pull
+    the event.
+  EOT
   value       = <<-EOT
     Webhook    ${module.receiver.uri}
     Dashboard  ${module.monitoring.dashboard}
 
-    Subscribe  gcloud pubsub subscriptions create my-events --project ${var.project} \
+    Subscribe  gcloud pubsub subscriptions create my-events \
+                 --project ${var.project} \
                  --topic ${module.topics.topics["events"]}
-               (with --message-filter 'hasPrefix(attributes.ce-type, "batch.")' for some of them),
-               or add an entry to the variable subscribers.
+               For some of the events add --message-filter, as in
+                 --message-filter 'hasPrefix(attributes.ce-type, "batch.")'
+               Or add an entry to the variable subscribers.
 
     Check      terraform output -json > deployment.json
-               export REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)
-               hooks doctor --outputs deployment.json
+               REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token) \
+                 hooks doctor --outputs deployment.json
 
     Test       Have Gemini deliver a ping:
                curl -X POST ${module.registrar.uri}/ping \
                  -H "Authorization: Bearer $(gcloud auth print-identity-token)"
 
-    Look       gcloud pubsub subscriptions pull my-events --project ${var.project} --auto-ack --limit 5
+    Look       gcloud pubsub subscriptions pull my-events \
+                 --project ${var.project} --auto-ack --limit 5
   EOT
 }
 
@@ -52,12 +64,12 @@ output "project" {
 }
 
 output "registrar_url" {
-  description = "Address of the registrar, for the deployer and the schedules."
+  description = "Address of the registrar."
   value       = module.registrar.uri
 }
 
 output "service_accounts" {
-  description = "E-mails of the identities of the hops."
+  description = "E-mail addresses of the hops' identities."
   value = {
     dispatcher = module.dispatcher.service_account
     receiver   = module.receiver.service_account
@@ -67,12 +79,17 @@ output "service_accounts" {
 }
 
 output "signing_secret" {
-  description = "Full name of the secret that holds the signing secret; its value is nowhere here."
+  description = <<-EOT
+    Full name of the secret that holds the signing secret; never its value.
+  EOT
   value       = module.secrets.signing_secret
 }
 
 output "subscriptions" {
-  description = "Subscriptions of the `subscribers`: full name, the identity a push bears, and the subscription that holds their dead letters."
+  description = <<-EOT
+    Per subscriber: the full name of its subscription, the identity that its
+    pushes use, and the name of the subscription that holds its dead letters.
+  EOT
   value = {
     for key, subscriber in module.subscribers : key => {
       dead_letter_subscription = subscriber.dead_letter_subscription
@@ -83,7 +100,10 @@ output "subscriptions" {
 }
 
 output "topics" {
-  description = "Full names of the topics: `events` to subscribe to, `ingress`, `dead-letter`, and one per route."
+  description = <<-EOT
+    Full names of the topics: `events` to subscribe to, `ingress`, `dead-letter`
+    and one per route.
+  EOT
   value       = merge(local.topics, { dead-letter = module.dead_letter.topic })
 }
 

@@ -1,15 +1,17 @@
 locals {
-  # Whatever is made waits for the services: by way of the project id, since
-  # depends_on would also put off every data source behind them.
+  # Resources take the project's id from here, and so wait for the services.
+  # With depends_on, every data source behind them would also wait for apply.
   project = distinct([
     for service in google_project_service.services : service.project
   ])[0]
   project_number = data.google_project.project.number
-  # It comes into being with its service, which what grants it something outside waits for as well.
+  # Google creates the agent when the service is enabled. Grants outside the
+  # project have to wait for that too, so they read the agent from the service.
   pubsub_agent = one([
-    for service in google_project_service.services :
-    "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
-    if service.service == "pubsub.googleapis.com"
+    for service in google_project_service.services : join("@", [
+      "serviceAccount:service-${local.project_number}",
+      "gcp-sa-pubsub.iam.gserviceaccount.com",
+    ]) if service.service == "pubsub.googleapis.com"
   ])
   services = concat(
     [
@@ -39,8 +41,8 @@ resource "google_project_service" "services" {
   disable_on_destroy = false
 }
 
-# Read in the plan, so that every name in it is known: which is why the Resource
-# Manager API is the one that must be on beforehand.
+# The plan reads the project's number, so that it can show every name. Hence the
+# Resource Manager API must be enabled before the first apply.
 data "google_project" "project" {
   project_id = var.project
 }

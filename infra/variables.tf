@@ -1,5 +1,11 @@
 variable "alerts" {
-  description = "Alerting: `notification_channels` by their full names, and thresholds. `dead_letter_age_days` and `oldest_unacked_seconds` bound how long a message may lie, the ratios how many of the requests may fail, `refused_per_minute` how many deliveries may bear a wrong signature. `enabled = false` makes the dashboard alone."
+  description = <<-EOT
+    Alert policies. `notification_channels` are full names.
+    `dead_letter_age_days` and `oldest_unacked_seconds` bound the age of an
+    unread message, `error_ratio` and `unavailable_ratio` the share of requests
+    that fail, and `refused_per_minute` the number of deliveries with a wrong
+    signature. `enabled = false` creates the dashboard alone.
+  EOT
   type = object({
     dead_letter_age_days   = optional(number, 7)
     enabled                = optional(bool, true)
@@ -13,25 +19,47 @@ variable "alerts" {
   nullable = false
 
   validation {
-    condition     = alltrue([for ratio in [var.alerts.error_ratio, var.alerts.unavailable_ratio] : ratio > 0 && ratio <= 1])
-    error_message = "error_ratio and unavailable_ratio are shares of the requests: above 0, at most 1, as in 0.05."
+    condition = alltrue([
+      for ratio in [var.alerts.error_ratio, var.alerts.unavailable_ratio] :
+      ratio > 0 && ratio <= 1
+    ])
+    error_message = join(" ", [
+      "error_ratio and unavailable_ratio are shares of the requests: above 0,",
+      "at most 1, as in 0.05.",
+    ])
   }
 
   validation {
-    condition     = var.alerts.dead_letter_age_days >= 1 && var.alerts.dead_letter_age_days <= 30
-    error_message = "dead_letter_age_days lies between 1 and 30: Pub/Sub drops a dead letter after 31 days."
+    condition = (
+      var.alerts.dead_letter_age_days >= 1 &&
+      var.alerts.dead_letter_age_days <= 30
+    )
+    error_message = join(" ", [
+      "dead_letter_age_days must be between 1 and 30: Pub/Sub drops a dead",
+      "letter after 31 days.",
+    ])
   }
 
   validation {
     condition = alltrue([
-      for channel in var.alerts.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))
+      for channel in var.alerts.notification_channels :
+      can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))
     ])
-    error_message = "Name notification channels as projects/PROJECT/notificationChannels/ID: gcloud beta monitoring channels list --format='value(name)'."
+    error_message = join(" ", [
+      "Name notification channels as",
+      "projects/PROJECT/notificationChannels/ID: gcloud beta monitoring",
+      "channels list --format='value(name)'.",
+    ])
   }
 }
 
 variable "archive" {
-  description = "Archives every delivery and every dead letter to a Cloud Storage bucket, as Avro with metadata; not, if null. Files are closed after `file_seconds`, deleted after `delete_after_days` (never, if null), and outlive `terraform destroy` unless `force_destroy`."
+  description = <<-EOT
+    Archives every delivery and every dead letter to a Cloud Storage bucket, as
+    Avro with metadata; null archives nothing. A file is closed after
+    `file_seconds` and deleted after `delete_after_days` (null: never). The
+    files outlive `terraform destroy` unless `force_destroy` is set.
+  EOT
   type = object({
     delete_after_days = optional(number)
     file_seconds      = optional(number, 300)
@@ -41,24 +69,41 @@ variable "archive" {
   default = null
 
   validation {
-    condition     = try(var.archive.file_seconds, 300) >= 60 && try(var.archive.file_seconds, 300) <= 600
-    error_message = "archive.file_seconds lies between 60 and 600, as Pub/Sub has it."
+    condition = (
+      try(var.archive.file_seconds, 300) >= 60 &&
+      try(var.archive.file_seconds, 300) <= 600
+    )
+    error_message = "file_seconds must be between 60 and 600."
   }
 }
 
 variable "deployer" {
-  description = "Who applies, as an IAM member (`user:…`, `group:…`, `serviceAccount:…`): it may wait for the webhook and, on destroy, have it removed. By default whoever the credentials say; name a group when several people apply."
+  description = <<-EOT
+    IAM member that applies (`user:…`, `group:…` or `serviceAccount:…`). It may
+    wait for the webhook and, on destroy, have it removed. Defaults to the
+    identity of the credentials; name a group when several people apply.
+  EOT
   type        = string
   default     = null
 
   validation {
-    condition     = var.deployer == null || can(regex("^(user|group|serviceAccount|principal|principalSet):.+$", var.deployer))
-    error_message = "Name the deployer as an IAM member, as in user:you@example.com, group:team@example.com or serviceAccount:ci@my-project.iam.gserviceaccount.com."
+    condition = var.deployer == null || can(regex(
+      "^(user|group|serviceAccount|principal|principalSet):.+$",
+      var.deployer,
+    ))
+    error_message = join(" ", [
+      "Name the deployer as an IAM member, as in user:you@example.com,",
+      "group:team@example.com or",
+      "serviceAccount:ci@my-project.iam.gserviceaccount.com.",
+    ])
   }
 }
 
 variable "functions" {
-  description = "Size of each function's instances, requests that one takes at once, bounds on their number, and additional environment variables."
+  description = <<-EOT
+    Per function: the size of an instance, the requests it takes at once, bounds
+    on the number of instances, and additional environment variables.
+  EOT
   type = object({
     dispatcher = optional(object({
       concurrency   = optional(number, 40)
@@ -90,87 +135,141 @@ variable "functions" {
 
   validation {
     condition = alltrue([
-      for size in values(var.functions) : size.min_instances >= 0 && size.max_instances >= max(1, size.min_instances)
+      for size in values(var.functions) : (
+        size.min_instances >= 0 &&
+        size.max_instances >= max(1, size.min_instances)
+      )
     ])
     error_message = "max_instances is at least 1 and at least min_instances."
   }
 
   validation {
-    condition     = alltrue([for size in values(var.functions) : size.concurrency >= 1 && size.concurrency <= 1000])
-    error_message = "concurrency lies between 1 and 1000."
+    condition = alltrue([
+      for size in values(var.functions) :
+      size.concurrency >= 1 && size.concurrency <= 1000
+    ])
+    error_message = "concurrency must be between 1 and 1000."
   }
 
   validation {
     condition = alltrue([
-      for size in values(var.functions) : size.concurrency == 1 || try(tonumber(size.cpu) >= 1, false)
+      for size in values(var.functions) :
+      size.concurrency == 1 || try(tonumber(size.cpu) >= 1, false)
     ])
-    error_message = "An instance that takes more than one request at once needs a cpu of at least 1: raise cpu, or set concurrency = 1."
+    error_message = join(" ", [
+      "An instance that takes more than one request at once needs a cpu of at",
+      "least 1: raise cpu, or set concurrency = 1.",
+    ])
   }
 }
 
 variable "gemini_api_key" {
-  description = "Gemini API key. Ephemeral and write-only: it goes to Secret Manager and into neither plan nor state. Pass it as `TF_VAR_gemini_api_key`, which leaves no trace in a shell's history."
+  description = <<-EOT
+    Gemini API key. It is ephemeral and write-only: it reaches Secret Manager,
+    but neither plan nor state. Pass it as `TF_VAR_gemini_api_key`, which keeps
+    it out of the shell's history.
+  EOT
   type        = string
   ephemeral   = true
   sensitive   = true
 
   validation {
-    condition     = can(regex("^[!-~]{8,}$", var.gemini_api_key))
-    error_message = "That is no Gemini API key: it has at least eight characters and neither blanks nor line breaks. Get one at https://aistudio.google.com/apikey."
+    condition = can(regex("^[!-~]{8,}$", var.gemini_api_key))
+    error_message = join(" ", [
+      "This is not a Gemini API key: it has at least eight characters and",
+      "neither blanks nor line breaks. Get one at",
+      "https://aistudio.google.com/apikey.",
+    ])
   }
 }
 
 variable "gemini_api_key_version" {
-  description = "Number to raise when the API key changes: Terraform cannot see that a write-only value did."
+  description = <<-EOT
+    Number to raise when the API key changes: Terraform cannot see a change of a
+    write-only value.
+  EOT
   type        = number
   default     = 1
   nullable    = false
 
   validation {
-    condition     = var.gemini_api_key_version >= 1 && floor(var.gemini_api_key_version) == var.gemini_api_key_version
-    error_message = "gemini_api_key_version is a whole number from 1 up; raise it by one with every new key."
+    condition = (
+      var.gemini_api_key_version >= 1 &&
+      floor(var.gemini_api_key_version) == var.gemini_api_key_version
+    )
+    error_message = join(" ", [
+      "gemini_api_key_version is a whole number from 1 up; raise it by one",
+      "with every new key.",
+    ])
   }
 }
 
 variable "gemini_base_url" {
-  description = "Base URL of the Gemini API, for a proxy or a simulator; Google's when null."
+  description = <<-EOT
+    Base URL of the Gemini API, for a proxy or a simulator; null is Google's.
+  EOT
   type        = string
   default     = null
 
   validation {
-    condition     = var.gemini_base_url == null || can(regex("^https?://[^/ ]+", var.gemini_base_url))
-    error_message = "gemini_base_url is an http or https URL, as in https://generativelanguage.googleapis.com."
+    condition = (
+      var.gemini_base_url == null ||
+      can(regex("^https?://[^/ ]+", var.gemini_base_url))
+    )
+    error_message = join(" ", [
+      "gemini_base_url is an http or https URL, as in",
+      "https://generativelanguage.googleapis.com.",
+    ])
   }
 }
 
 variable "kms_key" {
-  description = "Key that encrypts topics, secrets, ledger, buckets, images and functions (`projects/…/locations/…/keyRings/…/cryptoKeys/…`, in the same region); Google's own when null."
+  description = <<-EOT
+    Key that encrypts topics, secrets, ledger, buckets, images and functions
+    (`projects/…/locations/…/keyRings/…/cryptoKeys/…`, in the same region); null
+    leaves encryption to Google's own keys.
+  EOT
   type        = string
   default     = null
 
   validation {
-    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
-    error_message = "Name the key in full, without a version: projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY."
+    condition = var.kms_key == null || can(regex(
+      "^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
+      var.kms_key,
+    ))
+    error_message = join(" ", [
+      "Name the key in full, without a version:",
+      "projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY.",
+    ])
   }
 }
 
 variable "labels" {
-  description = "Labels of everything that bears labels."
+  description = "Labels of every resource that can have labels."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition = alltrue([
-      for key, value in var.labels :
-      can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))
+      for key, value in var.labels : (
+        can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) &&
+        can(regex("^[a-z0-9_-]{0,63}$", value))
+      )
     ])
-    error_message = "Labels are lower-case letters, digits, _ and -, at most 63 of them; keys begin with a letter."
+    error_message = join(" ", [
+      "Keys and values of labels have at most 63 lower-case letters, digits,",
+      "underscores and hyphens; a key begins with a letter.",
+    ])
   }
 }
 
 variable "ledger" {
-  description = "The Firestore database. A protected one refuses deletion and outlives `terraform destroy`. A repeated delivery is recognised for `dedup_retention_days`. `location` defaults to the region."
+  description = <<-EOT
+    The Firestore database. With `delete_protection` it refuses deletion and
+    outlives `terraform destroy`. A repeated delivery is recognised for
+    `dedup_retention_days`. `location` defaults to the region.
+  EOT
   type = object({
     dedup_retention_days   = optional(number, 7)
     delete_protection      = optional(bool, true)
@@ -181,73 +280,104 @@ variable "ledger" {
   nullable = false
 
   validation {
-    condition     = contains(range(1, 366), var.ledger.dedup_retention_days)
-    error_message = "ledger.dedup_retention_days is a whole number from 1 to 365: Gemini repeats a delivery for up to 24 hours."
+    condition = contains(range(1, 366), var.ledger.dedup_retention_days)
+    error_message = join(" ", [
+      "ledger.dedup_retention_days is a whole number from 1 to 365: Gemini",
+      "repeats a delivery for up to 24 hours.",
+    ])
   }
 }
 
 variable "message_storage_regions" {
-  description = "Regions in which Pub/Sub may store messages; any, if empty."
+  description = <<-EOT
+    Regions in which Pub/Sub may store messages; empty allows any.
+  EOT
   type        = set(string)
   default     = []
   nullable    = false
 }
 
 variable "name" {
-  description = "Prefix of every name, so that several deployments live side by side in one project."
+  description = <<-EOT
+    Prefix of every name, so that several deployments can share a project.
+  EOT
   type        = string
   default     = "gemini-webhooks"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,17}[a-z0-9]$", var.name)) && !startswith(var.name, "goog")
-    error_message = "name has 4 to 19 lower-case letters, digits and hyphens, begins with a letter (not with \"goog\") and ends with a letter or digit: service accounts and databases allow no more."
+    condition = (
+      can(regex("^[a-z][a-z0-9-]{2,17}[a-z0-9]$", var.name)) &&
+      !startswith(var.name, "goog")
+    )
+    error_message = join(" ", [
+      "name has 4 to 19 lower-case letters, digits and hyphens, begins with a",
+      "letter (not with \"goog\") and ends with a letter or digit: service",
+      "accounts and databases allow no more.",
+    ])
   }
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project to deploy to."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
-    error_message = "project is a project's id, not its number or its display name, as in my-project-123: gcloud projects list."
+    condition = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = join(" ", [
+      "project is a project's id, not its number or its display name, as in",
+      "my-project-123: gcloud projects list.",
+    ])
   }
 }
 
 variable "propagation_seconds" {
-  description = "Seconds to wait, when they are made, until new grants hold everywhere."
+  description = <<-EOT
+    Seconds to wait after new grants have been made, until they hold everywhere.
+  EOT
   type        = number
   default     = 60
   nullable    = false
 
   validation {
-    condition     = var.propagation_seconds >= 0 && var.propagation_seconds <= 600
-    error_message = "propagation_seconds lies between 0 and 600."
+    condition = (
+      var.propagation_seconds >= 0 && var.propagation_seconds <= 600
+    )
+    error_message = "propagation_seconds must be between 0 and 600."
   }
 }
 
 variable "region" {
-  description = "Region of everything."
+  description = "Region of every regional resource."
   type        = string
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "region is a region, not a zone or a multi-region, as in europe-west1: gcloud functions regions list."
+    condition = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = join(" ", [
+      "region is a region, not a zone or a multi-region, as in europe-west1:",
+      "gcloud functions regions list.",
+    ])
   }
 }
 
 variable "registered" {
-  description = "Whether the webhook exists at Gemini; `false` removes it and leaves the rest."
+  description = <<-EOT
+    Whether the webhook exists at Gemini; `false` removes it and keeps
+    everything else.
+  EOT
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "rotation" {
-  description = "Age in days at which the signing secret is rotated (never, if null), what becomes of the one before, and when to look, as cron in UTC."
+  description = <<-EOT
+    Rotation of the signing secret: its age in `days` at which it is rotated
+    (null: never), what happens to the previous secret, and the `schedule` of
+    the check (cron, UTC).
+  EOT
   type = object({
     days                = optional(number, 30)
     revocation_behavior = optional(string, "revoke_previous_secrets_after_h24")
@@ -257,23 +387,44 @@ variable "rotation" {
   nullable = false
 
   validation {
-    condition     = var.rotation.days == null || try(var.rotation.days >= 2, false)
-    error_message = "rotation.days is at least 2, since a rotated secret stays valid for 24 hours; null never rotates."
+    condition = (
+      var.rotation.days == null || try(var.rotation.days >= 2, false)
+    )
+    error_message = join(" ", [
+      "rotation.days is at least 2, since a rotated secret stays valid for 24",
+      "hours; null never rotates.",
+    ])
   }
 
   validation {
-    condition     = contains(["revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately"], var.rotation.revocation_behavior)
-    error_message = "rotation.revocation_behavior is revoke_previous_secrets_after_h24 or revoke_previous_secrets_immediately."
+    condition = contains(
+      [
+        "revoke_previous_secrets_after_h24",
+        "revoke_previous_secrets_immediately",
+      ],
+      var.rotation.revocation_behavior,
+    )
+    error_message = join(" ", [
+      "rotation.revocation_behavior is revoke_previous_secrets_after_h24 or",
+      "revoke_previous_secrets_immediately.",
+    ])
   }
 
   validation {
-    condition     = length(split(" ", trimspace(var.rotation.schedule))) == 5
-    error_message = "rotation.schedule is a cron expression of five fields, as in \"17 3 * * *\"."
+    condition = length(split(" ", trimspace(var.rotation.schedule))) == 5
+    error_message = join(" ", [
+      "rotation.schedule is a cron expression of five fields, as in",
+      "\"17 3 * * *\".",
+    ])
   }
 }
 
 variable "routes" {
-  description = "Topics beside the events topic, each with the events whose type matches one of the globs `types` and whose `user_metadata` holds all of `metadata`. Made, unless `topic` names one (`projects/…/topics/…`)."
+  description = <<-EOT
+    Additional topics. Each gets the events whose type matches one of the globs
+    in `types` and whose `user_metadata` contains all of `metadata`. The topic
+    is created unless `topic` names an existing one (`projects/…/topics/…`).
+  EOT
   type = map(object({
     metadata = optional(map(string), {})
     topic    = optional(string)
@@ -283,42 +434,73 @@ variable "routes" {
   nullable = false
 
   validation {
-    condition     = alltrue([for name in keys(var.routes) : can(regex("^[a-z][a-z0-9-]{0,39}$", name))])
-    error_message = "A route's name has lower-case letters, digits and hyphens, at most 40, and begins with a letter."
+    condition = alltrue([
+      for name in keys(var.routes) :
+      can(regex("^[a-z][a-z0-9-]{0,39}$", name))
+    ])
+    error_message = join(" ", [
+      "A route's name has at most 40 lower-case letters, digits and hyphens,",
+      "and begins with a letter.",
+    ])
   }
 
   validation {
-    condition     = length(setintersection(keys(var.routes), ["dead-letter", "events", "ingress"])) == 0
-    error_message = "The names events, ingress and dead-letter are taken: call the route something else."
-  }
-
-  validation {
-    condition     = alltrue([for route in values(var.routes) : length(route.types) > 0])
-    error_message = "A route without types matches nothing: name some, as in [\"batch.*\"], or leave types out for all."
+    condition = length(setintersection(
+      keys(var.routes),
+      ["dead-letter", "events", "ingress"],
+    )) == 0
+    error_message = join(" ", [
+      "The names events, ingress and dead-letter are taken: call the route",
+      "something else.",
+    ])
   }
 
   validation {
     condition = alltrue([
-      for route in values(var.routes) : route.topic == null || can(regex("^projects/[^/]+/topics/[^/]+$", route.topic))
+      for route in values(var.routes) : length(route.types) > 0
     ])
-    error_message = "A route's topic is named in full, as in projects/my-project/topics/blue; leave it out to have one made."
+    error_message = join(" ", [
+      "A route without types matches nothing: name some, as in [\"batch.*\"],",
+      "or leave types out for all.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for route in values(var.routes) :
+      route.topic == null ||
+      can(regex("^projects/[^/]+/topics/[^/]+$", route.topic))
+    ])
+    error_message = join(" ", [
+      "A route's topic is named in full, as in",
+      "projects/my-project/topics/blue; leave it out to have one created.",
+    ])
   }
 }
 
 variable "runtime" {
-  description = "Cloud Functions runtime."
+  description = "Runtime of Cloud Functions."
   type        = string
   default     = "python313"
   nullable    = false
 
   validation {
-    condition     = contains(["python311", "python312", "python313"], var.runtime)
-    error_message = "runtime is python311, python312 or python313: the functions are tested on these."
+    condition = contains(
+      ["python311", "python312", "python313"],
+      var.runtime,
+    )
+    error_message = join(" ", [
+      "runtime is python311, python312 or python313: the functions are tested",
+      "on these.",
+    ])
   }
 }
 
 variable "source_code" {
-  description = "Where the functions and their pinned requirements lie; beside this module by default."
+  description = <<-EOT
+    Paths of the functions' source directory and of their pinned requirements;
+    by default those beside this module.
+  EOT
   type = object({
     directory    = optional(string)
     requirements = optional(string)
@@ -328,7 +510,12 @@ variable "source_code" {
 }
 
 variable "subscribers" {
-  description = "Subscriptions for other services, by name: each exactly one of `push` (any URL, with an identity token), `pull`, `bigquery` or `storage`, on `topic` (`events`, `ingress` or a route's name), with a Pub/Sub filter on the attributes, retry, dead letter (`null`: none) and grants."
+  description = <<-EOT
+    Subscriptions for other services, by name. Each has exactly one of `push`
+    (any URL, with an identity token), `pull`, `bigquery` and `storage`; a
+    `topic` (`events`, `ingress` or the name of a route); and a Pub/Sub `filter`
+    on attributes, `retry`, `dead_letter` (null: none) and grants.
+  EOT
   type = map(object({
     ack_deadline_seconds = optional(number, 60)
     bigquery = optional(object({
@@ -375,79 +562,143 @@ variable "subscribers" {
   nullable = false
 
   validation {
-    condition     = alltrue([for name in keys(var.subscribers) : can(regex("^[a-z][a-z0-9-]{0,39}$", name))])
-    error_message = "A subscriber's name has lower-case letters, digits and hyphens, at most 40, and begins with a letter."
+    condition = alltrue([
+      for name in keys(var.subscribers) :
+      can(regex("^[a-z][a-z0-9-]{0,39}$", name))
+    ])
+    error_message = join(" ", [
+      "A subscriber's name has at most 40 lower-case letters, digits and",
+      "hyphens, and begins with a letter.",
+    ])
   }
 
   validation {
     condition = alltrue([
-      for name in keys(var.subscribers) :
-      !can(regex("^(archive|route)-|(^|-)dead-letter$|^(build|dispatch|dispatcher|push|receiver|registrar|schedules|wait)$", name))
+      for name in keys(var.subscribers) : !anytrue([
+        can(regex("^(archive|route)-", name)),
+        can(regex("(^|-)dead-letter$", name)),
+        contains(
+          [
+            "build",
+            "dispatch",
+            "dispatcher",
+            "push",
+            "receiver",
+            "registrar",
+            "schedules",
+            "wait",
+          ],
+          name,
+        ),
+      ])
     ])
-    error_message = "The names dispatch, archive-…, route-…, …-dead-letter and those of the hops and their identities are taken: call the subscriber something else."
+    error_message = join(" ", [
+      "The names dispatch, archive-…, route-…, …-dead-letter and those of the",
+      "hops and their identities are taken: call the subscriber something",
+      "else.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : 1 == length([
+        for kind in [
+          subscriber.bigquery,
+          subscriber.pull,
+          subscriber.push,
+          subscriber.storage,
+        ] : kind if kind != null
+      ])
+    ])
+    error_message = join(" ", [
+      "Each subscriber has exactly one of push, pull, bigquery and storage,",
+      "as in { pull = {} }.",
+    ])
   }
 
   validation {
     condition = alltrue([
       for subscriber in values(var.subscribers) :
-      length([for kind in [subscriber.bigquery, subscriber.pull, subscriber.push, subscriber.storage] : kind if kind != null]) == 1
+      contains(
+        concat(["events", "ingress"], keys(var.routes)),
+        subscriber.topic,
+      )
     ])
-    error_message = "Each subscriber has exactly one of push, pull, bigquery and storage, as in { pull = {} }."
+    error_message = join(" ", [
+      "A subscriber's topic is events, ingress or the name of one of the",
+      "routes.",
+    ])
   }
 
   validation {
     condition = alltrue([
-      for subscriber in values(var.subscribers) : contains(concat(["events", "ingress"], keys(var.routes)), subscriber.topic)
+      for subscriber in values(var.subscribers) :
+      length(coalesce(subscriber.filter, "-")) <= 256
     ])
-    error_message = "A subscriber's topic is events, ingress or the name of one of the routes."
-  }
-
-  validation {
-    condition     = alltrue([for subscriber in values(var.subscribers) : length(coalesce(subscriber.filter, "-")) <= 256])
     error_message = "A Pub/Sub filter has at most 256 characters."
   }
 
   validation {
     condition = alltrue([
-      for subscriber in values(var.subscribers) : subscriber.ack_deadline_seconds >= 10 && subscriber.ack_deadline_seconds <= 600
+      for subscriber in values(var.subscribers) : (
+        subscriber.ack_deadline_seconds >= 10 &&
+        subscriber.ack_deadline_seconds <= 600
+      )
     ])
-    error_message = "ack_deadline_seconds lies between 10 and 600, as Pub/Sub has it."
+    error_message = "ack_deadline_seconds must be between 10 and 600."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : (
+        try(subscriber.dead_letter.max_attempts, 100) >= 5 &&
+        try(subscriber.dead_letter.max_attempts, 100) <= 100
+      )
+    ])
+    error_message = join(" ", [
+      "dead_letter.max_attempts must be between 5 and 100; dead_letter = null",
+      "retries for 31 days.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : (
+        subscriber.retry.minimum_seconds >= 0 &&
+        subscriber.retry.minimum_seconds <= subscriber.retry.maximum_seconds &&
+        subscriber.retry.maximum_seconds <= 600
+      )
+    ])
+    error_message = join(" ", [
+      "retry.minimum_seconds and retry.maximum_seconds must be between 0 and",
+      "600, and the first no greater than the second.",
+    ])
   }
 
   validation {
     condition = alltrue([
       for subscriber in values(var.subscribers) :
-      try(subscriber.dead_letter.max_attempts, 100) >= 5 && try(subscriber.dead_letter.max_attempts, 100) <= 100
+      subscriber.push == null ||
+      can(regex("^https?://[^/ ]+", subscriber.push.endpoint))
     ])
-    error_message = "dead_letter.max_attempts lies between 5 and 100, as Pub/Sub has it; dead_letter = null retries for 31 days."
+    error_message = "push.endpoint is a URL, as in https://example.com/gemini."
   }
 
   validation {
     condition = alltrue([
       for subscriber in values(var.subscribers) :
-      subscriber.retry.minimum_seconds >= 0 && subscriber.retry.minimum_seconds <= subscriber.retry.maximum_seconds && subscriber.retry.maximum_seconds <= 600
-    ])
-    error_message = "retry.minimum_seconds and retry.maximum_seconds lie between 0 and 600, the first no greater than the second."
-  }
-
-  validation {
-    condition = alltrue([
-      for subscriber in values(var.subscribers) : subscriber.push == null || can(regex("^https?://[^/ ]+", subscriber.push.endpoint))
-    ])
-    error_message = "push.endpoint is a URL, as in https://events.example.com/gemini."
-  }
-
-  validation {
-    condition = alltrue([
-      for subscriber in values(var.subscribers) :
-      subscriber.bigquery == null || can(regex("^[^.]+\\.[^.]+\\.[^.]+$", subscriber.bigquery.table))
+      subscriber.bigquery == null ||
+      can(regex("^[^.]+\\.[^.]+\\.[^.]+$", subscriber.bigquery.table))
     ])
     error_message = "bigquery.table is named PROJECT.DATASET.TABLE."
   }
 }
 
 variable "topic_retention" {
-  description = "How long each topic keeps its messages for replay and for new subscribers, in seconds with an `s` (at most 31 days); null keeps none."
+  description = <<-EOT
+    How long each topic keeps its messages for replay and for new subscribers,
+    in seconds with an `s` (at most 31 days); null keeps none.
+  EOT
   type = object({
     events  = optional(string)
     ingress = optional(string, "604800s")
@@ -458,14 +709,24 @@ variable "topic_retention" {
   validation {
     condition = alltrue([
       for retention in values(var.topic_retention) :
-      retention == null || try(tonumber(trimsuffix(retention, "s")) >= 600 && tonumber(trimsuffix(retention, "s")) <= 2678400 && endswith(retention, "s"), false)
+      retention == null || try(
+        tonumber(trimsuffix(retention, "s")) >= 600 &&
+        tonumber(trimsuffix(retention, "s")) <= 2678400 &&
+        endswith(retention, "s"),
+        false,
+      )
     ])
-    error_message = "A topic's retention lies between 600s and 2678400s, and ends with s."
+    error_message = "A topic's retention is 600s to 2678400s and ends with s."
   }
 }
 
 variable "verification" {
-  description = "What the receiver accepts: kinds of signature (`v1`, `v1a`, `jwt`; by default `v1` and `v1a`, and `jwt` once there are `jwt_audiences`), the clock's tolerance, the body's size, and where Gemini's public keys lie (Google's by default)."
+  description = <<-EOT
+    What the receiver accepts: kinds of signature (`v1`, `v1a`, `jwt`; by
+    default `v1` and `v1a`, and `jwt` where `jwt_audiences` are given), the
+    tolerance of timestamps, the size of the body, and the address of Gemini's
+    public keys (Google's by default).
+  EOT
   type = object({
     jwks_uri                    = optional(string)
     jwt_audiences               = optional(list(string), [])
@@ -477,52 +738,91 @@ variable "verification" {
   nullable = false
 
   validation {
-    condition     = var.verification.max_body_bytes >= 1024 && var.verification.max_body_bytes <= 9000000
-    error_message = "verification.max_body_bytes lies between 1024 and 9000000: Pub/Sub takes no more."
+    condition = (
+      var.verification.max_body_bytes >= 1024 &&
+      var.verification.max_body_bytes <= 9000000
+    )
+    error_message = join(" ", [
+      "verification.max_body_bytes must be between 1024 and 9000000: Pub/Sub",
+      "takes no more.",
+    ])
   }
 
   validation {
-    condition     = var.verification.timestamp_tolerance_seconds >= 1 && var.verification.timestamp_tolerance_seconds <= 86400
-    error_message = "verification.timestamp_tolerance_seconds lies between 1 and 86400; the specification has 300."
+    condition = (
+      var.verification.timestamp_tolerance_seconds >= 1 &&
+      var.verification.timestamp_tolerance_seconds <= 86400
+    )
+    error_message = join(" ", [
+      "verification.timestamp_tolerance_seconds must be between 1 and 86400;",
+      "the specification uses 300.",
+    ])
   }
 
   validation {
-    condition     = length(setsubtract(coalesce(var.verification.schemes, ["v1"]), ["jwt", "v1", "v1a"])) == 0 && try(length(var.verification.schemes) > 0, true)
+    condition = (
+      try(length(var.verification.schemes) > 0, true) &&
+      length(setsubtract(
+        coalesce(var.verification.schemes, ["v1"]),
+        ["jwt", "v1", "v1a"],
+      )) == 0
+    )
     error_message = "verification.schemes names some of v1, v1a and jwt."
   }
 
   validation {
-    condition     = !contains(coalesce(var.verification.schemes, ["v1"]), "jwt") || length(var.verification.jwt_audiences) > 0
-    error_message = "To accept jwt, name the audiences that its tokens may bear in verification.jwt_audiences: a token for someone else must not pass."
+    condition = (
+      !contains(coalesce(var.verification.schemes, ["v1"]), "jwt") ||
+      length(var.verification.jwt_audiences) > 0
+    )
+    error_message = join(" ", [
+      "To accept jwt, name the audiences of its tokens in",
+      "verification.jwt_audiences: a token for another audience must not",
+      "pass.",
+    ])
   }
 
   validation {
-    condition     = contains(coalesce(var.verification.schemes, ["v1"]), "v1")
-    error_message = "The registered webhook signs with v1: leave it among verification.schemes."
+    condition = contains(
+      coalesce(var.verification.schemes, ["v1"]),
+      "v1",
+    )
+    error_message = "The webhook signs with v1: keep it among the schemes."
   }
 }
 
 variable "wait" {
-  description = "Whether apply waits until the webhook is registered, and fails with Gemini's reason if it cannot be."
+  description = <<-EOT
+    Whether apply waits until the webhook is registered, and fails with Gemini's
+    reason if it cannot be.
+  EOT
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "wait_seconds" {
-  description = "Seconds that apply waits for the webhook; schedules look every minute."
+  description = <<-EOT
+    Seconds that apply waits for the webhook; the registrar runs every minute.
+  EOT
   type        = number
   default     = 90
   nullable    = false
 
   validation {
-    condition     = var.wait_seconds >= 1 && var.wait_seconds <= 100
-    error_message = "wait_seconds lies between 1 and 100: the registrar's own requests end at 120."
+    condition = var.wait_seconds >= 1 && var.wait_seconds <= 100
+    error_message = join(" ", [
+      "wait_seconds must be between 1 and 100: a request to the registrar",
+      "ends after 120.",
+    ])
   }
 }
 
 variable "webhook" {
-  description = "The webhook at Gemini: events it subscribes to, its name (`name` by default), and its address (the receiver's own, unless another one leads there)."
+  description = <<-EOT
+    The webhook at Gemini: the types of `events` it subscribes to, its `name`
+    (by default the prefix), and its `uri` (by default the receiver's address).
+  EOT
   type = object({
     events = optional(list(string), [
       "batch.expired",
@@ -540,17 +840,28 @@ variable "webhook" {
   nullable = false
 
   validation {
-    condition     = length(var.webhook.events) > 0 && alltrue([for event in var.webhook.events : can(regex("^[a-z0-9_]+(\\.[a-z0-9_]+)+$", event))])
-    error_message = "webhook.events names at least one type of event, each as in batch.succeeded."
+    condition = length(var.webhook.events) > 0 && alltrue([
+      for event in var.webhook.events :
+      can(regex("^[a-z0-9_]+(\\.[a-z0-9_]+)+$", event))
+    ])
+    error_message = join(" ", [
+      "webhook.events names at least one type of event, each as in",
+      "batch.succeeded.",
+    ])
   }
 
   validation {
-    condition     = length(distinct(var.webhook.events)) == length(var.webhook.events)
+    condition = (
+      length(distinct(var.webhook.events)) == length(var.webhook.events)
+    )
     error_message = "webhook.events names each type of event once."
   }
 
   validation {
-    condition     = var.webhook.uri == null || can(regex("^https://[^/ ]+", var.webhook.uri))
+    condition = (
+      var.webhook.uri == null ||
+      can(regex("^https://[^/ ]+", var.webhook.uri))
+    )
     error_message = "webhook.uri is an https URL: Gemini delivers to no other."
   }
 }

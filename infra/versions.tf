@@ -1,7 +1,7 @@
-# No provider block: whoever applies this module decides about credentials,
-# quota project and endpoints, by the provider's environment variables or by a
-# block of their own. Every resource names its project and region itself. The
-# modules use these providers; here they are told together.
+# No provider block: whoever applies this module chooses credentials, quota
+# project and endpoints, through the provider's environment variables or a block
+# of their own. Every resource names its project and region itself. This lists
+# the providers of all modules in one place.
 
 terraform {
   required_version = ">= 1.11"

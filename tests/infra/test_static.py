@@ -44,6 +44,29 @@ def test_linted(workspace: Workspace) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def _too_long(line: str) -> bool:
+    """Tell whether a line can be wrapped and is not.
+
+    A URL, a regular expression or the full name of a resource cannot: a line that consists of one
+    for the most part may have 100 columns, any other 80.
+    """
+    longest = max(map(len, line.split()), default=0)
+    return len(line) > (100 if 2 * longest > len(line) else 80)
+
+
+def test_lines_are_wrapped() -> None:
+    files = [path for suffix in ("tf", "hcl", "sh") for path in INFRA.rglob(f"*.{suffix}")]
+    assert len(files) > 50
+    long = [
+        f"{path.relative_to(INFRA)}:{number}"
+        for path in files
+        if ".terraform" not in path.parts and not path.name.startswith(".")
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if _too_long(line)
+    ]
+    assert long == []
+
+
 def _blocks(path: Path, kind: str) -> list[str]:
     start = f'{kind} "'
     return [

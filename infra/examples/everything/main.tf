@@ -1,5 +1,5 @@
-# Every option at once: routes, a subscriber of each kind, the archive, keys
-# and regions of one's own, alerts to someone.
+# Every option at once: routes, a subscriber of each kind, the archive, a key
+# and storage regions of your own, and alerts.
 
 terraform {
   required_version = ">= 1.11"
@@ -17,12 +17,12 @@ provider "google" {
 }
 
 variable "deployer" {
-  description = "Who applies."
+  description = "IAM member that applies."
   type        = string
 }
 
 variable "events_table" {
-  description = "BigQuery table for events, PROJECT.DATASET.TABLE."
+  description = "BigQuery table for events (`PROJECT.DATASET.TABLE`)."
   type        = string
 }
 
@@ -39,12 +39,12 @@ variable "gemini_api_key" {
 }
 
 variable "kms_key" {
-  description = "Key that encrypts everything."
+  description = "Full name of the key that encrypts everything."
   type        = string
 }
 
 variable "notification_channel" {
-  description = "Who is told."
+  description = "Full name of the notification channel for alerts."
   type        = string
 }
 
@@ -59,7 +59,7 @@ variable "region" {
 }
 
 variable "worker_url" {
-  description = "A Cloud Run service that takes events."
+  description = "URL of a Cloud Run service that takes events."
   type        = string
 }
 
@@ -157,23 +157,28 @@ module "relay" {
   }
 
   webhook = {
-    events = ["batch.failed", "batch.succeeded", "interaction.completed", "video.generated"]
-    name   = "staging"
-    uri    = "https://events.example.com/gemini"
+    events = [
+      "batch.failed",
+      "batch.succeeded",
+      "interaction.completed",
+      "video.generated",
+    ]
+    name = "staging"
+    uri  = "https://events.example.com/gemini"
   }
 }
 
 output "next_steps" {
-  description = "What to do next."
+  description = "Commands to run next."
   value       = module.relay.next_steps
 }
 
 output "subscriptions" {
-  description = "Subscriptions, and who pushes."
+  description = "Subscriptions and the identities of pushes."
   value       = module.relay.subscriptions
 }
 
 output "topics" {
-  description = "Topics."
+  description = "Full names of the topics."
   value       = module.relay.topics
 }

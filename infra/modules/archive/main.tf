@@ -28,13 +28,16 @@ resource "google_storage_bucket" "archive" {
 }
 
 resource "google_storage_bucket_iam_member" "agent" {
-  for_each = toset(["roles/storage.legacyBucketReader", "roles/storage.objectCreator"])
-  bucket   = google_storage_bucket.archive.name
-  role     = each.key
-  member   = var.pubsub_agent
+  for_each = toset([
+    "roles/storage.legacyBucketReader",
+    "roles/storage.objectCreator",
+  ])
+  bucket = google_storage_bucket.archive.name
+  role   = each.key
+  member = var.pubsub_agent
 }
 
-# Pub/Sub refuses a subscription that it may not write for.
+# Pub/Sub refuses a subscription whose target it may not write to.
 resource "time_sleep" "grants" {
   create_duration = "${var.propagation_seconds}s"
   depends_on      = [google_storage_bucket_iam_member.agent]

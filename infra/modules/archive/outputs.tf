@@ -4,6 +4,11 @@ output "bucket" {
 }
 
 output "subscriptions" {
-  description = "Names of the archiving subscriptions by topic."
-  value       = { for key, subscription in google_pubsub_subscription.archive : key => subscription.name }
+  description = <<-EOT
+    Names of the subscriptions that write to the bucket, by folder.
+  EOT
+  value = {
+    for key, subscription in google_pubsub_subscription.archive :
+    key => subscription.name
+  }
 }

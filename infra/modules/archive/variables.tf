@@ -1,5 +1,5 @@
 variable "delete_after_days" {
-  description = "Days after which a file is deleted; never, if null."
+  description = "Days after which a file is deleted; null keeps files for ever."
   type        = number
   default     = null
 }
@@ -11,19 +11,23 @@ variable "file_seconds" {
 }
 
 variable "force_destroy" {
-  description = "Whether `terraform destroy` deletes the archived files with the bucket."
+  description = <<-EOT
+    Whether `terraform destroy` deletes the archived files with the bucket.
+  EOT
   type        = bool
   default     = false
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the files, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the files; null uses Google's own keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels."
+  description = "Labels of the bucket and the subscriptions."
   type        = map(string)
   default     = {}
 }
@@ -39,22 +43,28 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "propagation_seconds" {
-  description = "Seconds to wait, on creation only, until the service agent's grants hold everywhere."
+  description = <<-EOT
+    Seconds to wait after the service agent's grants have been made, until they
+    hold everywhere.
+  EOT
   type        = number
   default     = 60
 }
 
 variable "pubsub_agent" {
-  description = "Pub/Sub's service agent of this project, as an IAM member."
+  description = "IAM member of the project's Pub/Sub service agent."
   type        = string
 }
 
 variable "topics" {
-  description = "Full names of the topics to archive, by the name of their folder."
+  description = <<-EOT
+    Full names of the topics to archive, by the name of their folder in the
+    bucket.
+  EOT
   type        = map(string)
 }

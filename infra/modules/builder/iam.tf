@@ -1,3 +1,11 @@
+locals {
+  function_sources = join("-", [
+    "projects/_/buckets/gcf-v2-sources",
+    var.project_number,
+    var.region,
+  ])
+}
+
 resource "google_service_account" "build" {
   project      = var.project
   account_id   = "${var.name}-build"
@@ -12,24 +20,28 @@ resource "google_artifact_registry_repository_iam_member" "writer" {
   member     = google_service_account.build.member
 }
 
-# Logs have no policy below the project.
+# Logs have no IAM policy below the project.
 resource "google_project_iam_member" "log_writer" {
   project = var.project
   role    = "roles/logging.logWriter"
   member  = google_service_account.build.member
 }
 
-# Cloud Functions copies the archive into a bucket of its own making, which
-# does not exist before the first function does, and builds from there.
+# Cloud Functions copies the archive to a bucket of its own, and builds from
+# there. It creates that bucket with the first function, so the grant cannot be
+# on the bucket.
 resource "google_project_iam_member" "source_viewer" {
   project = var.project
   role    = "roles/storage.objectViewer"
   member  = google_service_account.build.member
 
   condition {
-    title       = "only-function-sources"
-    description = "Narrow the role to the bucket that Cloud Functions builds from."
-    expression  = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-${var.project_number}-${var.region}\")"
+    title = "only-function-sources"
+    description = join(" ", [
+      "Narrow the role to the bucket",
+      "that Cloud Functions builds from.",
+    ])
+    expression = "resource.name.startsWith(\"${local.function_sources}\")"
   }
 }
 

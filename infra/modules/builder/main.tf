@@ -14,7 +14,7 @@ resource "google_storage_bucket" "source" {
     }
   }
 
-  # Whatever lies here can be made again from the repository.
+  # Every archive can be built again from the repository.
   soft_delete_policy {
     retention_duration_seconds = 0
   }

@@ -12,7 +12,10 @@ data "archive_file" "source" {
   output_file_mode = "0644"
 
   dynamic "source" {
-    for_each = merge(local.source_files, { "requirements.txt" = var.requirements })
+    for_each = merge(
+      local.source_files,
+      { "requirements.txt" = var.requirements },
+    )
     content {
       filename = source.key
       content  = file(source.value)
@@ -26,7 +29,7 @@ resource "google_storage_bucket_object" "source" {
   source = data.archive_file.source.output_path
 
   lifecycle {
-    # A function never names an archive that is already gone.
+    # No function refers to an archive that has been deleted.
     create_before_destroy = true
   }
 }

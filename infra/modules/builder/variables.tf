@@ -1,11 +1,14 @@
 variable "kms_key" {
-  description = "Key that encrypts archives and images, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts archives and images; null uses Google's
+    own keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels of bucket and repository."
+  description = "Labels of the bucket and the repository."
   type        = map(string)
   default     = {}
 }
@@ -16,23 +19,26 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "project_number" {
-  description = "Project number."
+  description = "Number of the project."
   type        = string
 }
 
 variable "propagation_seconds" {
-  description = "Seconds to wait, on creation only, until the build identity's grants hold everywhere."
+  description = <<-EOT
+    Seconds to wait after the build identity's grants have been made, until they
+    hold everywhere.
+  EOT
   type        = number
   default     = 60
 }
 
 variable "region" {
-  description = "Region of bucket and repository."
+  description = "Region of the bucket and the repository."
   type        = string
 }
 
@@ -42,6 +48,6 @@ variable "requirements" {
 }
 
 variable "source_dir" {
-  description = "Path of the directory whose files, `main.py` among them, are deployed."
+  description = "Path of the directory to deploy; `main.py` is in it."
   type        = string
 }

@@ -12,9 +12,9 @@ resource "google_pubsub_topic" "dead_letter" {
   }
 }
 
-# A dead letter that no subscription holds is gone at once, so this one exists
-# from the start, keeps what it gets as long as Pub/Sub can, and never expires
-# for want of a reader.
+# Without a subscription a dead letter would be lost at once. So this one
+# exists from the start, keeps messages as long as Pub/Sub can, and does not
+# expire when nobody reads from it.
 resource "google_pubsub_subscription" "dead_letter" {
   project                    = var.project
   name                       = var.name
@@ -28,8 +28,8 @@ resource "google_pubsub_subscription" "dead_letter" {
   }
 }
 
-# Pub/Sub moves a message here as its own service agent, which no service
-# grants that right to.
+# Pub/Sub publishes dead letters as its own service agent, which does not hold
+# this right by default.
 resource "google_pubsub_topic_iam_member" "agent" {
   project = var.project
   topic   = google_pubsub_topic.dead_letter.name

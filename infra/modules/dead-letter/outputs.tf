@@ -4,7 +4,12 @@ output "subscription" {
 }
 
 output "topic" {
-  description = "Full name of the dead-letter topic, once Pub/Sub may publish to it."
-  value       = "projects/${google_pubsub_topic.dead_letter.project}/topics/${google_pubsub_topic.dead_letter.name}"
-  depends_on  = [google_pubsub_topic_iam_member.agent]
+  description = <<-EOT
+    Full name of the dead-letter topic, once Pub/Sub may publish to it.
+  EOT
+  value = join("/", [
+    "projects/${google_pubsub_topic.dead_letter.project}",
+    "topics/${google_pubsub_topic.dead_letter.name}",
+  ])
+  depends_on = [google_pubsub_topic_iam_member.agent]
 }

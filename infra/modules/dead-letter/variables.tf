@@ -1,5 +1,8 @@
 variable "kms_key" {
-  description = "Key that encrypts the messages, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the messages; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
@@ -11,7 +14,7 @@ variable "labels" {
 }
 
 variable "message_storage_regions" {
-  description = "Regions in which messages may be stored; any, if empty."
+  description = "Regions in which Pub/Sub may store messages; empty allows any."
   type        = set(string)
   default     = []
 }
@@ -22,11 +25,11 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "pubsub_agent" {
-  description = "Pub/Sub's service agent of this project, as an IAM member."
+  description = "IAM member of the project's Pub/Sub service agent."
   type        = string
 }

@@ -20,7 +20,8 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   member = google_service_account.dispatcher.member
 }
 
-# Firestore has no policy per database.
+# Firestore has no IAM policy per database, so the role is on the project, with
+# a condition.
 resource "google_project_iam_member" "ledger" {
   project = var.project
   role    = "roles/datastore.user"
@@ -33,8 +34,8 @@ resource "google_project_iam_member" "ledger" {
   }
 }
 
-# Pub/Sub takes a message off the subscription, as its own service agent, when
-# it moves it to the dead letters.
+# To move a message to the dead letters, Pub/Sub acknowledges it on the
+# subscription as its own service agent.
 resource "google_pubsub_subscription_iam_member" "agent" {
   project      = var.project
   subscription = google_pubsub_subscription.dispatch.name

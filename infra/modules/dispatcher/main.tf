@@ -1,8 +1,11 @@
 locals {
   function = "${var.name}-dispatcher"
-  # A function cannot refer to its own address; this one of its two addresses
-  # is known before it exists, and Cloud Run takes either for an audience.
-  audience = "https://${local.function}-${var.project_number}.${var.region}.run.app"
+  # A function cannot refer to its own address. Of its two addresses this one is
+  # known before the function exists, and Cloud Run accepts both as audiences.
+  audience = join("", [
+    "https://${local.function}-${var.project_number}",
+    ".${var.region}.run.app",
+  ])
 }
 
 module "function" {

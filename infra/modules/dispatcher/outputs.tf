@@ -4,7 +4,7 @@ output "function" {
 }
 
 output "service_account" {
-  description = "E-mail of the dispatcher's identity."
+  description = "E-mail address of the dispatcher's identity."
   value       = google_service_account.dispatcher.email
 }
 

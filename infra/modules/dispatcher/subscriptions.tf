@@ -1,7 +1,8 @@
-# These times belong together. The dispatcher works for at most 45 s, its
-# function is cut off at 60 s, Pub/Sub waits 90 s for the answer, and a claim
-# outlives all of them at 120 s. A hundred attempts, 10 s to 600 s apart, span
-# about fifteen hours: five would give everything up in an outage of minutes.
+# These times depend on each other. The dispatcher works for at most 45 s, its
+# function is cut off at 60 s, Pub/Sub waits 90 s for the answer, and a lease
+# lasts longer than all of them, 120 s. A hundred attempts, 10 s to 600 s apart,
+# span about fifteen hours: with five, an outage of minutes would turn every
+# event into a dead letter.
 resource "google_pubsub_subscription" "dispatch" {
   project                    = var.project
   name                       = "${var.name}-dispatch"
@@ -20,9 +21,9 @@ resource "google_pubsub_subscription" "dispatch" {
   }
 
   push_config {
-    # What Pub/Sub fills in by itself, and every plan would take away again.
+    # Pub/Sub sets this by itself, and every plan would remove it again.
     attributes = { x-goog-version = "v1" }
-    # Internal ingress lets Pub/Sub in by the service's run.app address alone.
+    # Internal ingress admits Pub/Sub only at the service's run.app address.
     push_endpoint = module.function.uri
 
     oidc_token {

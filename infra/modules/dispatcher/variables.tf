@@ -1,5 +1,7 @@
 variable "build" {
-  description = "What the function is built from, with and into: the output of the builder."
+  description = <<-EOT
+    What the function is built from and into: the `build` output of `builder`.
+  EOT
   type = object({
     bucket          = string
     object          = string
@@ -9,12 +11,15 @@ variable "build" {
 }
 
 variable "database" {
-  description = "Database id of the ledger."
+  description = "Id of the ledger's Firestore database."
   type        = string
 }
 
 variable "database_condition" {
-  description = "IAM condition that narrows a project's Firestore role to the ledger."
+  description = <<-EOT
+    IAM condition that limits a project-wide Firestore role to the ledger: the
+    `condition` output of `ledger`.
+  EOT
   type = object({
     description = string
     expression  = string
@@ -43,13 +48,16 @@ variable "ingress_topic" {
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the function, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the function; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels."
+  description = "Labels of the function and the subscription."
   type        = map(string)
   default     = {}
 }
@@ -60,27 +68,31 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "project_number" {
-  description = "Project number."
+  description = "Number of the project."
   type        = string
 }
 
 variable "pubsub_agent" {
-  description = "Pub/Sub's service agent of this project, as an IAM member."
+  description = "IAM member of the project's Pub/Sub service agent."
   type        = string
 }
 
 variable "region" {
-  description = "Region."
+  description = "Region of the function."
   type        = string
 }
 
 variable "routes" {
-  description = "Routes beside the events topic, as the dispatcher reads them."
+  description = <<-EOT
+    Routes besides the events topic. An event goes to the route's `topic` if its
+    type matches a glob in `types` and its `user_metadata` contains all of
+    `metadata`.
+  EOT
   type = list(object({
     metadata = map(string)
     name     = string
@@ -91,12 +103,15 @@ variable "routes" {
 }
 
 variable "runtime" {
-  description = "Cloud Functions runtime."
+  description = "Runtime of Cloud Functions."
   type        = string
 }
 
 variable "size" {
-  description = "Size of one instance, requests it takes at once, bounds on their number, and additional environment variables."
+  description = <<-EOT
+    Size of an instance, the requests it takes at once, bounds on the number of
+    instances, and additional environment variables.
+  EOT
   type = object({
     concurrency   = number
     cpu           = string

@@ -1,3 +1,13 @@
+locals {
+  environment = merge(
+    { GOOGLE_CLOUD_PROJECT = var.project },
+    var.environment,
+    var.size.environment,
+  )
+  ingress = var.internal ? "ALLOW_INTERNAL_ONLY" : "ALLOW_ALL"
+  service = google_cloudfunctions2_function.function.service_config[0]
+}
+
 resource "google_cloudfunctions2_function" "function" {
   project      = var.project
   location     = var.region
@@ -24,8 +34,8 @@ resource "google_cloudfunctions2_function" "function" {
     all_traffic_on_latest_revision   = true
     available_cpu                    = var.size.cpu
     available_memory                 = var.size.memory
-    environment_variables            = merge({ GOOGLE_CLOUD_PROJECT = var.project }, var.environment, var.size.environment)
-    ingress_settings                 = var.internal ? "ALLOW_INTERNAL_ONLY" : "ALLOW_ALL"
+    environment_variables            = local.environment
+    ingress_settings                 = local.ingress
     max_instance_count               = var.size.max_instances
     max_instance_request_concurrency = var.size.concurrency
     min_instance_count               = var.size.min_instances

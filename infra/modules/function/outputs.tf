@@ -1,6 +1,6 @@
 output "environment" {
-  description = "Environment variables, but for those from Secret Manager."
-  value       = google_cloudfunctions2_function.function.service_config[0].environment_variables
+  description = "Environment variables, except those from Secret Manager."
+  value       = local.service.environment_variables
 }
 
 output "name" {
@@ -9,6 +9,6 @@ output "name" {
 }
 
 output "uri" {
-  description = "The service's own `run.app` address."
-  value       = google_cloudfunctions2_function.function.service_config[0].uri
+  description = "The `run.app` address of the service."
+  value       = local.service.uri
 }

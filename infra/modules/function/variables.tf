@@ -1,5 +1,7 @@
 variable "build" {
-  description = "What the function is built from, with and into: the output of the builder."
+  description = <<-EOT
+    What the function is built from and into: the `build` output of `builder`.
+  EOT
   type = object({
     bucket          = string
     object          = string
@@ -9,12 +11,14 @@ variable "build" {
 }
 
 variable "description" {
-  description = "What the function is for."
+  description = "What the function is for, as the console shows it."
   type        = string
 }
 
 variable "entry_point" {
-  description = "Name in `main.py` that functions-framework serves."
+  description = <<-EOT
+    Name of the function in `main.py` that functions-framework serves.
+  EOT
   type        = string
 }
 
@@ -25,24 +29,27 @@ variable "environment" {
 }
 
 variable "internal" {
-  description = "Whether only the project's own services reach the function."
+  description = "Whether only services of the project can reach the function."
   type        = bool
 }
 
 variable "invokers" {
-  description = "IAM members that may call the function, by an arbitrary key."
+  description = "IAM members that may invoke the function, by an arbitrary key."
   type        = map(string)
   default     = {}
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the function, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the function; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels."
+  description = "Labels of the function."
   type        = map(string)
   default     = {}
 }
@@ -53,23 +60,25 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "region" {
-  description = "Region."
+  description = "Region of the function."
   type        = string
 }
 
 variable "runtime" {
-  description = "Cloud Functions runtime."
+  description = "Runtime of Cloud Functions."
   type        = string
   default     = "python313"
 }
 
 variable "secret_environment" {
-  description = "Environment variables that are mounted from Secret Manager, by version number."
+  description = <<-EOT
+    Environment variables whose values are versions of secrets, by name.
+  EOT
   type = map(object({
     secret_id = string
     version   = string
@@ -78,12 +87,15 @@ variable "secret_environment" {
 }
 
 variable "service_account" {
-  description = "E-mail of the identity the function runs as."
+  description = "E-mail address of the identity that the function runs as."
   type        = string
 }
 
 variable "size" {
-  description = "Size of one instance, requests it takes at once, bounds on their number, and additional environment variables."
+  description = <<-EOT
+    Size of an instance, the requests it takes at once, bounds on the number of
+    instances, and additional environment variables.
+  EOT
   type = object({
     concurrency   = number
     cpu           = string

@@ -1,7 +1,7 @@
-# Firestore caps an index over a value that grows with time at 500 writes per
-# second, so the times of a delivery carry no index of their own. The settings
-# stay with the database: they go when it goes, and expire what it holds where it
-# is left behind.
+# Firestore limits an index on a value that grows with time to 500 writes per
+# second, so the times of a delivery have no single-field index. A destroy
+# leaves these settings to the database: they are deleted with it, and in a
+# database that is left behind they still expire documents.
 
 resource "google_firestore_field" "expire_at" {
   project         = var.project

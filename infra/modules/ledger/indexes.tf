@@ -1,4 +1,4 @@
-# Newest first, a shard at a time: the readers merge the shards.
+# Lists each shard newest first; readers merge the shards.
 resource "google_firestore_index" "newest_first" {
   project    = var.project
   database   = google_firestore_database.ledger.name

@@ -1,13 +1,26 @@
-resource "google_firestore_database" "ledger" {
-  project                           = var.project
-  name                              = var.name
-  location_id                       = var.location
-  type                              = "FIRESTORE_NATIVE"
-  point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
-  delete_protection_state           = var.delete_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+locals {
+  database  = google_firestore_database.ledger.name
+  full_name = "projects/${var.project}/databases/${local.database}"
+}
 
-  # A refused deletion would stop a destroy half way, with the webhook gone and
-  # the rest in ruins: a protected database is left behind instead.
+resource "google_firestore_database" "ledger" {
+  project     = var.project
+  name        = var.name
+  location_id = var.location
+  type        = "FIRESTORE_NATIVE"
+  point_in_time_recovery_enablement = (
+    var.point_in_time_recovery
+    ? "POINT_IN_TIME_RECOVERY_ENABLED"
+    : "POINT_IN_TIME_RECOVERY_DISABLED"
+  )
+  delete_protection_state = (
+    var.delete_protection
+    ? "DELETE_PROTECTION_ENABLED"
+    : "DELETE_PROTECTION_DISABLED"
+  )
+
+  # A refused deletion would stop a destroy half way, with the webhook already
+  # removed. So a destroy leaves a protected database behind.
   deletion_policy = var.delete_protection ? "ABANDON" : "DELETE"
 
   dynamic "cmek_config" {

@@ -1,13 +1,18 @@
 output "condition" {
-  description = "IAM condition that narrows a project's Firestore role to this database, which has no policy of its own."
+  description = <<-EOT
+    IAM condition that limits a project-wide Firestore role to this database.
+  EOT
   value = {
-    title       = "only-${google_firestore_database.ledger.name}"
-    description = "Firestore has no policy per database: narrow the role to the ledger."
-    expression  = "resource.name == \"projects/${var.project}/databases/${google_firestore_database.ledger.name}\""
+    title = "only-${local.database}"
+    description = join(" ", [
+      "Firestore has no policy per database:",
+      "narrow the role to the ledger.",
+    ])
+    expression = "resource.name == \"${local.full_name}\""
   }
 }
 
 output "database" {
-  description = "Database id."
-  value       = google_firestore_database.ledger.name
+  description = "Id of the database."
+  value       = local.database
 }

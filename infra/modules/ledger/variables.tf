@@ -1,32 +1,39 @@
 variable "delete_protection" {
-  description = "Whether the database refuses to be deleted and outlives `terraform destroy`."
+  description = <<-EOT
+    Whether the database refuses deletion and outlives `terraform destroy`.
+  EOT
   type        = bool
   default     = true
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the database, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the database; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "location" {
-  description = "Firestore location."
+  description = "Firestore location of the database."
   type        = string
 }
 
 variable "name" {
-  description = "Database id."
+  description = "Id of the database."
   type        = string
 }
 
 variable "point_in_time_recovery" {
-  description = "Whether the database can be read as of any minute of the last seven days."
+  description = <<-EOT
+    Whether the database can be read as of any minute of the last seven days.
+  EOT
   type        = bool
   default     = false
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }

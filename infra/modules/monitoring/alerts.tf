@@ -1,13 +1,24 @@
 locals {
-  # One family of resources with one shape of filter: these by name.
-  services = join(", ", [for name in [var.receiver, var.dispatcher, var.registrar] : jsonencode(name)])
+  count = var.alerts.enabled ? 1 : 0
+
+  services = join(", ", [
+    for name in [var.receiver, var.dispatcher, var.registrar] :
+    jsonencode(name)
+  ])
+  dead_letters = join(", ", [
+    for name in values(var.dead_letter_subscriptions) : jsonencode(name)
+  ])
+  subscriptions = join(", ", [
+    for name in values(var.subscriptions) : jsonencode(name)
+  ])
+
   dead_letter_filter = join(" AND ", [
     "resource.type = \"pubsub_subscription\"",
-    "resource.labels.subscription_id = one_of(${join(", ", [for name in values(var.dead_letter_subscriptions) : jsonencode(name)])})",
+    "resource.labels.subscription_id = one_of(${local.dead_letters})",
   ])
   subscription_filter = join(" AND ", [
     "resource.type = \"pubsub_subscription\"",
-    "resource.labels.subscription_id = one_of(${join(", ", [for name in values(var.subscriptions) : jsonencode(name)])})",
+    "resource.labels.subscription_id = one_of(${local.subscriptions})",
   ])
   service_filter = join(" AND ", [
     "resource.type = \"cloud_run_revision\"",
@@ -19,8 +30,14 @@ locals {
     "resource.labels.location = \"${var.region}\"",
     "resource.labels.service_name = \"${var.receiver}\"",
   ])
-  requests = "metric.type = \"run.googleapis.com/request_count\""
-  count    = var.alerts.enabled ? 1 : 0
+
+  requests         = "metric.type = \"run.googleapis.com/request_count\""
+  service_requests = "${local.service_filter} AND ${local.requests}"
+  deliveries       = "${local.receiver_filter} AND ${local.requests}"
+
+  pubsub      = "pubsub.googleapis.com/subscription"
+  unacked     = "metric.type = \"${local.pubsub}/num_undelivered_messages\""
+  unacked_age = "metric.type = \"${local.pubsub}/oldest_unacked_message_age\""
 }
 
 resource "google_monitoring_alert_policy" "dead_letters" {
@@ -35,7 +52,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
     display_name = "A dead-letter subscription holds messages"
 
     condition_threshold {
-      filter          = "${local.dead_letter_filter} AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      filter          = "${local.dead_letter_filter} AND ${local.unacked}"
       comparison      = "COMPARISON_GT"
       duration        = "0s"
       threshold_value = 0
@@ -48,7 +65,11 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
 
   documentation {
-    content = "An event could not be delivered and was set aside. `hooks dlq list` tells which and why, `hooks dlq replay` returns it once the cause is mended. They are kept for 31 days."
+    content = join(" ", [
+      "An event could not be delivered and was set aside. `hooks dlq list`",
+      "tells which and why; `hooks dlq replay` sends it again once the cause",
+      "is fixed. Dead letters are kept for 31 days.",
+    ])
   }
 }
 
@@ -61,10 +82,13 @@ resource "google_monitoring_alert_policy" "dead_letter_age" {
   severity              = "CRITICAL"
 
   conditions {
-    display_name = "A dead letter is older than ${var.alerts.dead_letter_age_days} days"
+    display_name = join(" ", [
+      "A dead letter is older than",
+      "${var.alerts.dead_letter_age_days} days",
+    ])
 
     condition_threshold {
-      filter          = "${local.dead_letter_filter} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      filter          = "${local.dead_letter_filter} AND ${local.unacked_age}"
       comparison      = "COMPARISON_GT"
       duration        = "0s"
       threshold_value = var.alerts.dead_letter_age_days * 86400
@@ -77,7 +101,10 @@ resource "google_monitoring_alert_policy" "dead_letter_age" {
   }
 
   documentation {
-    content = "Pub/Sub drops a message that is 31 days old. Replay it (`hooks dlq replay`) or let it go (`hooks dlq purge`)."
+    content = join(" ", [
+      "Pub/Sub drops a message that is 31 days old. Replay it (`hooks dlq",
+      "replay`) or delete it (`hooks dlq purge`).",
+    ])
   }
 }
 
@@ -90,10 +117,13 @@ resource "google_monitoring_alert_policy" "backlog" {
   severity              = "ERROR"
 
   conditions {
-    display_name = "An event has been waiting for ${var.alerts.oldest_unacked_seconds} s"
+    display_name = join(" ", [
+      "An event has been waiting for",
+      "${var.alerts.oldest_unacked_seconds} s",
+    ])
 
     condition_threshold {
-      filter          = "${local.subscription_filter} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      filter          = "${local.subscription_filter} AND ${local.unacked_age}"
       comparison      = "COMPARISON_GT"
       duration        = "60s"
       threshold_value = var.alerts.oldest_unacked_seconds
@@ -106,7 +136,11 @@ resource "google_monitoring_alert_policy" "backlog" {
   }
 
   documentation {
-    content = "Deliveries are accepted, but a subscription does not keep up or fails: for the dispatcher's see its logs, for a subscriber's ask its owner. Nothing is lost yet."
+    content = join(" ", [
+      "Deliveries are accepted, but a subscription fails or does not keep up.",
+      "For the dispatcher's, see its logs; for a subscriber's, ask its owner.",
+      "Nothing is lost yet.",
+    ])
   }
 }
 
@@ -119,11 +153,17 @@ resource "google_monitoring_alert_policy" "errors" {
   severity              = "ERROR"
 
   conditions {
-    display_name = "More than ${var.alerts.error_ratio * 100} % of a function's requests end in 5xx"
+    display_name = join(" ", [
+      "More than ${var.alerts.error_ratio * 100} %",
+      "of a function's requests end in 5xx",
+    ])
 
     condition_threshold {
-      filter                  = "${local.service_filter} AND ${local.requests} AND metric.labels.response_code_class = \"5xx\""
-      denominator_filter      = "${local.service_filter} AND ${local.requests}"
+      filter = join(" AND ", [
+        local.service_requests,
+        "metric.labels.response_code_class = \"5xx\"",
+      ])
+      denominator_filter      = local.service_requests
       comparison              = "COMPARISON_GT"
       duration                = "300s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
@@ -146,7 +186,10 @@ resource "google_monitoring_alert_policy" "errors" {
   }
 
   documentation {
-    content = "Gemini, Pub/Sub or the schedule tries again, so nothing is lost yet. The function's logs say why; `hooks doctor` says what to do."
+    content = join(" ", [
+      "Gemini, Pub/Sub or the schedule tries again, so nothing is lost yet.",
+      "The function's logs say why; `hooks doctor` says what to do.",
+    ])
   }
 }
 
@@ -159,11 +202,17 @@ resource "google_monitoring_alert_policy" "unavailable" {
   severity              = "ERROR"
 
   conditions {
-    display_name = "More than ${var.alerts.unavailable_ratio * 100} % of the deliveries end in 503"
+    display_name = join(" ", [
+      "More than ${var.alerts.unavailable_ratio * 100} %",
+      "of the deliveries end in 503",
+    ])
 
     condition_threshold {
-      filter                  = "${local.receiver_filter} AND ${local.requests} AND metric.labels.response_code = \"503\""
-      denominator_filter      = "${local.receiver_filter} AND ${local.requests}"
+      filter = join(" AND ", [
+        local.deliveries,
+        "metric.labels.response_code = \"503\"",
+      ])
+      denominator_filter      = local.deliveries
       comparison              = "COMPARISON_GT"
       duration                = "300s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
@@ -184,7 +233,11 @@ resource "google_monitoring_alert_policy" "unavailable" {
   }
 
   documentation {
-    content = "The receiver cannot have its keys or cannot reach Pub/Sub, or all its instances are busy. Gemini repeats a delivery for 24 hours, and disables an endpoint that keeps failing."
+    content = join(" ", [
+      "The receiver cannot get its keys or cannot reach Pub/Sub, or all its",
+      "instances are busy. Gemini repeats a delivery for 24 hours, and",
+      "disables an endpoint that keeps failing.",
+    ])
   }
 }
 
@@ -197,10 +250,16 @@ resource "google_monitoring_alert_policy" "refused" {
   severity              = "WARNING"
 
   conditions {
-    display_name = "More than ${var.alerts.refused_per_minute} deliveries a minute are refused"
+    display_name = join(" ", [
+      "More than ${var.alerts.refused_per_minute} deliveries",
+      "a minute are refused",
+    ])
 
     condition_threshold {
-      filter          = "${local.receiver_filter} AND ${local.requests} AND metric.labels.response_code = \"401\""
+      filter = join(" AND ", [
+        local.deliveries,
+        "metric.labels.response_code = \"401\"",
+      ])
       comparison      = "COMPARISON_GT"
       duration        = "300s"
       threshold_value = var.alerts.refused_per_minute
@@ -214,7 +273,11 @@ resource "google_monitoring_alert_policy" "refused" {
   }
 
   documentation {
-    content = "Someone forges deliveries, or the signing secret here is not Gemini's: `hooks doctor` tells which, `POST /rotate` at the registrar mends the latter."
+    content = join(" ", [
+      "Someone forges deliveries, or the signing secret here is not Gemini's.",
+      "`hooks doctor` tells which; `POST /rotate` at the registrar replaces a",
+      "wrong secret.",
+    ])
   }
 }
 
@@ -247,7 +310,11 @@ resource "google_monitoring_alert_policy" "webhook_disabled" {
   }
 
   documentation {
-    content = "Deliveries failed for so long that Gemini gave up. The registrar enables the webhook again by itself; events of the meantime that Gemini no longer repeats are missing. See why the receiver failed."
+    content = join(" ", [
+      "Deliveries failed for so long that Gemini disabled the webhook. The",
+      "registrar enables it again by itself, but events that Gemini no longer",
+      "repeats are missing. Find out why the receiver failed.",
+    ])
   }
 }
 
@@ -280,6 +347,9 @@ resource "google_monitoring_alert_policy" "rotation_failed" {
   }
 
   documentation {
-    content = "The signing secret is older than it should be; deliveries still verify. The registrar's logs say what Gemini or Secret Manager answered."
+    content = join(" ", [
+      "The signing secret is older than it should be; deliveries still verify.",
+      "The registrar's logs say what Gemini or Secret Manager answered.",
+    ])
   }
 }

@@ -1,8 +1,15 @@
 locals {
+  run       = "run.googleapis.com"
+  instances = "metric.type = \"${local.run}/container/instance_count\""
+  latencies = "metric.type = \"${local.run}/request_latencies\""
+  dispatcher_filter = join(" AND ", [
+    "resource.type = \"cloud_run_revision\"",
+    "resource.labels.service_name = \"${var.dispatcher}\"",
+  ])
   tiles = [
     {
       title    = "Deliveries by answer"
-      filter   = "${local.receiver_filter} AND ${local.requests}"
+      filter   = local.deliveries
       aligner  = "ALIGN_RATE"
       reducer  = "REDUCE_SUM"
       group_by = ["metric.label.response_code"]
@@ -10,7 +17,7 @@ locals {
     },
     {
       title    = "Time to answer, 99th percentile (ms)"
-      filter   = "${local.service_filter} AND metric.type = \"run.googleapis.com/request_latencies\""
+      filter   = "${local.service_filter} AND ${local.latencies}"
       aligner  = "ALIGN_PERCENTILE_99"
       reducer  = "REDUCE_MAX"
       group_by = ["resource.label.service_name"]
@@ -18,7 +25,7 @@ locals {
     },
     {
       title    = "Dispatched by answer"
-      filter   = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.dispatcher}\" AND ${local.requests}"
+      filter   = "${local.dispatcher_filter} AND ${local.requests}"
       aligner  = "ALIGN_RATE"
       reducer  = "REDUCE_SUM"
       group_by = ["metric.label.response_code"]
@@ -26,7 +33,7 @@ locals {
     },
     {
       title    = "Oldest waiting event (s)"
-      filter   = "${local.subscription_filter} AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      filter   = "${local.subscription_filter} AND ${local.unacked_age}"
       aligner  = "ALIGN_MAX"
       reducer  = "REDUCE_MAX"
       group_by = ["resource.label.subscription_id"]
@@ -34,7 +41,7 @@ locals {
     },
     {
       title    = "Dead letters"
-      filter   = "${local.dead_letter_filter} AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      filter   = "${local.dead_letter_filter} AND ${local.unacked}"
       aligner  = "ALIGN_MAX"
       reducer  = "REDUCE_MAX"
       group_by = ["resource.label.subscription_id"]
@@ -42,13 +49,17 @@ locals {
     },
     {
       title    = "Instances"
-      filter   = "${local.service_filter} AND metric.type = \"run.googleapis.com/container/instance_count\""
+      filter   = "${local.service_filter} AND ${local.instances}"
       aligner  = "ALIGN_MAX"
       reducer  = "REDUCE_SUM"
       group_by = ["resource.label.service_name"]
       plot     = "LINE"
     },
   ]
+}
+
+locals {
+  dashboard_id = basename(google_monitoring_dashboard.dashboard.id)
 }
 
 resource "google_monitoring_dashboard" "dashboard" {

@@ -16,5 +16,8 @@ output "alert_policies" {
 
 output "dashboard" {
   description = "Address of the dashboard."
-  value       = "https://console.cloud.google.com/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.dashboard.id)}?project=${var.project}"
+  value = join("/", [
+    "https://console.cloud.google.com/monitoring/dashboards/builder",
+    "${local.dashboard_id}?project=${var.project}",
+  ])
 }

@@ -1,5 +1,8 @@
 variable "alerts" {
-  description = "Notification channels and thresholds; `enabled = false` makes the dashboard alone."
+  description = <<-EOT
+    Notification channels and thresholds of the alert policies; `enabled =
+    false` creates the dashboard alone.
+  EOT
   type = object({
     dead_letter_age_days   = number
     enabled                = bool
@@ -12,12 +15,12 @@ variable "alerts" {
 }
 
 variable "dead_letter_subscriptions" {
-  description = "Names of the subscriptions that hold dead letters, by whose they are."
+  description = "Names of the subscriptions that hold dead letters, by owner."
   type        = map(string)
 }
 
 variable "dispatcher" {
-  description = "Name of the dispatcher's service."
+  description = "Name of the dispatcher's Cloud Run service."
   type        = string
 }
 
@@ -27,12 +30,12 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "receiver" {
-  description = "Name of the receiver's service."
+  description = "Name of the receiver's Cloud Run service."
   type        = string
 }
 
@@ -42,22 +45,24 @@ variable "region" {
 }
 
 variable "registrar" {
-  description = "Name of the registrar's service."
+  description = "Name of the registrar's Cloud Run service."
   type        = string
 }
 
 variable "rotates" {
-  description = "Whether there is a rotation to watch."
+  description = "Whether a schedule rotates the signing secret."
   type        = bool
 }
 
 variable "rotation_job" {
-  description = "Name of the schedule that rotates the signing secret; null without rotation."
+  description = <<-EOT
+    Name of the schedule that rotates the signing secret; null without rotation.
+  EOT
   type        = string
   default     = null
 }
 
 variable "subscriptions" {
-  description = "Names of the subscriptions whose events must not wait, by whose they are."
+  description = "Names of the subscriptions whose backlog is watched, by owner."
   type        = map(string)
 }

@@ -1,10 +1,13 @@
 module "function" {
-  source          = "../function"
-  project         = var.project
-  region          = var.region
-  name            = "${var.name}-receiver"
-  build           = var.build
-  description     = "Verifies Gemini's deliveries and publishes them to the ingress topic."
+  source  = "../function"
+  project = var.project
+  region  = var.region
+  name    = "${var.name}-receiver"
+  build   = var.build
+  description = join(" ", [
+    "Verifies Gemini's deliveries and",
+    "publishes them to the ingress topic.",
+  ])
   entry_point     = "receive"
   environment     = local.environment
   internal        = false
@@ -21,16 +24,28 @@ module "function" {
 }
 
 locals {
-  # What is not set is left to the function's own defaults.
+  accepted = var.verification
+  # A variable without a value is left out: the function has defaults of its
+  # own.
   environment = {
     for key, value in {
-      INGRESS_TOPIC               = var.ingress_topic
-      JWKS_URI                    = var.verification.jwks_uri
-      JWT_AUDIENCE                = length(var.verification.jwt_audiences) > 0 ? join(",", var.verification.jwt_audiences) : null
-      MAX_BODY_BYTES              = tostring(var.verification.max_body_bytes)
-      SCHEMES                     = var.verification.schemes == null ? null : join(",", var.verification.schemes)
-      SIGNING_SECRET              = var.signing_secret
-      TIMESTAMP_TOLERANCE_SECONDS = tostring(var.verification.timestamp_tolerance_seconds)
+      INGRESS_TOPIC = var.ingress_topic
+      JWKS_URI      = local.accepted.jwks_uri
+      JWT_AUDIENCE = (
+        length(local.accepted.jwt_audiences) > 0
+        ? join(",", local.accepted.jwt_audiences)
+        : null
+      )
+      MAX_BODY_BYTES = tostring(local.accepted.max_body_bytes)
+      SCHEMES = (
+        local.accepted.schemes == null
+        ? null
+        : join(",", local.accepted.schemes)
+      )
+      SIGNING_SECRET = var.signing_secret
+      TIMESTAMP_TOLERANCE_SECONDS = tostring(
+        local.accepted.timestamp_tolerance_seconds
+      )
     } : key => value if value != null
   }
 }

@@ -4,11 +4,11 @@ output "function" {
 }
 
 output "service_account" {
-  description = "E-mail of the receiver's identity."
+  description = "E-mail address of the receiver's identity."
   value       = google_service_account.receiver.email
 }
 
 output "uri" {
-  description = "Address at which deliveries are received."
+  description = "Address that Gemini delivers to."
   value       = module.function.uri
 }

@@ -1,5 +1,7 @@
 variable "build" {
-  description = "What the function is built from, with and into: the output of the builder."
+  description = <<-EOT
+    What the function is built from and into: the `build` output of `builder`.
+  EOT
   type = object({
     bucket          = string
     object          = string
@@ -14,13 +16,16 @@ variable "ingress_topic" {
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the function, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the function; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels."
+  description = "Labels of the function."
   type        = map(string)
   default     = {}
 }
@@ -31,17 +36,17 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "region" {
-  description = "Region."
+  description = "Region of the function."
   type        = string
 }
 
 variable "runtime" {
-  description = "Cloud Functions runtime."
+  description = "Runtime of Cloud Functions."
   type        = string
 }
 
@@ -51,12 +56,17 @@ variable "signing_secret" {
 }
 
 variable "signing_secret_role" {
-  description = "Role that lets the receiver list and access the signing secret's versions."
+  description = <<-EOT
+    Role that lets the receiver list and access versions of the signing secret.
+  EOT
   type        = string
 }
 
 variable "size" {
-  description = "Size of one instance, requests it takes at once, bounds on their number, and additional environment variables."
+  description = <<-EOT
+    Size of an instance, the requests it takes at once, bounds on the number of
+    instances, and additional environment variables.
+  EOT
   type = object({
     concurrency   = number
     cpu           = string
@@ -68,7 +78,10 @@ variable "size" {
 }
 
 variable "verification" {
-  description = "What the receiver accepts; null leaves a setting to the function's own default."
+  description = <<-EOT
+    What the receiver accepts; null leaves a setting to the function's own
+    default.
+  EOT
   type = object({
     jwks_uri                    = optional(string)
     jwt_audiences               = optional(list(string), [])

@@ -10,7 +10,8 @@ resource "google_service_account" "schedules" {
   display_name = "${var.name}: Cloud Scheduler's identity at the registrar"
 }
 
-# Firestore has no policy per database.
+# Firestore has no IAM policy per database, so the role is on the project, with
+# a condition.
 resource "google_project_iam_member" "ledger" {
   project = var.project
   role    = "roles/datastore.user"

@@ -1,12 +1,15 @@
 locals {
   function = "${var.name}-registrar"
-  # A function cannot refer to its own address; this one of its two addresses
-  # is known before it exists, and Cloud Run takes either for an audience.
-  audience = "https://${local.function}-${var.project_number}.${var.region}.run.app"
-  # Changes with anything that Gemini is to be told, and with each deployment:
-  # one that was destroyed and made again must not find itself already done. All
-  # of it is known in a plan, since the provider loses a function's whole
-  # environment where one value of it is not.
+  # A function cannot refer to its own address. Of its two addresses this one is
+  # known before the function exists, and Cloud Run accepts both as audiences.
+  audience = join("", [
+    "https://${local.function}-${var.project_number}",
+    ".${var.region}.run.app",
+  ])
+  # Changes with everything that Gemini is told, and with each deployment:
+  # after a destroy and a new apply, the registrar must not take its work for
+  # done. All of it is known in a plan, because the provider drops a function's
+  # whole planned environment if one value of it is unknown.
   generation = substr(sha256(jsonencode([
     terraform_data.deployment.id,
     var.gemini_api_key_version,
@@ -36,8 +39,12 @@ module "function" {
       WEBHOOK_STATE      = var.registered ? "present" : "absent"
       WEBHOOK_URI        = var.webhook.uri
     },
-    var.gemini_base_url == null ? {} : { GOOGLE_GEMINI_BASE_URL = var.gemini_base_url },
-    var.wait == null ? {} : { READ_ONLY_CALLERS = google_service_account.wait[0].email },
+    var.gemini_base_url == null ? {} : {
+      GOOGLE_GEMINI_BASE_URL = var.gemini_base_url
+    },
+    var.wait == null ? {} : {
+      READ_ONLY_CALLERS = google_service_account.wait[0].email
+    },
   )
   internal = false
   invokers = merge(

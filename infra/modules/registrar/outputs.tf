@@ -4,12 +4,15 @@ output "function" {
 }
 
 output "generation" {
-  description = "Mark of the desired state."
+  description = <<-EOT
+    Mark of the desired state, which the registrar reports once it has reached
+    it.
+  EOT
   value       = local.generation
 }
 
 output "jobs" {
-  description = "Names of the schedules."
+  description = "Names of the schedules; `rotate` is null without rotation."
   value = {
     converge = google_cloud_scheduler_job.converge.name
     rotate   = one(google_cloud_scheduler_job.rotate[*].name)
@@ -17,12 +20,12 @@ output "jobs" {
 }
 
 output "schedules_service_account" {
-  description = "E-mail of Cloud Scheduler's identity at the registrar."
+  description = "E-mail address of Cloud Scheduler's identity at the registrar."
   value       = google_service_account.schedules.email
 }
 
 output "service_account" {
-  description = "E-mail of the registrar's identity."
+  description = "E-mail address of the registrar's identity."
   value       = google_service_account.registrar.email
 }
 
@@ -32,11 +35,14 @@ output "uri" {
 }
 
 output "wait" {
-  description = "Where and as whom to wait, once the grants hold; null where nobody waits."
+  description = <<-EOT
+    How to ask the registrar, once the grants hold: its address, the identity to
+    ask as, and the audience of its token; null without `wait`.
+  EOT
   value = var.wait == null ? null : {
     audience = local.audience
-    # Through the sleep, which goes first when the deployment is destroyed: a
-    # destroy that is resumed must not try to wait with what is half gone.
+    # Read from the sleep, which is the first to go in a destroy: a destroy
+    # that is resumed must not try to wait for a half-destroyed registrar.
     service_account = time_sleep.grants[0].triggers["service_account"]
     uri             = time_sleep.grants[0].triggers["uri"]
   }

@@ -1,7 +1,8 @@
-# When the deployment goes, so does its webhook: after the schedules, while the
-# registrar and what it needs are still there. Never in the way of the rest.
+# A destroy removes the webhook: after the schedules, and while the registrar
+# and what it needs still exist. A failure never stops the destroy.
 resource "terraform_data" "removal" {
-  # Another name or region is another deployment: the webhook of this one goes.
+  # Another project, region or name is another deployment: remove the webhook of
+  # this one.
   triggers_replace = [var.project, var.region, var.name]
 
   input = {

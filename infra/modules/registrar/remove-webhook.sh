@@ -1,8 +1,8 @@
 #!/bin/sh
 # Asks the registrar at REGISTRAR_URI to remove the webhook, with an identity
-# token for AUDIENCE: the one in REGISTRAR_IDENTITY_TOKEN, or gcloud's. Where
-# that cannot be done it prints the command that can, and succeeds: a destroy
-# that stopped here would leave everything behind, not just the webhook.
+# token for AUDIENCE: the one in REGISTRAR_IDENTITY_TOKEN, or gcloud's. If it
+# cannot, it prints the command that removes the webhook, and succeeds: a
+# destroy that stopped here would leave everything else behind too.
 set -u
 
 give_up() {
@@ -18,15 +18,18 @@ if [ -z "$token" ]; then
   command -v gcloud >/dev/null 2>&1 ||
     give_up "neither REGISTRAR_IDENTITY_TOKEN nor gcloud is here"
   export CLOUDSDK_CORE_DISABLE_PROMPTS=1
-  # Service accounts name the audience; people's tokens cannot, and Cloud Run
-  # takes theirs without.
-  token=$(gcloud auth print-identity-token --audiences="$AUDIENCE" 2>/dev/null </dev/null) ||
+  # gcloud sets an audience for service accounts only; Cloud Run accepts a
+  # person's token without one.
+  token=$(
+    gcloud auth print-identity-token --audiences="$AUDIENCE" \
+      2>/dev/null </dev/null
+  ) ||
     token=$(gcloud auth print-identity-token 2>/dev/null </dev/null) ||
     give_up "gcloud has no identity token (gcloud auth login)"
 fi
 command -v curl >/dev/null 2>&1 || give_up "curl is not here"
 
-# The token goes in by standard input: arguments are anyone's to read.
+# curl reads the token from standard input: any user can read its arguments.
 status=$(printf 'header = "Authorization: Bearer %s"\n' "$token" |
   curl --config - --silent --output /dev/null --max-time 60 \
     --request DELETE --write-out '%{http_code}' "$REGISTRAR_URI/webhook") ||

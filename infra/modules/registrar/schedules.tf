@@ -17,24 +17,27 @@ resource "google_cloud_scheduler_job" "converge" {
     }
   }
 
-  # The next minute is the retry.
+  # The next run, a minute later, is the retry.
   retry_config {
     retry_count = 0
   }
 
-  # On destroy the schedules go first, so that none runs into the removal.
+  # On destroy the schedules go first, so that none runs during the removal.
   depends_on = [module.function, terraform_data.removal]
 }
 
-# Asked every day, the registrar rotates a signing secret once it is old
-# enough: cron cannot count days across months, and a call repeated or missed
-# changes nothing.
+# The schedule asks every day, and the registrar rotates a signing secret that
+# is old enough: cron cannot count days across months. A repeated call rotates
+# nothing, and a missed one is made up for the next day.
 resource "google_cloud_scheduler_job" "rotate" {
-  count            = var.rotation.days == null ? 0 : 1
-  project          = var.project
-  region           = var.region
-  name             = "${var.name}-rotate"
-  description      = "Rotates the signing secret once it is ${var.rotation.days} days old."
+  count   = var.rotation.days == null ? 0 : 1
+  project = var.project
+  region  = var.region
+  name    = "${var.name}-rotate"
+  description = join(" ", [
+    "Rotates the signing secret once it is",
+    "${var.rotation.days} days old.",
+  ])
   schedule         = var.rotation.schedule
   time_zone        = "Etc/UTC"
   attempt_deadline = "90s"

@@ -1,5 +1,7 @@
 variable "build" {
-  description = "What the function is built from, with and into: the output of the builder."
+  description = <<-EOT
+    What the function is built from and into: the `build` output of `builder`.
+  EOT
   type = object({
     bucket          = string
     object          = string
@@ -9,12 +11,17 @@ variable "build" {
 }
 
 variable "database" {
-  description = "Database id of the registrar's own document."
+  description = <<-EOT
+    Id of the Firestore database that holds the registrar's document.
+  EOT
   type        = string
 }
 
 variable "database_condition" {
-  description = "IAM condition that narrows a project's Firestore role to that database."
+  description = <<-EOT
+    IAM condition that limits a project-wide Firestore role to the ledger: the
+    `condition` output of `ledger`.
+  EOT
   type = object({
     description = string
     expression  = string
@@ -23,13 +30,16 @@ variable "database_condition" {
 }
 
 variable "deployer" {
-  description = "IAM member that applies: it may call the registrar and, to wait, get a token of the waiting identity."
+  description = <<-EOT
+    IAM member that applies. It may invoke the registrar and, with `wait`, get
+    identity tokens of the waiting identity.
+  EOT
   type        = string
   default     = null
 }
 
 variable "gemini_api_key" {
-  description = "Secret of the API key and the number of its version."
+  description = "Secret of the API key, and the number of the version to mount."
   type = object({
     id        = string
     secret_id = string
@@ -38,24 +48,30 @@ variable "gemini_api_key" {
 }
 
 variable "gemini_api_key_version" {
-  description = "Number that is raised when the API key changes, known before it has."
+  description = <<-EOT
+    Number that is raised when the API key changes. Unlike the version's number,
+    the plan knows it.
+  EOT
   type        = number
 }
 
 variable "gemini_base_url" {
-  description = "Base URL of the Gemini API; Google's when null."
+  description = "Base URL of the Gemini API; null is Google's."
   type        = string
   default     = null
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the function, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the function; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels."
+  description = "Labels of the function."
   type        = map(string)
   default     = {}
 }
@@ -66,17 +82,17 @@ variable "name" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "project_number" {
-  description = "Project number."
+  description = "Number of the project."
   type        = string
 }
 
 variable "region" {
-  description = "Region."
+  description = "Region of the function and its schedules."
   type        = string
 }
 
@@ -86,7 +102,11 @@ variable "registered" {
 }
 
 variable "rotation" {
-  description = "Age in days at which the signing secret is rotated (null: never), what becomes of the old one, and when to look (cron, UTC)."
+  description = <<-EOT
+    Rotation of the signing secret: its age in `days` at which it is rotated
+    (null: never), what happens to the previous secret, and the `schedule` of
+    the check (cron, UTC).
+  EOT
   type = object({
     days                = number
     revocation_behavior = string
@@ -95,7 +115,7 @@ variable "rotation" {
 }
 
 variable "runtime" {
-  description = "Cloud Functions runtime."
+  description = "Runtime of Cloud Functions."
   type        = string
 }
 
@@ -105,12 +125,18 @@ variable "signing_secret" {
 }
 
 variable "signing_secret_role" {
-  description = "Role that lets the registrar keep the signing secret's versions."
+  description = <<-EOT
+    Role that lets the registrar add, enable, disable, list and access versions
+    of the signing secret.
+  EOT
   type        = string
 }
 
 variable "size" {
-  description = "Size of one instance, requests it takes at once, bounds on their number, and additional environment variables."
+  description = <<-EOT
+    Size of an instance, the requests it takes at once, bounds on the number of
+    instances, and additional environment variables.
+  EOT
   type = object({
     concurrency   = number
     cpu           = string
@@ -122,7 +148,10 @@ variable "size" {
 }
 
 variable "wait" {
-  description = "Makes the identity that apply waits with; `propagation_seconds` is how long its grants take to hold."
+  description = <<-EOT
+    Creates the identity that apply waits with, and waits `propagation_seconds`
+    until its grants hold; null creates none.
+  EOT
   type = object({
     propagation_seconds = number
   })
@@ -130,7 +159,7 @@ variable "wait" {
 }
 
 variable "webhook" {
-  description = "The webhook as it should be."
+  description = "The webhook as it is to be at Gemini."
   type = object({
     events = list(string)
     name   = string

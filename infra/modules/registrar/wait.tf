@@ -1,5 +1,5 @@
-# Whom apply waits as. Terraform keeps the token it gets for this identity in
-# its state, so the identity may do nothing but ask the registrar.
+# The identity that apply waits with. Terraform keeps its token in the state, so
+# it may do nothing but read from the registrar.
 resource "google_service_account" "wait" {
   count        = var.wait == null ? 0 : 1
   project      = var.project
@@ -14,7 +14,8 @@ resource "google_service_account_iam_member" "deployer" {
   member             = var.deployer
 }
 
-# New grants take a while to hold everywhere, and a refusal is not retried.
+# New grants take a while to hold everywhere, and the provider does not retry a
+# refusal.
 resource "time_sleep" "grants" {
   count           = var.wait == null ? 0 : 1
   create_duration = "${var.wait.propagation_seconds}s"

@@ -24,13 +24,14 @@ resource "google_secret_manager_secret_version" "gemini_api_key" {
   secret_data_wo_version = tostring(var.gemini_api_key_version)
 
   lifecycle {
-    # The registrar reads a version by its number: the old one goes after it
-    # has been given the new.
+    # The registrar reads a version by its number, so the old version goes only
+    # after the registrar has the number of the new one.
     create_before_destroy = true
   }
 }
 
-# A shell: only the registrar puts in what Gemini shows once.
+# Terraform adds no version: Gemini shows the signing secret once, to the
+# registrar, which adds it.
 resource "google_secret_manager_secret" "signing" {
   project   = var.project
   secret_id = "${var.name}-signing-secret"

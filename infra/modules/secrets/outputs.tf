@@ -1,21 +1,36 @@
 output "gemini_api_key" {
-  description = "Secret of the API key and the number of its current version."
+  description = "Secret of the API key, and the number of its current version."
   value = {
-    id        = "projects/${var.project}/secrets/${google_secret_manager_secret.gemini_api_key.secret_id}"
+    id = join("/", [
+      "projects/${var.project}/secrets",
+      google_secret_manager_secret.gemini_api_key.secret_id,
+    ])
     secret_id = google_secret_manager_secret.gemini_api_key.secret_id
     version   = google_secret_manager_secret_version.gemini_api_key.version
   }
 }
 
 output "roles" {
-  description = "Custom roles for the signing secret: `reader` and `keeper`."
+  description = <<-EOT
+    Custom roles on the signing secret: `reader` for the receiver, `keeper` for
+    the registrar.
+  EOT
   value = {
-    keeper = "projects/${var.project}/roles/${google_project_iam_custom_role.keeper.role_id}"
-    reader = "projects/${var.project}/roles/${google_project_iam_custom_role.reader.role_id}"
+    keeper = join("/", [
+      "projects/${var.project}/roles",
+      google_project_iam_custom_role.keeper.role_id,
+    ])
+    reader = join("/", [
+      "projects/${var.project}/roles",
+      google_project_iam_custom_role.reader.role_id,
+    ])
   }
 }
 
 output "signing_secret" {
   description = "Full name of the signing secret (`projects/…/secrets/…`)."
-  value       = "projects/${var.project}/secrets/${google_secret_manager_secret.signing.secret_id}"
+  value = join("/", [
+    "projects/${var.project}/secrets",
+    google_secret_manager_secret.signing.secret_id,
+  ])
 }

@@ -1,5 +1,5 @@
-# Reading a secret by version number takes both permissions, and no predefined
-# role has just these: secretAccessor cannot list.
+# Finding the newest version takes both permissions, and no predefined role has
+# just these two: secretAccessor cannot list.
 
 resource "google_project_iam_custom_role" "reader" {
   project     = var.project

@@ -1,5 +1,8 @@
 variable "gemini_api_key" {
-  description = "Gemini API key. Write-only: it reaches Secret Manager and neither plan nor state."
+  description = <<-EOT
+    Gemini API key. It is write-only: it reaches Secret Manager, but neither
+    plan nor state.
+  EOT
   type        = string
   sensitive   = true
   ephemeral   = true
@@ -12,7 +15,9 @@ variable "gemini_api_key_version" {
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the secrets, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the secrets; null uses Google's own keys.
+  EOT
   type        = string
   default     = null
 }
@@ -24,16 +29,16 @@ variable "labels" {
 }
 
 variable "name" {
-  description = "Prefix of the secrets' and roles' names."
+  description = "Prefix of the names of the secrets and roles."
   type        = string
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "region" {
-  description = "Region that holds the secrets' only replica."
+  description = "Region of the only replica of each secret."
   type        = string
 }

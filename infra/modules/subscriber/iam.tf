@@ -1,3 +1,8 @@
+locals {
+  grants_bigquery = try(var.bigquery.grant, false)
+  grants_storage  = try(var.storage.grant, false)
+}
+
 resource "google_service_account" "push" {
   count        = try(var.push.service_account, "given") == null ? 1 : 0
   project      = var.project
@@ -22,8 +27,8 @@ resource "google_pubsub_subscription_iam_member" "consumers" {
   member       = each.key
 }
 
-# Pub/Sub takes a message off the subscription, as its own service agent, when
-# it moves it to the dead letters.
+# To move a message to the dead letters, Pub/Sub acknowledges it on the
+# subscription as its own service agent.
 resource "google_pubsub_subscription_iam_member" "agent" {
   count        = var.dead_letter == null ? 0 : 1
   project      = var.project
@@ -33,7 +38,7 @@ resource "google_pubsub_subscription_iam_member" "agent" {
 }
 
 resource "google_bigquery_table_iam_member" "agent" {
-  count      = try(var.bigquery.grant, false) ? 1 : 0
+  count      = local.grants_bigquery ? 1 : 0
   project    = split(".", var.bigquery.table)[0]
   dataset_id = split(".", var.bigquery.table)[1]
   table_id   = split(".", var.bigquery.table)[2]
@@ -42,15 +47,18 @@ resource "google_bigquery_table_iam_member" "agent" {
 }
 
 resource "google_storage_bucket_iam_member" "agent" {
-  for_each = toset(try(var.storage.grant, false) ? ["roles/storage.legacyBucketReader", "roles/storage.objectCreator"] : [])
-  bucket   = var.storage.bucket
-  role     = each.key
-  member   = var.pubsub_agent
+  for_each = toset(local.grants_storage ? [
+    "roles/storage.legacyBucketReader",
+    "roles/storage.objectCreator",
+  ] : [])
+  bucket = var.storage.bucket
+  role   = each.key
+  member = var.pubsub_agent
 }
 
-# Pub/Sub refuses a subscription that it may not write for.
+# Pub/Sub refuses a subscription whose target it may not write to.
 resource "time_sleep" "grants" {
-  count           = try(var.bigquery.grant, false) || try(var.storage.grant, false) ? 1 : 0
+  count           = local.grants_bigquery || local.grants_storage ? 1 : 0
   create_duration = "${var.propagation_seconds}s"
 
   depends_on = [

@@ -1,6 +1,6 @@
 locals {
-  # A filter cannot be changed in place: with its digest in the name, a new
-  # subscription stands beside the old one before that goes.
+  # A filter cannot be changed in place. With the digest in the name, the new
+  # subscription is created before the old one is deleted.
   subscription = join("-", compact([
     var.name,
     var.filter == null ? null : substr(sha256(var.filter), 0, 8),
@@ -9,10 +9,16 @@ locals {
   account_id = (
     length(var.name) <= 30
     ? var.name
-    : "${trimsuffix(substr(var.name, 0, 24), "-")}-${substr(sha256(var.name), 0, 5)}"
+    : join("-", [
+      trimsuffix(substr(var.name, 0, 24), "-"),
+      substr(sha256(var.name), 0, 5),
+    ])
   )
   identity = (
-    var.push == null ? null : coalesce(var.push.service_account, one(google_service_account.push[*].email))
+    var.push == null ? null : coalesce(
+      var.push.service_account,
+      one(google_service_account.push[*].email),
+    )
   )
 }
 
@@ -28,10 +34,14 @@ resource "google_pubsub_subscription" "subscription" {
   dynamic "bigquery_config" {
     for_each = var.bigquery == null ? [] : [var.bigquery]
     content {
-      drop_unknown_fields = bigquery_config.value.use_table_schema ? bigquery_config.value.drop_unknown_fields : null
-      table               = bigquery_config.value.table
-      use_table_schema    = bigquery_config.value.use_table_schema
-      write_metadata      = bigquery_config.value.write_metadata
+      drop_unknown_fields = (
+        bigquery_config.value.use_table_schema
+        ? bigquery_config.value.drop_unknown_fields
+        : null
+      )
+      table            = bigquery_config.value.table
+      use_table_schema = bigquery_config.value.use_table_schema
+      write_metadata   = bigquery_config.value.write_metadata
     }
   }
 
@@ -68,7 +78,7 @@ resource "google_pubsub_subscription" "subscription" {
   dynamic "push_config" {
     for_each = var.push == null ? [] : [var.push]
     content {
-      # What Pub/Sub fills in by itself, and every plan would take away again.
+      # Pub/Sub sets this by itself, and every plan would remove it again.
       attributes    = { x-goog-version = "v1" }
       push_endpoint = push_config.value.endpoint
 
@@ -80,7 +90,10 @@ resource "google_pubsub_subscription" "subscription" {
       }
 
       oidc_token {
-        audience              = coalesce(push_config.value.audience, push_config.value.endpoint)
+        audience = coalesce(
+          push_config.value.audience,
+          push_config.value.endpoint,
+        )
         service_account_email = local.identity
       }
     }

@@ -1,11 +1,15 @@
 variable "ack_deadline_seconds" {
-  description = "Seconds until an unanswered message is delivered again."
+  description = <<-EOT
+    Seconds after which an unacknowledged message is delivered again.
+  EOT
   type        = number
   default     = 60
 }
 
 variable "bigquery" {
-  description = "Writes to this table (`PROJECT.DATASET.TABLE`); with `grant`, Pub/Sub is given the right to."
+  description = <<-EOT
+    Writes to the `table` (`PROJECT.DATASET.TABLE`); `grant` lets Pub/Sub do so.
+  EOT
   type = object({
     drop_unknown_fields = optional(bool, true)
     grant               = optional(bool, true)
@@ -17,7 +21,10 @@ variable "bigquery" {
 }
 
 variable "dead_letter" {
-  description = "Sets aside what fails this often; null retries until the message is 31 days old."
+  description = <<-EOT
+    Moves a message to the dead letters after `max_attempts` failed deliveries;
+    null retries until it is 31 days old.
+  EOT
   type = object({
     max_attempts = optional(number, 100)
   })
@@ -25,52 +32,62 @@ variable "dead_letter" {
 }
 
 variable "filter" {
-  description = "Pub/Sub filter on the attributes; everything when null."
+  description = "Pub/Sub filter on attributes; null selects everything."
   type        = string
   default     = null
 }
 
 variable "kms_key" {
-  description = "Key that encrypts the dead letters, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the dead letters; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
 
 variable "labels" {
-  description = "Labels."
+  description = "Labels of the subscription and of the dead-letter topic."
   type        = map(string)
   default     = {}
 }
 
 variable "message_storage_regions" {
-  description = "Regions in which dead letters may be stored; any, if empty."
+  description = <<-EOT
+    Regions in which Pub/Sub may store dead letters; empty allows any.
+  EOT
   type        = set(string)
   default     = []
 }
 
 variable "name" {
-  description = "Name of the subscription, but for the filter's digest."
+  description = <<-EOT
+    Name of the subscription; with a filter, its digest is appended.
+  EOT
   type        = string
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "propagation_seconds" {
-  description = "Seconds to wait, on creation only, until the service agent's grants hold everywhere."
+  description = <<-EOT
+    Seconds to wait after the service agent's grants have been made, until they
+    hold everywhere.
+  EOT
   type        = number
   default     = 60
 }
 
 variable "pubsub_agent" {
-  description = "Pub/Sub's service agent of this project, as an IAM member."
+  description = "IAM member of the project's Pub/Sub service agent."
   type        = string
 }
 
 variable "pull" {
-  description = "Lets these IAM members pull."
+  description = "Lets the `consumers`, IAM members, pull."
   type = object({
     consumers = optional(list(string), [])
   })
@@ -78,7 +95,11 @@ variable "pull" {
 }
 
 variable "push" {
-  description = "Posts to this URL with an identity token, of an identity of its own unless one is given; with `cloud_run_service`, that identity may invoke it."
+  description = <<-EOT
+    Posts to the `endpoint` with an identity token of `service_account`, or of
+    an identity created for it; with `cloud_run_service`, that identity may
+    invoke the service.
+  EOT
   type = object({
     audience = optional(string)
     cloud_run_service = optional(object({
@@ -94,7 +115,9 @@ variable "push" {
 }
 
 variable "retry" {
-  description = "Bounds of the pause before a redelivery, in seconds."
+  description = <<-EOT
+    Bounds of the pause before a message is delivered again, in seconds.
+  EOT
   type = object({
     maximum_seconds = optional(number, 600)
     minimum_seconds = optional(number, 10)
@@ -103,7 +126,7 @@ variable "retry" {
 }
 
 variable "storage" {
-  description = "Writes files to this bucket; with `grant`, Pub/Sub is given the right to."
+  description = "Writes files to the `bucket`; `grant` lets Pub/Sub do so."
   type = object({
     avro        = optional(bool, true)
     bucket      = string

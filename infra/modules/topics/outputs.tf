@@ -1,6 +1,12 @@
-# Put together from what is known before the topics are made, for the plan to
-# show.
+# Built from what is known before the topics exist, so that a plan shows the
+# names.
 output "topics" {
-  description = "Full topic names (`projects/…/topics/…`) by the key they were asked for with."
-  value       = { for key, topic in google_pubsub_topic.topics : key => "projects/${topic.project}/topics/${topic.name}" }
+  description = <<-EOT
+    Full names of the topics (`projects/…/topics/…`), by the keys of the input
+    `topics`.
+  EOT
+  value = {
+    for key, topic in google_pubsub_topic.topics :
+    key => "projects/${topic.project}/topics/${topic.name}"
+  }
 }

@@ -1,5 +1,8 @@
 variable "kms_key" {
-  description = "Key that encrypts the messages, by its full name; Google's own when null."
+  description = <<-EOT
+    Full name of the key that encrypts the messages; null uses Google's own
+    keys.
+  EOT
   type        = string
   default     = null
 }
@@ -11,23 +14,26 @@ variable "labels" {
 }
 
 variable "message_storage_regions" {
-  description = "Regions in which messages may be stored; any, if empty."
+  description = "Regions in which Pub/Sub may store messages; empty allows any."
   type        = set(string)
   default     = []
 }
 
 variable "name" {
-  description = "Prefix of the topics' names."
+  description = "Prefix of every name."
   type        = string
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "topics" {
-  description = "Topics by the end of their name; `retention` is how long Pub/Sub keeps published messages for replay, in seconds with an `s`."
+  description = <<-EOT
+    Topics by the end of their name. `retention` is how long Pub/Sub keeps
+    published messages for replay, in seconds with an `s`; null keeps none.
+  EOT
   type = map(object({
     retention = optional(string)
   }))

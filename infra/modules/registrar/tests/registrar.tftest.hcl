@@ -1,9 +1,9 @@
 mock_provider "google" {
   mock_resource "google_service_account" {
     defaults = {
-      email  = "mock-identity@my-project.iam.gserviceaccount.com"
-      member = "serviceAccount:mock-identity@my-project.iam.gserviceaccount.com"
-      name   = "projects/my-project/serviceAccounts/mock-identity@my-project.iam.gserviceaccount.com"
+      email  = "mocked@my-project.iam.gserviceaccount.com"
+      member = "serviceAccount:mocked@my-project.iam.gserviceaccount.com"
+      name   = "projects/my-project/serviceAccounts/mocked@my-project.iam.gserviceaccount.com"
     }
   }
   mock_resource "google_cloudfunctions2_function" {
@@ -19,7 +19,7 @@ variables {
     bucket          = "my-project-relay-source"
     object          = "functions-0.zip"
     repository      = "projects/my-project/locations/europe-west1/repositories/relay"
-    service_account = "projects/my-project/serviceAccounts/relay-build@my-project.iam.gserviceaccount.com"
+    service_account = "projects/my-project/serviceAccounts/build@my-project.iam.gserviceaccount.com"
   }
   database = "relay"
   database_condition = {
@@ -63,36 +63,50 @@ variables {
   }
 }
 
-run "tells_the_registrar_what_is_wanted" {
+run "passes_the_desired_state" {
   assert {
     condition = module.function.environment == tomap({
       FIRESTORE_DATABASE   = "relay"
       GENERATION           = output.generation
       GOOGLE_CLOUD_PROJECT = "my-project"
       OIDC_AUDIENCE        = "https://relay-registrar-123456789012.europe-west1.run.app"
-      READ_ONLY_CALLERS    = "mock-identity@my-project.iam.gserviceaccount.com"
+      READ_ONLY_CALLERS    = "mocked@my-project.iam.gserviceaccount.com"
       SIGNING_SECRET       = "projects/my-project/secrets/relay-signing-secret"
       WEBHOOK_EVENTS       = "batch.failed,batch.succeeded"
       WEBHOOK_NAME         = "relay"
       WEBHOOK_STATE        = "present"
       WEBHOOK_URI          = "https://receiver.invalid"
     })
-    error_message = "The environment is not the contract's."
+    error_message = "The environment is not what the registrar reads."
   }
   assert {
-    condition     = google_cloud_scheduler_job.converge.schedule == "* * * * *" && google_cloud_scheduler_job.converge.http_target[0].uri == "https://registrar.invalid/converge"
-    error_message = "It does not converge every minute."
+    condition     = google_cloud_scheduler_job.converge.schedule == "* * * * *"
+    error_message = "The registrar does not converge every minute."
+  }
+  assert {
+    condition = (
+      google_cloud_scheduler_job.converge.http_target[0].uri
+      == "https://registrar.invalid/converge"
+    )
+    error_message = "The schedule does not ask the registrar to converge."
   }
   assert {
     condition = alltrue([
-      for job in [google_cloud_scheduler_job.converge, google_cloud_scheduler_job.rotate[0]] :
-      job.http_target[0].oidc_token[0].audience == "https://relay-registrar-123456789012.europe-west1.run.app"
+      for job in [
+        google_cloud_scheduler_job.converge,
+        google_cloud_scheduler_job.rotate[0],
+      ] :
+      job.http_target[0].oidc_token[0].audience
+      == "https://relay-registrar-123456789012.europe-west1.run.app"
     ])
-    error_message = "A schedule's token is for someone else."
+    error_message = "A schedule's token has another audience."
   }
   assert {
-    condition     = google_service_account_iam_member.deployer[0].role == "roles/iam.serviceAccountOpenIdTokenCreator"
-    error_message = "The deployer may do more with the waiting identity than get its identity token."
+    condition = (
+      google_service_account_iam_member.deployer[0].role
+      == "roles/iam.serviceAccountOpenIdTokenCreator"
+    )
+    error_message = "The deployer gets more than the identity's tokens."
   }
 }
 
@@ -105,8 +119,8 @@ run "new_events_are_a_new_generation" {
     }
   }
   assert {
-    condition     = output.generation != run.tells_the_registrar_what_is_wanted.generation
-    error_message = "Other events would not be waited for."
+    condition     = output.generation != run.passes_the_desired_state.generation
+    error_message = "Apply would not wait for the new events."
   }
 }
 
@@ -115,12 +129,12 @@ run "a_new_api_key_is_a_new_generation" {
     gemini_api_key_version = 2
   }
   assert {
-    condition     = output.generation != run.tells_the_registrar_what_is_wanted.generation
-    error_message = "A wrong API key would go unnoticed."
+    condition     = output.generation != run.passes_the_desired_state.generation
+    error_message = "Apply would not notice a wrong API key."
   }
 }
 
-run "a_new_size_is_not" {
+run "a_new_size_keeps_the_generation" {
   variables {
     size = {
       concurrency   = 20
@@ -132,22 +146,26 @@ run "a_new_size_is_not" {
     }
   }
   assert {
-    condition     = output.generation == run.tells_the_registrar_what_is_wanted.generation
-    error_message = "Nothing changes for Gemini."
+    condition     = output.generation == run.passes_the_desired_state.generation
+    error_message = "Apply would wait although nothing changes at Gemini."
   }
 }
 
-run "can_be_told_to_remove_it" {
+run "can_remove_the_webhook" {
   variables {
     registered = false
   }
   assert {
-    condition     = module.function.environment.WEBHOOK_STATE == "absent" && output.generation != run.tells_the_registrar_what_is_wanted.generation
+    condition     = module.function.environment.WEBHOOK_STATE == "absent"
     error_message = "The webhook would stay."
+  }
+  assert {
+    condition     = output.generation != run.passes_the_desired_state.generation
+    error_message = "Apply would not wait for the removal."
   }
 }
 
-run "without_waiting_nobody_is_made_to_wait" {
+run "without_wait_or_rotation_makes_neither" {
   variables {
     deployer = null
     rotation = {
@@ -158,15 +176,25 @@ run "without_waiting_nobody_is_made_to_wait" {
     wait = null
   }
   assert {
-    condition     = length(google_service_account.wait) + length(google_service_account_iam_member.deployer) + length(time_sleep.grants) == 0 && output.wait == null
-    error_message = "Something is left of the waiting."
+    condition = output.wait == null && 0 == length(concat(
+      google_service_account.wait,
+      google_service_account_iam_member.deployer,
+      time_sleep.grants,
+    ))
+    error_message = "Something of the waiting identity is left."
   }
   assert {
-    condition     = length(google_cloud_scheduler_job.rotate) == 0 && output.jobs.rotate == null
-    error_message = "It rotates."
+    condition = (
+      length(google_cloud_scheduler_job.rotate) == 0 &&
+      output.jobs.rotate == null
+    )
+    error_message = "A schedule still rotates the signing secret."
   }
   assert {
-    condition     = !contains(keys(module.function.environment), "READ_ONLY_CALLERS")
-    error_message = "Nobody is there to be held to reading."
+    condition = !contains(
+      keys(module.function.environment),
+      "READ_ONLY_CALLERS",
+    )
+    error_message = "The registrar still knows a caller that may only read."
   }
 }

@@ -18,22 +18,29 @@ run "asks_for_its_generation" {
   override_data {
     target = data.http.webhook
     values = {
-      response_body = "{\"generation\": \"2fd4e1c67a2d28fc\", \"in_sync\": true}"
+      response_body = <<-EOT
+        {"generation": "2fd4e1c67a2d28fc", "in_sync": true}
+      EOT
       status_code   = 200
     }
   }
 
   assert {
-    condition     = data.http.webhook.url == "https://relay-registrar-abcdefghij-ew.a.run.app/webhook?generation=2fd4e1c67a2d28fc&wait=90"
-    error_message = "It asks for another address."
+    condition = (
+      data.http.webhook.url
+      == "${var.uri}/webhook?generation=2fd4e1c67a2d28fc&wait=90"
+    )
+    error_message = "It asks at another address."
   }
   assert {
     condition     = data.http.webhook.request_timeout_ms > 90000
     error_message = "It hangs up before the registrar has answered."
   }
   assert {
-    condition     = data.google_service_account_id_token.wait.target_audience == var.audience
-    error_message = "The token is for someone else."
+    condition = (
+      data.google_service_account_id_token.wait.target_audience == var.audience
+    )
+    error_message = "The token has another audience."
   }
 }
 
@@ -43,7 +50,13 @@ run "fails_with_the_reason" {
   override_data {
     target = data.http.webhook
     values = {
-      response_body = "{\"generation\": \"\", \"in_sync\": false, \"reason\": \"Gemini refuses the uri\"}"
+      response_body = <<-EOT
+        {
+          "generation": "",
+          "in_sync": false,
+          "reason": "Gemini refuses the uri"
+        }
+      EOT
       status_code   = 200
     }
   }
@@ -57,7 +70,9 @@ run "fails_on_another_generation" {
   override_data {
     target = data.http.webhook
     values = {
-      response_body = "{\"generation\": \"0000000000000000\", \"in_sync\": true}"
+      response_body = <<-EOT
+        {"generation": "0000000000000000", "in_sync": true}
+      EOT
       status_code   = 200
     }
   }
@@ -65,7 +80,7 @@ run "fails_on_another_generation" {
   expect_failures = [data.http.webhook]
 }
 
-run "fails_when_it_may_not_ask" {
+run "fails_without_the_right_to_ask" {
   command = plan
 
   override_data {
@@ -79,7 +94,7 @@ run "fails_when_it_may_not_ask" {
   expect_failures = [data.http.webhook]
 }
 
-run "fails_on_what_is_no_answer" {
+run "fails_on_an_empty_answer" {
   command = plan
 
   override_data {
@@ -99,7 +114,13 @@ run "warns_of_drift" {
   override_data {
     target = data.http.webhook
     values = {
-      response_body = "{\"generation\": \"2fd4e1c67a2d28fc\", \"in_sync\": false, \"reason\": \"its events differ\"}"
+      response_body = <<-EOT
+        {
+          "generation": "2fd4e1c67a2d28fc",
+          "in_sync": false,
+          "reason": "its events differ"
+        }
+      EOT
       status_code   = 200
     }
   }

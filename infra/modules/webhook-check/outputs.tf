@@ -1,5 +1,5 @@
 output "generation" {
-  description = "Mark of the desired state, once it has been reached."
+  description = "Mark of the desired state, once the registrar has reached it."
   value       = var.generation
   depends_on  = [data.http.webhook]
 }

@@ -4,7 +4,7 @@ variable "audience" {
 }
 
 variable "function" {
-  description = "Name of the registrar's function."
+  description = "Name of the registrar's function, for the hint at its logs."
   type        = string
 }
 
@@ -14,17 +14,17 @@ variable "generation" {
 }
 
 variable "project" {
-  description = "Project id."
+  description = "Id of the project."
   type        = string
 }
 
 variable "region" {
-  description = "Region."
+  description = "Region of the registrar."
   type        = string
 }
 
 variable "service_account" {
-  description = "E-mail of the identity to ask as."
+  description = "E-mail address of the identity to ask as."
   type        = string
 }
 
@@ -34,6 +34,8 @@ variable "uri" {
 }
 
 variable "wait_seconds" {
-  description = "Seconds to wait for the generation."
+  description = <<-EOT
+    Seconds to wait until the registrar has reached the generation.
+  EOT
   type        = number
 }
