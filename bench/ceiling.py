@@ -5,8 +5,8 @@ import time
 
 from bench import load, parties
 from bench.parties import Sink
-from relay.gcp.batching import BatchingPublisher, PublisherLimits
 from relay.gcp.channels import opener
+from relay.gcp.publisher import BatchingPublisher, PublisherLimits
 
 _SECONDS = 1.0
 

@@ -9,8 +9,7 @@ from google.cloud.firestore import AsyncClient
 
 from hooks.deployment import FIRESTORE, PUBSUB, Deployment
 from hooks.errors import HooksError
-from relay.gcp.batching import BatchingPublisher
-from relay.gcp.publisher import create_publisher
+from relay.gcp.publisher import BatchingPublisher, create_publisher
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ from relay.dispatcher import event, fanout, push, routes
 from relay.dispatcher import function as dispatcher
 from relay.environment import Environment
 from relay.gcp import store
-from relay.gcp.batching import PublisherLimits
+from relay.gcp.publisher import PublisherLimits
 from relay.keys import jwks, keyset, signing_secret
 from relay.receiver import delivery, refusals
 from relay.receiver import function as receiver
@@ -77,7 +77,7 @@ BOUNDS: dict[str, float] = {
     "publisher: messages in a call": LIMITS.entries,
     "publisher: bytes in a call": LIMITS.size,
     "publisher: calls at a time, for each topic": LIMITS.calls,
-    "publisher: wait for company while a call is under way": LIMITS.linger,
+    "publisher: wait for more entries while a call is under way": LIMITS.linger,
     "dispatcher: body of a push": push.MAX_PUSH_BYTES,
     "dispatcher: time for a body": dispatcher._BODY_SECONDS,
     "dispatcher: working budget": DISPATCHER.terms.budget,
@@ -88,7 +88,7 @@ BOUNDS: dict[str, float] = {
     "dispatcher: writes in a call to Firestore": store.LIMITS.entries,
     "dispatcher: bytes in a call to Firestore": store.LIMITS.size,
     "dispatcher: calls to Firestore at a time": store.LIMITS.calls,
-    "dispatcher: wait for company while a call to Firestore is under way": store.LIMITS.linger,
+    "dispatcher: wait for more entries while a call to Firestore is under way": store.LIMITS.linger,
     "dispatcher: attributes of an event": event.MAX_ATTRIBUTES,
     "dispatcher: name of an attribute": event.MAX_KEY_BYTES,
     "dispatcher: value of an attribute": event.MAX_VALUE_BYTES,

@@ -1,15 +1,16 @@
 """The sink in Python: ids for messages, and a count of them."""
 
+from google.pubsub_v1.types import PublishRequest
+
 from bench.sink import Sink
 from localcloud.core import rpc
-from relay.gcp.batching import BatchingPublisher
 from relay.gcp.channels import opener
-from relay.gcp.pubsub_wire import PublishRequest
+from relay.gcp.publisher import BatchingPublisher
 
 
 async def test_every_message_gets_an_id_and_is_counted() -> None:
     sink = Sink()
-    request = PublishRequest(topic="t", messages=[{"data": b"a"}, {}])
+    request = PublishRequest.pb()(topic="t", messages=[{"data": b"a"}, {}])
     replies = [await sink.publish(request), await sink.publish(request)]
     assert [list(reply.message_ids) for reply in replies] == [["1", "2"], ["3", "4"]]
     assert (sink.messages, sink.calls) == (4, 2)

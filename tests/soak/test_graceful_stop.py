@@ -16,7 +16,7 @@ from localcloud.core.rpc import Call
 from localcloud.gemini.outgoing import Message, Signers, sign
 from localcloud.laptop import stack
 from localcloud.runner.process import FunctionProcess
-from relay.gcp.batching import PublisherLimits
+from relay.gcp.publisher import PublisherLimits
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("graceful-stop")]
 

@@ -1,4 +1,4 @@
-"""Batching that holds nothing up: what waits while calls are under way shares the next one."""
+"""A queue that sends in batches without delay: what waits during a call shares the next one."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 @dataclass(frozen=True)
 class Limits:
-    """What one lane may send at a time.
+    """What one queue may send at a time.
 
     Pub/Sub takes at most 1000 messages and 10 MB a call, Firestore 10 MiB:
     https://cloud.google.com/pubsub/quotas#resource_limits
@@ -19,36 +19,36 @@ class Limits:
     entries: int = 500
     """Entries in one call."""
     size: int = 9_000_000
-    """Bytes in one call; an entry larger than that goes alone."""
+    """Bytes in one call; a larger entry is sent alone."""
     calls: int = 4
-    """Calls under way at once."""
+    """Calls in flight at once."""
     linger: float = 0.001
-    """Seconds that an entry waits for company, or for a call to end, while one is under way."""
+    """Seconds that an entry waits for more entries, or for a free call, while one is in flight."""
 
 
 class Waiting(Protocol):
-    """An entry of a lane: something to send, and somebody who waits to hear how that went."""
+    """An entry of a queue: something to send, and a future for whoever awaits the outcome."""
 
     @property
     def result(self) -> asyncio.Future[Any]:
-        """What is waited for; done before it is sent if nobody waits any more."""
+        """The outcome; an entry whose result is done before its call is not sent."""
         ...
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in a call."""
+        """Bytes that the entry takes in a call."""
         ...
 
 
 E = TypeVar("E", bound=Waiting)
 
 
-class Lane(Generic[E]):
-    """Entries in the order of their arrival, on their way in calls that they share.
+class BatchQueue(Generic[E]):
+    """Sends entries in order of arrival, in calls that they share.
 
-    A lone entry goes out at the end of the present turn of the loop, with whatever else that turn
-    brings. `deliver` makes the call, and ends each entry that it was given. It belongs to one event
-    loop.
+    A lone entry is sent at the end of the current turn of the event loop, with whatever else that
+    turn brings. `deliver` makes one call and completes the result of every entry it is given. A
+    queue belongs to one event loop.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Lane(Generic[E]):
         self._next: asyncio.Handle | None = None
 
     def put(self, entry: E) -> None:
-        """Send `entry` with the next call; its result says how that went."""
+        """Queue `entry` for the next call, which completes its result."""
         self._queue.append(entry)
         if self._next is None and len(self._calls) < self._limits.calls:
             self._next = self._schedule()
@@ -69,10 +69,10 @@ class Lane(Generic[E]):
     def _schedule(self) -> asyncio.Handle:
         loop = asyncio.get_running_loop()
         if self._calls:
-            # A call costs far more than an entry in it, so while the service is quick to answer
-            # there is but one; while it is not, an entry waits no longer than this.
+            # A call costs far more than an entry in it. While the service answers quickly, one
+            # call at a time is enough; while it does not, an entry waits no longer than this.
             return loop.call_later(self._limits.linger, self._start)
-        # At the end of this turn of the loop, so that whatever else it brings can come along.
+        # After the callbacks that are ready now, so that the entries they put share the call.
         return loop.call_soon(self._start)
 
     def _start(self) -> None:
@@ -103,8 +103,8 @@ class Lane(Generic[E]):
 
 
 def fail(batch: Sequence[Waiting], error: Callable[[], Exception]) -> None:
-    """End every entry in `batch` that still waits with an error of its own."""
+    """Complete every result in `batch` that is still pending with an error of its own."""
     for entry in batch:
         if not entry.result.done():
-            # One each: a shared exception would gather the tracebacks of all who raise it.
+            # One each: a shared exception would collect the tracebacks of all who raise it.
             entry.result.set_exception(error())

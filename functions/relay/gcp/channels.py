@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
 
 import grpc.aio
 
@@ -11,33 +12,67 @@ from relay.errors import Unavailable
 OpenChannel = Callable[[], Awaitable[grpc.aio.Channel]]
 """Opens a channel on the running loop; raises `Unavailable` when it cannot."""
 
+Client = TypeVar("Client")
+
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 OPTIONS: Sequence[tuple[str, int]] = (
-    # After an outage the service must be found again within about a second, not gRPC's two minutes.
+    # After an outage, reconnect within about a second instead of gRPC's two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     # An instance without a request has no CPU, and its connection may die meanwhile. The timeout is
-    # also the socket's TCP_USER_TIMEOUT: data that nobody acknowledges breaks the connection soon
-    # enough for a second attempt on a new one.
+    # also the socket's TCP_USER_TIMEOUT: unacknowledged data breaks the connection soon enough for
+    # a second attempt on a new one.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 1_500),
-    # Whoever calls decides when to try again; a call that gRPC would not repeat takes a tenth less.
+    # Callers decide when to retry; a call that gRPC itself would not retry costs a tenth less CPU.
     ("grpc.enable_retries", 0),
-    # Channels that share a subchannel share its fate; each function has one per service anyway.
+    # Channels that share a subchannel fail together; each function has one channel per service.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_send_message_length", 16 << 20),
     ("grpc.max_receive_message_length", 16 << 20),
 )
 
 
+class Connection(Generic[Client]):
+    """One channel, opened on first use, and the client that `make_client` builds on it.
+
+    Concurrent first calls share one channel; after a failure the next call tries again. It may be
+    built before the server forks, and then belongs to one event loop.
+    """
+
+    def __init__(
+        self, open_channel: OpenChannel, make_client: Callable[[grpc.aio.Channel], Client]
+    ) -> None:
+        self._open_channel = open_channel
+        self._make_client = make_client
+        self._opening = asyncio.Lock()
+        self._opened: tuple[grpc.aio.Channel, Client] | None = None
+
+    async def client(self) -> Client:
+        """Return the client; raises `Unavailable` when the channel cannot be opened."""
+        if self._opened is not None:
+            return self._opened[1]
+        async with self._opening:
+            if self._opened is None:
+                channel = await self._open_channel()
+                self._opened = channel, self._make_client(channel)
+            return self._opened[1]
+
+    async def close(self) -> None:
+        """Close the channel, which fails the calls in flight."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[0].close()
+
+
 def opener(host: str, emulator: str) -> OpenChannel:
     """Return what opens a channel to `host`, or to `emulator` (`host:port`) where that is set.
 
-    Call it before the server forks: it imports what the cloud's channel needs, so that the first
-    request does not wait for that, but touches neither the network nor gRPC's threads. The opener
-    itself belongs in the worker process, on its loop.
+    Call it before the server forks: it imports what a channel to the cloud needs, so that the first
+    request does not wait for the import, but touches neither the network nor gRPC's threads. Call
+    the opener itself in the worker process, on its event loop.
     """
     if emulator:
 
@@ -55,7 +90,7 @@ def opener(host: str, emulator: str) -> OpenChannel:
 
 
 async def _open_cloud(host: str) -> grpc.aio.Channel:
-    # What the generated clients' transports do, without the import of a whole client.
+    # As the generated clients' transports do, but with our own options.
     import google.auth
     from google.api_core import grpc_helpers_async
 

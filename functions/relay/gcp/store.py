@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+import grpc.aio
 from google.api_core import exceptions
 from google.api_core.retry import AsyncRetry, if_exception_type
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
@@ -19,14 +20,14 @@ from google.cloud.firestore_v1.types import (
 
 from relay.environment import Environment
 from relay.errors import RelayError, Unavailable
-from relay.gcp.batches import Lane, Limits, fail
-from relay.gcp.channels import OpenChannel, opener
+from relay.gcp.batches import BatchQueue, Limits, fail
+from relay.gcp.channels import Connection, OpenChannel, opener
 from relay.gcp.documents import Message, Version, change, creation, read_fields
 
 _HOST = "firestore.googleapis.com"
 
-# All of it, retries included. A write is tried again even if the first may have been applied: the
-# ledger tells from the owner whether it was.
+# Seconds for one read or write, retries included. A write is retried even if an earlier attempt may
+# have been applied: the ledger tells by the owner whether it was.
 _CALL_SECONDS = 5.0
 _RETRY = AsyncRetry(
     predicate=if_exception_type(
@@ -41,15 +42,15 @@ _RETRY = AsyncRetry(
 )
 
 LIMITS = Limits(entries=20, calls=16)
-"""As many writes in a call as the library's own BulkWriter has, and so many calls that a slow one,
-for a document that many want, holds up little more than its company."""
+"""As many writes in a call as the library's own BulkWriter sends, and so many calls in flight that
+a slow one, for a contended document, delays only writes in the same batch."""
 
-# Of a single write; a call that is refused like this as a whole found no such database.
+# Of a single write. A whole call refused with one of these found no such database.
 _CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 
 
 class Conflict(RelayError):
-    """A precondition did not hold; or it did, and the reply to our first try was lost."""
+    """A precondition did not hold; or it did, and the reply to the first attempt was lost."""
 
 
 class LedgerUnavailable(Unavailable):
@@ -58,14 +59,14 @@ class LedgerUnavailable(Unavailable):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A document as it was read."""
+    """A document as read."""
 
     fields: Mapping[str, Any]
     version: Version
 
 
 class Store(Protocol):
-    """Where a ledger's documents lie. Every method may raise `LedgerUnavailable`."""
+    """Where a ledger keeps its documents. Every method may raise `LedgerUnavailable`."""
 
     async def create(self, document: str, fields: Mapping[str, Any]) -> Version:
         """Write a document that must not exist, else raise `Conflict`; return its version."""
@@ -85,7 +86,7 @@ class Store(Protocol):
 
 @dataclass(eq=False, slots=True)
 class _Entry:
-    """A write on its way; its result is the document's new version."""
+    """A write to send; its result is the document's new version."""
 
     write: Message
     result: asyncio.Future[Version]
@@ -102,11 +103,11 @@ class _Entry:
 class FirestoreStore:
     """A collection in Firestore, in the database `projects/…/databases/…`.
 
-    Writes that arrive together share a call (`BatchWrite`), in which each is applied or refused by
-    itself; one that may yet succeed is tried again for itself. No more wait than there are requests
-    under way.
+    Writes that arrive together share a call (`BatchWrite`) that applies or refuses each on its own;
+    one that may yet succeed is retried on its own. The queue is bounded by the number of requests
+    that the server admits.
 
-    Build it before the fork if you like; everything else belongs to one event loop.
+    It may be built before the server forks, and then belongs to one event loop.
     """
 
     def __init__(
@@ -116,14 +117,12 @@ class FirestoreStore:
         collection: str,
         limits: Limits = LIMITS,
     ) -> None:
-        self._open_channel = open_channel
+        self._connection = Connection(open_channel, _client)
         self._database = database
         self._collection = f"{database}/documents/{collection}"
-        # What the service finds a named database by.
+        # The service finds a named database by this header.
         self._metadata = (("google-cloud-resource-prefix", database),)
-        self._connecting = asyncio.Lock()
-        self._client: FirestoreAsyncClient | None = None
-        self._lane = Lane(limits, self._deliver)
+        self._queue = BatchQueue(limits, self._deliver)
         self._write = _RETRY(self._write_once)
         self._read = _RETRY(self._read_once)
 
@@ -145,21 +144,19 @@ class FirestoreStore:
             return await self._write(write)
 
     async def close(self) -> None:
-        """Close the channel; calls under way fail."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.transport.close()
+        """Close the channel; calls in flight fail."""
+        await self._connection.close()
 
     def _name(self, document: str) -> str:
         return f"{self._collection}/{document}"
 
     async def _write_once(self, write: Message) -> Version:
         entry = _Entry(write, asyncio.get_running_loop().create_future())
-        self._lane.put(entry)
+        self._queue.put(entry)
         return await entry.result
 
     async def _read_once(self, name: str) -> Snapshot | None:
-        client = await self._connected()
+        client = await self._connection.client()
         request = {"database": self._database, "documents": [name]}
         replies = await client.batch_get_documents(
             request, retry=None, timeout=_CALL_SECONDS, metadata=self._metadata
@@ -169,22 +166,22 @@ class FirestoreStore:
             if not reply.HasField("found"):
                 return None
             return Snapshot(read_fields(reply.found), reply.found.update_time)
-        # Not the same as a document that is missing.
-        raise exceptions.ServiceUnavailable("Firestore said nothing of the document")
+        # An empty stream does not say that the document is missing.
+        raise exceptions.ServiceUnavailable("Firestore did not answer for the document")
 
     async def _deliver(self, batch: Sequence[_Entry]) -> None:
         try:
             await asyncio.gather(*map(self._call, _apart(batch)))
         finally:
-            # Whatever became of the calls, nobody is left to wait for nothing.
-            fail(batch, partial(exceptions.Cancelled, "the call was given up"))
+            # Whatever became of the calls, no result may stay pending.
+            fail(batch, partial(exceptions.Cancelled, "the call was cancelled"))
 
     async def _call(self, batch: Sequence[_Entry]) -> None:
         request = BatchWriteRequest.pb()(
             database=self._database, writes=[entry.write for entry in batch]
         )
         try:
-            client = await self._connected()
+            client = await self._connection.client()
             reply = await client.batch_write(
                 BatchWriteRequest.wrap(request),
                 retry=None,
@@ -192,7 +189,7 @@ class FirestoreStore:
                 metadata=self._metadata,
             )
         except exceptions.InvalidArgument as error:
-            await self._part(batch, error)
+            await self._split(batch, error)
         except exceptions.GoogleAPICallError as error:
             fail(batch, partial(type(error), error.message))
         except Unavailable as error:
@@ -200,20 +197,12 @@ class FirestoreStore:
         else:
             _settle(batch, BatchWriteResponse.pb(reply))
 
-    async def _part(self, batch: Sequence[_Entry], error: exceptions.InvalidArgument) -> None:
-        # A call that is refused as a whole says nothing of the other writes in it.
+    async def _split(self, batch: Sequence[_Entry], error: exceptions.InvalidArgument) -> None:
+        # Firestore refuses a whole call for one invalid write; alone, each gets its own answer.
         if len(batch) == 1:
             fail(batch, partial(exceptions.InvalidArgument, error.message))
             return
         await asyncio.gather(*(self._call([entry]) for entry in batch))
-
-    async def _connected(self) -> FirestoreAsyncClient:
-        async with self._connecting:
-            if self._client is None:
-                channel = await self._open_channel()
-                transport = FirestoreGrpcAsyncIOTransport(channel=channel)
-                self._client = FirestoreAsyncClient(transport=transport)
-            return self._client
 
 
 def create_store(environ: Mapping[str, str], collection: str) -> FirestoreStore:
@@ -227,10 +216,14 @@ def create_store(environ: Mapping[str, str], collection: str) -> FirestoreStore:
     return FirestoreStore(opener(_HOST, emulator), environment.database(), collection)
 
 
-def _apart(batch: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
-    """Yield the writes of a batch in parts that write no document more than once.
+def _client(channel: grpc.aio.Channel) -> FirestoreAsyncClient:
+    return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
 
-    That is all that one call may do. Side by side, as they would be without sharing calls.
+
+def _apart(batch: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
+    """Yield a batch in parts that write each document once, as one call requires.
+
+    The parts are sent side by side, as the writes would be without batching.
     """
     while batch:
         part = {entry.document: entry for entry in batch}

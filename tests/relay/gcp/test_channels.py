@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,59 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 
 from relay.errors import Unavailable
-from relay.gcp.channels import opener
+from relay.gcp.channels import Connection, OpenChannel, opener
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
+
+
+class Opener:
+    """Opens channels that connect to nothing, after as many failures as it is told."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.channels: list[grpc.aio.Channel] = []
+
+    async def __call__(self) -> grpc.aio.Channel:
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("credentials")
+        self.channels.append(grpc.aio.insecure_channel("127.0.0.1:1"))
+        return self.channels[-1]
+
+
+def connection(open_channel: OpenChannel) -> Connection[list[grpc.aio.Channel]]:
+    return Connection(open_channel, lambda channel: [channel])
+
+
+async def test_first_calls_at_once_share_one_channel() -> None:
+    open_channel = Opener()
+    connected = connection(open_channel)
+    first, second = await asyncio.gather(connected.client(), connected.client())
+    assert first is second is await connected.client()
+    assert first == open_channel.channels
+    assert len(open_channel.channels) == 1
+    await connected.close()
+
+
+async def test_a_channel_that_cannot_be_opened_is_tried_again_by_the_next_call() -> None:
+    open_channel = Opener(failures=1)
+    connected = connection(open_channel)
+    with pytest.raises(Unavailable):
+        await connected.client()
+    assert await connected.client() == open_channel.channels
+    await connected.close()
+
+
+async def test_closing_closes_the_channel() -> None:
+    open_channel = Opener()
+    connected = connection(open_channel)
+    await connected.close()
+    [channel] = await connected.client()
+    await connected.close()
+    assert channel.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+    assert await connected.client() != [channel]
+    await connected.close()
 
 
 async def test_an_emulator_needs_no_credentials() -> None:
@@ -37,7 +88,7 @@ async def test_the_cloud_is_reached_with_the_functions_own_credentials(
     await channel.close()
 
 
-async def test_without_credentials_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_credentials_are_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     def default(**_arguments: object) -> None:
         raise DefaultCredentialsError("none")
 
