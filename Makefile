@@ -45,8 +45,9 @@ test: venv ## all tests, with the coverage of functions/
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra
 
-tables: venv ## write the tables of inputs and outputs of infra/ anew
+tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds
 	@$(BIN)/python infra/tables.py
+	@$(BIN)/python docs/bounds.py
 
 check: venv ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -112,7 +112,9 @@ def test_the_deployment_names_variables_that_exist() -> None:
 def test_three_values_are_all_that_a_deployment_needs() -> None:
     required = []
     for name, body in re.findall(
-        r'^variable "(\w+)" \{\n(.*?)^\}', (ROOT / "infra/variables.tf").read_text(), re.M | re.S
+        r'^variable "(\w+)" \{\n(.*?)^\}',
+        (ROOT / "infra/variables.tf").read_text(),
+        re.MULTILINE | re.DOTALL,
     ):
         if not re.search(r"^  default\s+=", body, re.MULTILINE):
             required.append(name)
