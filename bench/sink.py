@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import uvloop
+from google.pubsub_v1.types import PublishRequest, PublishResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,7 +18,6 @@ from starlette.routing import Route
 
 from hooks.local import rpc
 from hooks.local.serving import AppServer
-from relay.pubsub_wire import PublishRequest, PublishResponse
 
 
 class Sink:
@@ -33,7 +33,7 @@ class Sink:
         self.calls += 1
         self.messages += len(request.messages)
         ids = [str(next(self._ids)) for _ in request.messages]
-        return PublishResponse(message_ids=ids)
+        return PublishResponse.pb()(message_ids=ids)
 
     async def count(self, _request: Request) -> Response:
         """Tell how many messages and calls there were."""
@@ -42,7 +42,8 @@ class Sink:
     @property
     def services(self) -> dict[str, rpc.Service]:
         """What `rpc.listen` serves."""
-        publish = rpc.Method("unary_unary", PublishRequest, PublishResponse, self.publish)
+        types = PublishRequest.pb(), PublishResponse.pb()
+        publish = rpc.Method("unary_unary", *types, self.publish)
         return {"google.pubsub.v1.Publisher": {"Publish": publish}}
 
 
