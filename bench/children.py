@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ class Child:
 async def child(
     *command: str | Path,
     environ: Mapping[str, str] | None = None,
-    cores: Set[int] | None = None,
+    cores: Collection[int] | None = None,
 ) -> AsyncIterator[Child]:
     """Run a command, on `cores` if given, until the block ends.
 

@@ -7,7 +7,7 @@ https://man7.org/linux/man-pages/man2/sched_setaffinity.2.html
 """
 
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Cores:
         return f"core {_listed(self.party)} for the party and the load: there is no other"
 
 
-def divide(available: Set[int]) -> Cores:
+def divide(available: Collection[int]) -> Cores:
     """Return one core for the party and the rest for the load, or one for both.
 
     The party gets the last, since interrupts tend to go to the first.
@@ -40,7 +40,7 @@ def divide(available: Set[int]) -> Cores:
 
 
 @contextmanager
-def on(cores: Set[int]) -> Iterator[None]:
+def on(cores: Collection[int]) -> Iterator[None]:
     """Keep this thread, and what it starts meanwhile, on the given cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
@@ -50,5 +50,5 @@ def on(cores: Set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _listed(cores: Set[int]) -> str:
+def _listed(cores: Collection[int]) -> str:
     return ", ".join(map(str, sorted(cores)))

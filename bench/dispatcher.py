@@ -76,9 +76,7 @@ async def measure(
     return dispatched
 
 
-async def _pair(
-    stack: AsyncExitStack, size: int, sink: Sink, cores: Cores, quiet: Quiet
-) -> Pair:
+async def _pair(stack: AsyncExitStack, size: int, sink: Sink, cores: Cores, quiet: Quiet) -> Pair:
     firestore = await stack.enter_async_context(child(*module("bench.ledger", str(size))))
     environ = _environ(firestore, sink)
     driver = await stack.enter_async_context(

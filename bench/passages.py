@@ -59,7 +59,10 @@ class Arrivals:
     async def __call__(self, call: Call) -> None:
         """Take note of the events that a call brings."""
         now = time.perf_counter()
-        if not call.method.endswith("/Publish") or getattr(call.request, "topic", "") != NAMES.events:
+        if (
+            not call.method.endswith("/Publish")
+            or getattr(call.request, "topic", "") != NAMES.events
+        ):
             return
         for message in getattr(call.request, "messages", ()):
             identifier = message.attributes.get("ce-id") or message.attributes["webhook-id"]
@@ -99,7 +102,11 @@ class Way:
         return summarise([self.arrivals.at[each] - begun for each, begun in sent.items()])
 
     async def _send(
-        self, client: httpx2.AsyncClient, fresh: Iterable[Delivery], rate: int, chance: random.Random
+        self,
+        client: httpx2.AsyncClient,
+        fresh: Iterable[Delivery],
+        rate: int,
+        chance: random.Random,
     ) -> Mapping[str, float]:
         sent: dict[str, float] = {}
 

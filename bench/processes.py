@@ -6,7 +6,7 @@ https://man7.org/linux/man-pages/man5/proc_stat.5.html
 
 import contextlib
 import os
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -29,7 +29,7 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def busy_seconds(cores: Set[int]) -> float:
+def busy_seconds(cores: Collection[int]) -> float:
     """Return for how long these cores have been busy, together, since the machine started."""
     names, ticks = {f"cpu{core}" for core in cores}, 0
     for line in Path("/proc/stat").read_text().splitlines():

@@ -112,7 +112,7 @@ async def start(starter: Starter, cores: Cores) -> float:
         stack.push_async_callback(process.close)
         with on(cores.party):
             starting = asyncio.create_task(process.start())
-            while process.pid is None and not starting.done():
+            while process.pid is None and not starting.done():  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.001)
         begun = time.perf_counter()
         # The socket listens already, so the request waits for the process.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench import picture
 from tests.soak.account import Account
 from tests.soak.memory import Sample
 
@@ -61,24 +62,13 @@ def page(account: Account, command: str, machine: str) -> str:
 
 def draw(samples: Sequence[Sample], path: Path) -> None:
     """Draw the memory of every function over the run."""
-    # Not above: its importer, from before Python 3.12, trips whatever pytest collects next.
-    import pygal
-    from pygal.style import CleanStyle
-
-    chart = pygal.XY(
-        title="Resident memory of each function's worker, MiB",
-        x_title="minutes",
-        range=(0, 1.15 * max((each.mebibytes for each in samples), default=1.0)),
-        show_dots=False,
-        style=CleanStyle,
-        height=420,
-        js=(),
-    )
+    series = {}
     for name in sorted({each.function for each in samples}):
         own = [each for each in samples if each.function == name]
         step = max(1, len(own) // _MOST_POINTS)
-        chart.add(name, [(each.at / 60, each.mebibytes) for each in own[::step]])
-    path.write_text(chart.render(is_unicode=True), encoding="utf-8")
+        series[name] = [(each.at / 60, each.mebibytes) for each in own[::step]]
+    title = "Resident memory of each function's worker, MiB"
+    path.write_text(picture.lines(title, "minutes", series), encoding="utf-8")
 
 
 def _figures(account: Account) -> Iterator[str]:
