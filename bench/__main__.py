@@ -1,14 +1,16 @@
 """`python -m bench`: measure, and write `bench/RESULTS.md` and `bench/results.svg`.
 
-With --quick, only the goals are printed, unless --output says where to write.
+With --quick, it only prints the goals, unless --output says where to write.
 """
 
 import argparse
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 
-from bench import dispatcher, machine, parties, receiver, report
+from bench import dispatcher, machine, parties, passages, receiver, report, starts
+from bench.cores import divide
 from bench.plan import FULL, QUICK, Plan
 from bench.progress import say
 from bench.quiet import Quiet
@@ -30,15 +32,22 @@ def main() -> None:
 
 
 async def measure(plan: Plan, scratch: Path) -> Results:
-    """Measure the receiver, then the dispatcher."""
+    """Measure the receiver, both functions in a row, cold starts, then the dispatcher."""
     binaries = scratch / "go"
     go = machine.go_version() if parties.build_go(binaries) else ""
     if not go:
         say("Go is not installed: its rows will be missing, and the sink is in Python")
+    cores = divide(os.sched_getaffinity(0))
+    say(str(cores))
+    # What this process starts stays there too, unless it is told otherwise.
+    os.sched_setaffinity(0, cores.load)
     quiet = Quiet(plan.repeats, say)
-    received = await receiver.measure(plan, quiet, binaries, scratch, go=bool(go), say=say)
-    dispatched = await dispatcher.measure(plan, quiet, binaries, scratch, say)
-    return Results(plan, go, received, dispatched, quiet.repeated, quiet.disturbed)
+    received = await receiver.measure(plan, quiet, cores, binaries, scratch, go=bool(go), say=say)
+    passed = await passages.measure(plan, quiet, cores, say)
+    started = await starts.measure(plan, cores, say)
+    dispatched = await dispatcher.measure(plan, quiet, cores, binaries, scratch, say)
+    counts = quiet.repeated, quiet.disturbed
+    return Results(plan, cores, go, received, passed, started, dispatched, *counts)
 
 
 if __name__ == "__main__":

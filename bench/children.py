@@ -5,10 +5,12 @@ import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.cores import on
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,15 +38,19 @@ class Child:
 
 @asynccontextmanager
 async def child(
-    *command: str | Path, environ: Mapping[str, str] | None = None
+    *command: str | Path,
+    environ: Mapping[str, str] | None = None,
+    cores: Collection[int] | None = None,
 ) -> AsyncIterator[Child]:
-    """Run a command until the block ends; it has begun once it has written its first line.
+    """Run a command, on `cores` if given, until the block ends.
 
-    It ends when its standard input does. Raises `ChildFailed`.
+    It has begun once it has written its first line, and ends when its standard input does. Raises
+    `ChildFailed`.
     """
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env={**os.environ, **(environ or {})}
-    )
+    with on(cores or os.sched_getaffinity(0)):
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env={**os.environ, **(environ or {})}
+        )
     try:
         yield Child(process, await _line(process))
     finally:

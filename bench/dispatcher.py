@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import load, parties
 from bench.children import Child, child, module
+from bench.cores import Cores
 from bench.driver import CONCURRENCY, Work
 from bench.events import envelope, message
 from bench.load import Delivery, Load
@@ -17,9 +18,8 @@ from bench.parties import PROJECT, Sink
 from bench.plan import Plan, to_and_fro
 from bench.progress import Say
 from bench.quiet import Quiet
-from localcloud.runner.process import FunctionProcess
 
-KINDS = ("dispatcher", "bare", "shared", "shared-twice")
+KINDS = ("dispatcher", "bare", "shared")
 _PUSHES_PER_SECOND = 4000
 
 
@@ -57,27 +57,31 @@ class Pair:
         return await self.quiet.measure(kind, partial(self.work, kind, seconds))
 
 
-async def measure(plan: Plan, quiet: Quiet, binaries: Path, scratch: Path, say: Say) -> Dispatched:
+async def measure(
+    plan: Plan, quiet: Quiet, cores: Cores, binaries: Path, scratch: Path, say: Say
+) -> Dispatched:
     """Measure everything, in alternating rounds."""
     dispatched = Dispatched()
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(parties.sink(binaries))
         say(f"filling ledgers of {', '.join(f'{size:,}' for size in plan.sizes)} documents")
-        pairs = {size: await _pair(stack, size, sink, quiet) for size in plan.sizes}
+        pairs = {size: await _pair(stack, size, sink, cores, quiet) for size in plan.sizes}
         smallest = pairs[min(pairs)]
         for pair in pairs.values():
             for kind in KINDS if pair is smallest else KINDS[:1]:
                 await pair.work(kind, plan.size_seconds)
         dispatched.rounds = await _rounds(plan, smallest, say)
         dispatched.sizes = await _sizes(plan, pairs, say)
-        dispatched.served = await _serve(plan, smallest, sink, scratch, say)
+        dispatched.served = await _serve(plan, smallest, sink, cores, scratch, say)
     return dispatched
 
 
-async def _pair(stack: AsyncExitStack, size: int, sink: Sink, quiet: Quiet) -> Pair:
+async def _pair(stack: AsyncExitStack, size: int, sink: Sink, cores: Cores, quiet: Quiet) -> Pair:
     firestore = await stack.enter_async_context(child(*module("bench.ledger", str(size))))
     environ = _environ(firestore, sink)
-    driver = await stack.enter_async_context(child(*module("bench.driver"), environ=environ))
+    driver = await stack.enter_async_context(
+        child(*module("bench.driver"), environ=environ, cores=cores.party)
+    )
     return Pair(firestore, driver, quiet)
 
 
@@ -117,22 +121,22 @@ def cost(work: Work) -> float:
     return (work.cpu + work.store_cpu) / work.events * 1e6
 
 
-async def _serve(plan: Plan, pair: Pair, sink: Sink, scratch: Path, say: Say) -> Sequence[Load]:
+async def _serve(
+    plan: Plan, pair: Pair, sink: Sink, cores: Cores, scratch: Path, say: Say
+) -> Sequence[Load]:
     """Load the dispatcher as it is deployed, under functions-framework."""
-    function = FunctionProcess(
-        "dispatch", target="dispatch", environ=_environ(pair.firestore, sink)
-    )
     pushes = scratch / "pushes.tsv"
     # Far from the numbers that the driver uses.
     numbers = count(10**12)
     rounds = []
-    async with function:
+    environ = _environ(pair.firestore, sink)
+    async with parties.function("dispatch", environ, cores) as running:
         for number in range(plan.rounds + 1):
             warming = number == 0
             seconds = plan.warm_seconds if warming else plan.seconds
             load.write(pushes, [_push(next(numbers)) for _ in range(_PUSHES_PER_SECOND * seconds)])
             before = await sink.messages()
-            came = await load.run(function.url, pushes, connections=CONCURRENCY, seconds=seconds)
+            came = await load.run(running.url, pushes, connections=CONCURRENCY, seconds=seconds)
             _check(came, await sink.messages() - before)
             if not warming:
                 say(f"dispatcher over HTTP, round {number}: {came.rate:.0f}/s")

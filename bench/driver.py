@@ -1,4 +1,4 @@
-"""The dispatcher in a process of its own, beside bare loops over the same clients.
+"""The dispatcher in a process of its own, beside loops that make its calls and nothing else.
 
 `python -m bench.driver` writes `ready`, and then answers each line on standard input with a line of
 JSON. A kind of work and for how many seconds to do it is answered with what came of it, a `Work`;
@@ -7,10 +7,10 @@ JSON. A kind of work and for how many seconds to do it is answered with what cam
 - `dispatcher`: prepared pushes go through the dispatcher's own entry point;
 - `bare`: one write that creates the same document and one publish of the same event message,
   prepared beforehand, with nothing in between;
-- `shared`: the same over the dispatcher's own store, where writes that arrive together share calls;
-- `shared-twice`: the same with the write that ends the claim: all that the dispatcher asks for.
+- `shared`: all that the dispatcher asks for, the write that ends the claim included, over its own
+  store, where writes that arrive together share calls.
 
-Each is done by as many tasks at once as the other.
+Each is done by the same number of tasks at once.
 """
 
 import asyncio
@@ -77,7 +77,6 @@ class Driver:
             "dispatcher": self._dispatched,
             "bare": self._bare,
             "shared": self._shared,
-            "shared-twice": self._shared_twice,
         }
 
     async def work(self, kind: str, seconds: float) -> Work:
@@ -110,10 +109,6 @@ class Driver:
         await self._publish(item)
 
     async def _shared(self, item: Item) -> None:
-        await self._store.create(item.document, item.fields)
-        await self._publish(item)
-
-    async def _shared_twice(self, item: Item) -> None:
         version = await self._store.create(item.document, item.fields)
         await self._publish(item)
         await self._store.update(item.document, item.ended, version)

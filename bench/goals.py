@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from bench.dispatcher import cost
-from bench.figures import Goal, Ratio, ratio, tail, throughput
+from bench.figures import Goal, Ratio, of, ratio, tail, throughput
+from bench.passages import KIT, PASSING
 from bench.receiver import Received
 from bench.results import Results
 
 SIZES = (10**3, 10**4, 10**5, 10**6)
 FLAT = 1.05
-_AT_ONCE = "receiver at 32 connections"
 
 COUNTED = (
     (
@@ -23,15 +23,25 @@ COUNTED = (
         "test_a_duplicate_costs_one_refused_write_and_one_read",
     ),
 )
-"""Exact counts, each held by a test in `tests/relay/dispatcher/test_function.py`."""
+"""What a test counts exactly: figure, goal, and the name of that test."""
+
+STARTS = (("receive", 1.7), ("dispatch", 1.7), ("registrar", 3))
+"""The deployed functions, and how long each may take to start, in starts of the no-op."""
 
 
 def goals(results: Results) -> Iterator[Goal]:
     """Yield every goal that is a ratio."""
     yield from _throughput(results.received)
-    yield from _rest(results.received)
-    rounds = results.dispatched.rounds
-    bare = ratio(rounds, "dispatcher", "bare", lambda work: work.rate)
+    yield from _cpu(results.received)
+    for name, bound in STARTS:
+        started = ratio(results.starts, name, "noop", float)
+        yield Goal(f"cold start of `{name}` ÷ the no-op's", bound, "less", started)
+    passages = results.passages
+    middle = ratio(passages, KIT, PASSING, lambda passage: passage.p50)
+    yield Goal("delivery to event, p50 ÷ functions that pass bytes on", 1.5, "less", middle)
+    slowest = ratio(passages, KIT, PASSING, lambda passage: passage.p99)
+    yield Goal("delivery to event, p99 ÷ functions that pass bytes on", 2, "less", slowest)
+    bare = ratio(results.dispatched.rounds, "dispatcher", "bare", lambda work: work.rate)
     yield Goal("dispatcher's events/s ÷ a bare create + publish loop", 0.7, "more", bare)
     for size in SIZES[1:]:
         flat = ratio(results.dispatched.sizes, size, SIZES[0], cost)
@@ -41,37 +51,39 @@ def goals(results: Results) -> Iterator[Goal]:
 def _throughput(received: Received) -> Iterator[Goal]:
     busy, alone = received.busy, received.alone
     for title, bound, rounds, peer in (
-        (f"{_AT_ONCE} ÷ the usual handler", 12, busy, "usual"),
-        (f"{_AT_ONCE} ÷ the documentation's sample", 4, busy, "sample"),
-        (f"{_AT_ONCE} ÷ the async no-op", 0.6, busy, "noop-async"),
-        ("at 1 connection ÷ the usual handler", 10, alone, "usual"),
-        (f"{_AT_ONCE} ÷ the usual Go handler", 1.5, busy, "go"),
-        (f"{_AT_ONCE} ÷ the tuned Go handler", 0.7, busy, "go-tuned"),
+        ("receiver ÷ the usual handler, 32 connections", 20, busy, "usual"),
+        ("receiver ÷ the usual handler, 1 connection", 20, alone, "usual"),
+        ("receiver ÷ the usual Go handler, 32 connections", 4.5, busy, "go"),
+        ("receiver ÷ the tuned Go handler, 1 connection", 3, alone, "go-tuned"),
+        ("receiver ÷ the tuned Go handler, 32 connections", 0.35, busy, "go-tuned"),
     ):
         yield Goal(title, bound, "more", throughput(rounds, "receiver", peer))
+    slowest = tail(busy, "receiver", "go")
+    yield Goal("receiver's p99 ÷ the usual Go handler's, 32 connections", 0.4, "less", slowest)
 
 
-def _rest(received: Received) -> Iterator[Goal]:
-    slow = tail(received.busy, "receiver", "go")
-    yield Goal("p99 at 32 connections ÷ the usual Go handler's", 1, "less", slow)
-    kinds = throughput(received.kinds, "v1a", "v1")
-    yield Goal("`v1a` deliveries ÷ `v1` deliveries", 0.7, "more", kinds)
-    half = tail(received.half, "receiver", "noop-async")
-    yield Goal("p99 at half of saturation ÷ the async no-op's", 3, "less", half)
-    starts = ratio(received.starts, "receiver", "noop-async", float)
-    yield Goal("cold start to first confirmed delivery ÷ the no-op's", 1.8, "less", starts)
-    memory = ratio(received.memory, "receiver", "usual", float)
-    yield Goal("resident memory ÷ the usual handler's", 1.1, "less", memory)
+def _cpu(received: Received) -> Iterator[Goal]:
+    noop = ratio(received.busy, "receiver", "noop", lambda load: load.cost)
+    yield Goal("CPU per delivery ÷ the async no-op's", 1.8, "less", noop)
+    title = "CPU per `v1a` delivery less one bare check ÷ per `v1` delivery"
+    yield Goal(title, 1.1, "less", _dynamic(received))
+
+
+def _dynamic(received: Received) -> Ratio | None:
+    rounds = zip(received.kinds, received.checks, strict=True)
+    return of([(came["v1a"].cost - check * 1e6) / came["v1"].cost for came, check in rounds])
 
 
 def beside(results: Results) -> Iterator[tuple[str, Ratio | None]]:
-    """Yield figures that explain the goals, without a bound of their own."""
-    busy = results.received.busy
-    yield "tuned Go handler ÷ the async no-op", throughput(busy, "go-tuned", "noop-async")
-    yield "usual Go handler ÷ the async no-op", throughput(busy, "go", "noop-async")
-    yield "sync no-op ÷ the async no-op", throughput(busy, "noop-sync", "noop-async")
-    rounds = results.dispatched.rounds
-    shared = ratio(rounds, "dispatcher", "shared", lambda work: work.rate)
-    yield "dispatcher's events/s ÷ a create + publish loop over its own store", shared
-    twice = ratio(rounds, "dispatcher", "shared-twice", lambda work: work.rate)
-    yield "dispatcher's events/s ÷ a create + publish + update loop over its own store", twice
+    """Yield figures that have no goal."""
+    received = results.received
+    yield "p99 at half load ÷ the async no-op's", tail(received.half, "receiver", "noop")
+    yield (
+        "receiver ÷ the async no-op, 32 connections",
+        throughput(received.busy, "receiver", "noop"),
+    )
+    yield "`v1a` deliveries/s ÷ `v1` deliveries/s", throughput(received.kinds, "v1a", "v1")
+    memory = ratio(received.memory, "receiver", "usual", float)
+    yield "receiver's resident memory ÷ the usual handler's", memory
+    shared = ratio(results.dispatched.rounds, "dispatcher", "shared", lambda work: work.rate)
+    yield "dispatcher's events/s ÷ a loop that makes the same calls over its store", shared

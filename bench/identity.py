@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from bench import load, parties
 
@@ -21,6 +21,7 @@ class Signer:
 
     static: load.Sign
     dynamic: load.Sign
+    public_key: Ed25519PublicKey
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def identity() -> Iterator[tuple[Signer, dict[str, str]]]:
             "WEBHOOK_SIGNING_SECRET": secret,
             "JWKS_URI": jwks_uri,
         }
-        yield Signer(load.sign_v1(secret), load.sign_v1a(key)), environ
+        yield Signer(load.sign_v1(secret), load.sign_v1a(key), key.public_key()), environ
 
 
 @contextmanager

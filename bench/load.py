@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,8 @@ class LoadFailed(Exception):
 class Load:
     """What one round of load came to; latencies in microseconds.
 
-    `sink_cores` is how much of a core the sink was busy meanwhile.
+    `cpu` is what the loaded party used meanwhile, in seconds of user and system time; `load_busy`
+    is for how many seconds the cores of load generator and sink were busy.
     """
 
     requests: int
@@ -36,12 +37,18 @@ class Load:
     p50: float
     p99: float
     max: float
-    sink_cores: float = 0.0
+    cpu: float = 0.0
+    load_busy: float = 0.0
 
     @property
     def rate(self) -> float:
         """Answers a second, all of them 2xx."""
         return (self.requests - self.refused) / self.seconds
+
+    @property
+    def cost(self) -> float:
+        """Microseconds of the party's CPU for each answer."""
+        return self.cpu / self.requests * 1e6
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,16 @@ class Delivery:
     timestamp: int
     signature: str
     body: bytes
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What Gemini sends with the body."""
+        return {
+            "content-type": "application/json",
+            "webhook-id": self.id,
+            "webhook-timestamp": str(self.timestamp),
+            "webhook-signature": self.signature,
+        }
 
 
 def body(number: int) -> bytes:

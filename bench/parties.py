@@ -1,4 +1,4 @@
-"""Who is measured: our receiver, the handlers that people write, and the framework's limits."""
+"""Who is measured: our receiver, the handlers that people write, and the framework's own cost."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 
 from bench.children import ChildFailed, child, module
+from bench.cores import Cores, on
 from localcloud.runner.process import FUNCTIONS, FunctionProcess
 
 HERE = Path(__file__).parent
@@ -40,48 +41,60 @@ class Party:
 
 
 RECEIVER = Party("receiver", "this kit's receiver", FUNCTIONS, publishes=True)
-USUAL = Party("usual", "usual handler: sync, verify, publish().result()", PEERS / "usual.py", True)
-SAMPLE = Party(
-    "sample", "documentation's sample: sync, publishes nothing", PEERS / "sample.py", False
-)
-NOOP_SYNC = Party("noop-sync", "framework's no-op, sync", PEERS / "noop_sync.py", False)
-NOOP_ASYNC = Party("noop-async", "framework's no-op, async", PEERS / "noop_async.py", False)
-GO = Party("go", "usual handler in Go", HERE / "go" / "handler" / "main.go", True)
-GO_TUNED = Party("go-tuned", "the same, tuned", GO.source, True, {"TUNED": "1"})
+USUAL = Party("usual", "usual handler", PEERS / "usual.py", publishes=True)
+NOOP = Party("noop", "async no-op", PEERS / "noop.py", publishes=False)
+GO = Party("go", "usual handler in Go", HERE / "go" / "handler" / "main.go", publishes=True)
+GO_TUNED = Party("go-tuned", "tuned handler in Go", GO.source, True, {"TUNED": "1"})
 
-PYTHON_PARTIES = (RECEIVER, USUAL, SAMPLE, NOOP_SYNC, NOOP_ASYNC)
+PYTHON_PARTIES = (RECEIVER, USUAL, NOOP)
 GO_PARTIES = (GO, GO_TUNED)
 
 
 @dataclass(frozen=True)
 class Running:
-    """A contestant at work: where it answers, and the processes that it consists of."""
+    """A contestant at work: where it answers, and the first of its processes."""
 
     url: str
     pid: int
 
 
 @asynccontextmanager
-async def start(party: Party, environ: Mapping[str, str], binaries: Path) -> AsyncIterator[Running]:
-    """Run one contestant for as long as the context lasts."""
+async def start(
+    party: Party, environ: Mapping[str, str], binaries: Path, cores: Cores
+) -> AsyncIterator[Running]:
+    """Run one contestant, on the core for parties, for as long as the context lasts."""
     environ = {**environ, **party.environ}
     if party.is_go:
-        async with _go(binaries / "handler", environ) as running:
+        async with _go(binaries / "handler", environ, cores) as running:
             yield running
         return
-    function = FunctionProcess(party.name, target="receive", source=party.source, environ=environ)
-    async with function:
-        yield Running(function.url, function.pid or 0)
+    async with function("receive", environ, cores, source=party.source) as running:
+        yield running
 
 
 @asynccontextmanager
-async def _go(binary: Path, environ: Mapping[str, str]) -> AsyncIterator[Running]:
+async def function(
+    target: str, environ: Mapping[str, str], cores: Cores, *, source: Path = FUNCTIONS
+) -> AsyncIterator[Running]:
+    """Run one function on the core for parties for as long as the context lasts."""
+    process = FunctionProcess(target, target=target, source=source, environ=environ)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(process.close)
+        with on(cores.party):
+            await process.start()
+        yield Running(process.url, process.pid or 0)
+
+
+@asynccontextmanager
+async def _go(binary: Path, environ: Mapping[str, str], cores: Cores) -> AsyncIterator[Running]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    process = await asyncio.create_subprocess_exec(
-        binary, env={**os.environ, **environ, "PORT": str(port)}, stderr=subprocess.DEVNULL
-    )
+    environ = {**os.environ, **environ, "PORT": str(port)}
+    with on(cores.party):
+        process = await asyncio.create_subprocess_exec(
+            binary, env=environ, stderr=subprocess.DEVNULL
+        )
     try:
         async with httpx2.AsyncClient(trust_env=False) as client:
             while process.returncode is None:
@@ -96,20 +109,6 @@ async def _go(binary: Path, environ: Mapping[str, str]) -> AsyncIterator[Running
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
-
-
-def resident_bytes(pid: int) -> int:
-    """Return the resident memory of a process and all its descendants."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    total, todo = 0, [pid]
-    while todo:
-        here = Path(f"/proc/{todo.pop()}")
-        total += int((here / "statm").read_text().split()[1]) * page
-        for thread in (here / "task").iterdir():
-            # A thread of a pool may have ended meanwhile.
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                todo += map(int, (thread / "children").read_text().split())
-    return total
 
 
 def build_go(binaries: Path) -> bool:
@@ -128,19 +127,12 @@ class Sink:
 
     address: str
     stats: str
-    pid: int
 
     async def messages(self) -> int:
         """Return how many messages it has stored so far."""
         async with httpx2.AsyncClient(trust_env=False) as client:
             reply = await client.get(f"http://{self.stats}/count")
         return int(json.loads(reply.text)["messages"])
-
-    def cpu_seconds(self) -> float:
-        """Return how much CPU it has used so far, to a hundredth of a second or so."""
-        # After the name, which may hold anything, come the fields from the third on: proc(5).
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -149,5 +141,4 @@ async def sink(binaries: Path) -> AsyncIterator[Sink]:
     built = binaries / "sink"
     command = (built,) if built.exists() else module("bench.sink")
     async with child(*command) as running:
-        address, stats = running.greeting.split()
-        yield Sink(address, stats, running.process.pid)
+        yield Sink(*running.greeting.split())

@@ -14,14 +14,17 @@ class Plan:
     Many short ones: what a shared machine's neighbours do lasts for seconds, so the ratio of what
     was measured right after each other is the steadier for it.
 
-    `starts` are cold starts of each party, `sizes` the ledger's sizes in documents. So many
-    measurements may be repeated that the host disturbed.
+    `passage_rate` is how many deliveries a second go through both functions, `starts` are cold
+    starts of each party, `sizes` the ledger's sizes in documents. So many measurements may be
+    repeated that the host disturbed.
     """
 
     rounds: int
     seconds: int
     repeats: int
     warm_seconds: int
+    passage_seconds: int
+    passage_rate: int
     starts: int
     dispatcher_seconds: float
     sizes: tuple[int, ...]
@@ -35,13 +38,14 @@ class Plan:
         """
         # Twice all parties, two kinds of signature, two parties at half load.
         receiver = self.rounds * self.seconds * (2 * parties + 2 + 2)
-        # All parties, other signatures, the two at half load, and the dispatcher over HTTP.
-        warming = self.warm_seconds * (parties + 1 + 2 + 1)
-        # The dispatcher and three loops in the process, and once over HTTP.
-        dispatcher = self.rounds * (4 * self.dispatcher_seconds + self.seconds)
+        # All parties, other signatures, two at half load, two passages, the dispatcher over HTTP.
+        warming = self.warm_seconds * (parties + 1 + 2 + 2 + 1)
+        passages = 2 * self.rounds * self.passage_seconds
+        # The dispatcher and two loops in the process, and once over HTTP.
+        dispatcher = self.rounds * (3 * self.dispatcher_seconds + self.seconds)
         sizes = self.size_rounds * len(self.sizes) * self.size_seconds
         repeats = self.repeats * self.seconds
-        return receiver + warming + dispatcher + sizes + repeats
+        return receiver + warming + passages + dispatcher + sizes + repeats
 
 
 FULL = Plan(
@@ -49,7 +53,9 @@ FULL = Plan(
     seconds=2,
     repeats=36,
     warm_seconds=2,
-    starts=5,
+    passage_seconds=3,
+    passage_rate=200,
+    starts=8,
     dispatcher_seconds=1.5,
     sizes=(10**3, 10**4, 10**5, 10**6),
     size_rounds=24,
@@ -60,6 +66,8 @@ QUICK = Plan(
     seconds=1,
     repeats=3,
     warm_seconds=1,
+    passage_seconds=2,
+    passage_rate=200,
     starts=1,
     dispatcher_seconds=1.0,
     sizes=(10**3, 10**5),

@@ -1,4 +1,4 @@
-"""The receiver beside its peers: throughput, latency, cold start and memory."""
+"""The receiver beside its peers: throughput, latency, CPU for each delivery, and memory."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import load, parties, starts
-from bench.ceiling import ceiling
+from bench import load, parties
+from bench.checks import seconds_per_check
+from bench.cores import Cores, on
 from bench.figures import Rounds
 from bench.identity import Signer, identity
 from bench.load import Load
 from bench.parties import Party, Running, Sink
 from bench.plan import Plan, to_and_fro
+from bench.processes import busy_seconds, cpu_seconds, resident_bytes
 from bench.progress import Say
 from bench.quiet import Quiet
 
@@ -25,18 +27,16 @@ CONNECTIONS = 32
 class Received:
     """All that was measured of the receiver and its peers.
 
-    Latencies are in microseconds, starts in seconds, memory in bytes, by party. `batched` and
-    `single` are what the sink took a second: messages, many to a call, and calls of one message.
+    `checks` are the seconds that a bare check of a `v1a` signature took in each round of `kinds`;
+    `memory` is in bytes, by party.
     """
 
     busy: Rounds = ()
     alone: Rounds = ()
     kinds: Rounds = ()
+    checks: Sequence[float] = ()
     half: Rounds = ()
-    starts: Sequence[Mapping[str, float]] = ()
     memory: Sequence[Mapping[str, float]] = ()
-    batched: float = 0.0
-    single: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Bench:
     """What all measurements share: the contestants at work, and what to send them."""
 
     sink: Sink
-    environ: Mapping[str, str]
+    cores: Cores
     running: Mapping[str, Running]
     contestants: Mapping[str, Party]
     static: Path
@@ -64,21 +64,23 @@ class Bench:
         seconds: int = 0,
     ) -> Load:
         """Load one contestant; every answer must be a 2xx, and a stored message if it says so."""
-        before, used = await self.sink.messages(), self.sink.cpu_seconds()
+        running = self.running[name]
+        before = await self.sink.messages()
+        cpu, busy = cpu_seconds(running.pid), busy_seconds(self.cores.load)
         came = await load.run(
-            self.running[name].url,
+            running.url,
             requests or self.static,
             connections=connections,
             seconds=seconds or self.plan.seconds,
             pause_ms=pause_ms,
         )
+        cpu, busy = cpu_seconds(running.pid) - cpu, busy_seconds(self.cores.load) - busy
         stored = await self.sink.messages() - before
-        used = self.sink.cpu_seconds() - used
         if came.refused or came.broken:
             raise RuntimeError(f"{name} refused {came.refused} and broke {came.broken} of {came}")
         if self.contestants[name].publishes and stored < came.requests:
             raise RuntimeError(f"{name} acknowledged {came.requests} and stored {stored}")
-        return replace(came, sink_cores=used / came.seconds)
+        return replace(came, cpu=cpu, load_busy=busy)
 
     async def measured(self, name: str, **options: Any) -> Load:
         """Do the same for a round, and again if the host disturbed it."""
@@ -91,7 +93,7 @@ class Bench:
 
 
 async def measure(
-    plan: Plan, quiet: Quiet, binaries: Path, scratch: Path, *, go: bool, say: Say
+    plan: Plan, quiet: Quiet, cores: Cores, binaries: Path, scratch: Path, *, go: bool, say: Say
 ) -> Received:
     """Measure everything, in alternating rounds."""
     received = Received()
@@ -102,11 +104,13 @@ async def measure(
         sink = await stack.enter_async_context(parties.sink(binaries))
         environ = {**environ, "PUBSUB_EMULATOR_HOST": sink.address}
         running = {
-            party.name: await stack.enter_async_context(parties.start(party, environ, binaries))
+            party.name: await stack.enter_async_context(
+                parties.start(party, environ, binaries, cores)
+            )
             for party in contestants
         }
         by_name = {party.name: party for party in contestants}
-        bench = Bench(sink, environ, running, by_name, static, dynamic, plan, signer, quiet, say)
+        bench = Bench(sink, cores, running, by_name, static, dynamic, plan, signer, quiet, say)
         bench.sign()
         for name in running:
             say(f"warming {name}")
@@ -114,10 +118,8 @@ async def measure(
         await bench.load("receiver", requests=dynamic, seconds=plan.warm_seconds)
         received.busy, received.memory = await _busy(bench)
         received.alone = await _alone(bench)
-        received.kinds = await _kinds(bench)
+        received.kinds, received.checks = await _kinds(bench)
         received.half = await _half(bench, received.busy)
-        received.batched, received.single = await ceiling(sink)
-        received.starts = await starts.measure(plan.starts, environ, signer.static, say)
     return received
 
 
@@ -126,7 +128,7 @@ async def _busy(bench: Bench) -> tuple[Rounds, Sequence[Mapping[str, float]]]:
     for number in range(bench.plan.rounds):
         rounds.append(await _round(bench, number, CONNECTIONS))
         memory.append(
-            {name: parties.resident_bytes(running.pid) for name, running in bench.running.items()}
+            {name: resident_bytes(running.pid) for name, running in bench.running.items()}
         )
     return rounds, memory
 
@@ -144,8 +146,8 @@ async def _round(bench: Bench, number: int, connections: int) -> Mapping[str, Lo
     return came
 
 
-async def _kinds(bench: Bench) -> Rounds:
-    rounds = []
+async def _kinds(bench: Bench) -> tuple[Rounds, Sequence[float]]:
+    rounds, checks = [], []
     for number in range(bench.plan.rounds):
         bench.sign()
         kinds = [("v1", bench.static), ("v1a", bench.dynamic)]
@@ -153,16 +155,21 @@ async def _kinds(bench: Bench) -> Rounds:
             kind: await bench.measured("receiver", requests=requests)
             for kind, requests in to_and_fro(kinds, number)
         }
-        told = ", ".join(f"{kind} {each.rate:.0f}/s" for kind, each in came.items())
-        bench.say(f"kinds of signature, round {number + 1}: {told}")
+        with on(bench.cores.party):
+            check = seconds_per_check(
+                bench.signer.public_key, load.deliveries(bench.signer.dynamic)
+            )
+        told = ", ".join(f"{kind} {each.cost:.0f} µs" for kind, each in came.items())
+        bench.say(f"CPU per delivery, round {number + 1}: {told}, bare check {check * 1e6:.0f} µs")
         rounds.append(came)
-    return rounds
+        checks.append(check)
+    return rounds, checks
 
 
 async def _half(bench: Bench, busy: Rounds) -> Rounds:
     """Offer half of what the receiver can to both, by connections that rest between requests."""
     wanted = statistics.median(came["receiver"].rate for came in busy) / 2
-    pauses = dict.fromkeys(("receiver", "noop-async"), CONNECTIONS / wanted * 1000)
+    pauses = dict.fromkeys(("receiver", "noop"), CONNECTIONS / wanted * 1000)
     rounds = []
     # The first only finds out how long to rest.
     for number in range(bench.plan.rounds + 1):

@@ -1,14 +1,15 @@
-"""Writes what was measured: a page, a plot, and the same facts as JSON."""
+"""Writes what was measured: a page, a picture, and the same facts as JSON."""
 
 import dataclasses
 import json
 import statistics
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import machine, parties
+from bench import machine, parties, picture
 from bench.dispatcher import cost
 from bench.figures import Rounds
 from bench.goals import COUNTED, beside, goals
@@ -16,10 +17,10 @@ from bench.quiet import MOST_STOLEN
 from bench.results import Results
 
 NOTES = Path(__file__).with_name("notes.md")
-"""What people conclude from the figures; the page ends with it."""
+"""What follows from the figures; the page ends with it."""
 
 METHOD = Path(__file__).with_name("method.md")
-"""What was measured, and how; the same for each run."""
+"""How it is measured; the same for each run."""
 
 
 def write(results: Results, folder: Path | None, facts_file: Path | None) -> None:
@@ -31,7 +32,7 @@ def write(results: Results, folder: Path | None, facts_file: Path | None) -> Non
         print(f"({title}: {ratio or '-'})")
     if folder is not None:
         (folder / "RESULTS.md").write_text("\n".join(page(results, now)) + "\n")
-        plot(results).render_to_file(str(folder / "results.svg"))
+        (folder / "results.svg").write_text(draw(results))
         print(f"written: {folder / 'RESULTS.md'}, {folder / 'results.svg'}")
     if facts_file is not None:
         facts_file.write_text(json.dumps(facts(results, now), indent=1) + "\n")
@@ -44,6 +45,7 @@ def facts(results: Results, now: datetime) -> dict[str, Any]:
         "measured": now.isoformat(timespec="seconds"),
         "machine": machine.machine(),
         "versions": machine.versions(results.go),
+        "cores": {"party": sorted(results.cores.party), "load": sorted(results.cores.load)},
         "plan": dataclasses.asdict(results.plan),
         "repeated": results.repeated,
         "disturbed": results.disturbed,
@@ -54,15 +56,20 @@ def facts(results: Results, now: datetime) -> dict[str, Any]:
         "counted": [{"figure": f, "wanted": wanted, "test": test} for f, wanted, test in COUNTED],
         "beside": {title: dataclasses.asdict(ratio) for title, ratio in beside(results) if ratio},
         "receiver": dataclasses.asdict(results.received),
+        "passages": [
+            {name: dataclasses.asdict(each) for name, each in came.items()}
+            for came in results.passages
+        ],
+        "starts": results.starts,
         "dispatcher": dataclasses.asdict(results.dispatched),
     }
 
 
 def page(results: Results, now: datetime) -> Iterator[str]:
-    """Yield the page's lines."""
+    """Yield the page's lines, or several lines as one."""
     received = results.received
     yield "# Results\n"
-    yield f"Measured on {now:%F} by `make bench`. Absolute figures are this machine's alone.\n"
+    yield f"Measured on {now:%F} by `make bench`. Absolute figures hold for this machine alone.\n"
     yield from _machine(results)
     yield from _goals(results)
     yield "\n![Answers a second at 32 connections](results.svg)"
@@ -70,36 +77,42 @@ def page(results: Results, now: datetime) -> Iterator[str]:
     yield from _loads("32 connections", received.busy)
     yield from _loads("1 connection", received.alone)
     yield from _loads("Kinds of signature, 32 connections", received.kinds)
-    yield from _loads("At half of the receiver's saturation", received.half)
-    yield from _starts(results)
-    yield from _memory(results)
+    yield from _check(received.checks)
+    yield from _loads("Half load, 32 connections", received.half)
+    yield from _passages(results)
+    yield from _by_name("Cold start", results.starts, "seconds", lambda seconds: seconds, ".2f")
+    yield from _by_name("Resident memory", received.memory, "MiB", lambda size: size / 2**20, ".0f")
     yield from _dispatcher(results)
-    yield from _sink(results)
     for file in (METHOD, NOTES):
-        if file.exists():
-            yield "\n" + file.read_text().rstrip()
+        yield "\n" + file.read_text().rstrip()
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 100, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _machine(results: Results) -> Iterator[str]:
-    plan = results.plan
-    yield "- " + ", ".join(f"{name} {value}" for name, value in machine.machine().items())
-    yield "- " + ", ".join(f"{name} {v}" for name, v in machine.versions(results.go).items())
-    yield (
+    plan, stolen = results.plan, f"more than {MOST_STOLEN:.0%} of the cores' time"
+    for facts_ in (machine.machine(), machine.versions(results.go)):
+        yield _wrapped("- " + ", ".join(f"{name} {value}" for name, value in facts_.items()), "  ")
+    yield f"- {results.cores}"
+    yield _wrapped(
         f"- {plan.rounds} rounds of {plan.seconds} s each, alternating; {plan.starts} cold starts; "
-        f"{plan.size_rounds} rounds over the ledger's sizes"
+        f"{plan.size_rounds} rounds over the ledger's sizes",
+        "  ",
     )
-    yield (
-        f"- {results.repeated} measurements of {plan.repeats} at most were repeated, since the "
-        f"host took more than {MOST_STOLEN:.0%} of the cores' time meanwhile; "
-        f"{results.disturbed} more stand all the same"
+    yield _wrapped(
+        f"- {results.repeated} measurements, of at most {plan.repeats}, were repeated since the "
+        f"host took {stolen}; {results.disturbed} more were kept in spite of that",
+        "  ",
     )
     if not results.go:
-        yield "- Go is not installed on this machine: its rows are absent, the sink is in Python"
+        yield "- Go is not installed on this machine: its rows are missing, the sink is in Python"
 
 
 def _goals(results: Results) -> Iterator[str]:
     yield "\n## Goals\n"
-    yield "A ratio is taken within each round; given are its median and extremes over the rounds.\n"
+    yield "Each ratio is taken within a round; given are its median, least and most over the rounds.\n"
     yield "| figure | goal | measured | |"
     yield "|---|---|---|---|"
     for goal in goals(results):
@@ -109,48 +122,54 @@ def _goals(results: Results) -> Iterator[str]:
 
 
 def _beside(results: Results) -> Iterator[str]:
-    yield "\n## What bounds the goals\n"
+    yield "\n## Figures without a goal\n"
     yield "| figure | measured |"
     yield "|---|---|"
     for title, ratio in beside(results):
         yield f"| {title} | {ratio or 'not measured'} |"
-    yield (
-        "\nNo handler under this framework answers faster than its no-op: where the tuned Go "
-        "handler is at 1.43 times the async no-op (1 / 0.7) or more, 0.7 of it is out of reach for "
-        "any of them. Likewise, no dispatcher that makes its two writes passes more events than "
-        "the loop over the same store that makes them, and does nothing else."
-    )
 
 
 def _loads(title: str, rounds: Rounds) -> Iterator[str]:
     yield f"\n## {title}\n"
-    yield "| | answers/s | p50 ms | p99 ms | sink, cores |"
-    yield "|---|---|---|---|---|"
+    yield "| | answers/s | CPU µs each | p50 ms | p99 ms | party's core | load's |"
+    yield "|---|---|---|---|---|---|---|"
     for name in rounds[0]:
         came = [r[name] for r in rounds]
         yield (
             f"| {name} | {_spread([load.rate for load in came], ',.0f')} "
+            f"| {_spread([load.cost for load in came], ',.0f')} "
             f"| {_median(load.p50 / 1000 for load in came):.2f} "
             f"| {_spread([load.p99 / 1000 for load in came], '.2f')} "
-            f"| {_median(load.sink_cores for load in came):.2f} |"
+            f"| {_median(load.cpu / load.seconds for load in came):.0%} "
+            f"| {_median(load.load_busy / load.seconds for load in came):.0%} |"
         )
 
 
-def _starts(results: Results) -> Iterator[str]:
-    yield "\n## Cold start\n"
-    yield "From the start of the process to its answer to the first delivery.\n"
-    yield from _by_name(results.received.starts, "seconds", lambda seconds: seconds, ".2f")
+def _check(checks: Sequence[float]) -> Iterator[str]:
+    micro = _spread([check * 1e6 for check in checks], ",.0f")
+    yield f"\nA bare check of a `v1a` signature takes {micro} µs of CPU."
 
 
-def _memory(results: Results) -> Iterator[str]:
-    yield "\n## Memory\n"
-    yield "Resident, all processes of a party together, after each round at 32 connections.\n"
-    yield from _by_name(results.received.memory, "MiB", lambda size: size / 2**20, ".0f")
+def _passages(results: Results) -> Iterator[str]:
+    yield "\n## From delivery to event\n"
+    yield f"At {results.plan.passage_rate} deliveries a second.\n"
+    yield "| | p50 ms | p99 ms |"
+    yield "|---|---|---|"
+    for name in results.passages[0]:
+        came = [r[name] for r in results.passages]
+        middle = _spread([each.p50 / 1000 for each in came], ".2f")
+        slowest = _spread([each.p99 / 1000 for each in came], ".2f")
+        yield f"| {name} | {middle} | {slowest} |"
 
 
 def _by_name(
-    rounds: Sequence[Mapping[str, float]], unit: str, scale: Callable[[float], float], form: str
+    title: str,
+    rounds: Sequence[Mapping[str, float]],
+    unit: str,
+    scale: Callable[[float], float],
+    form: str,
 ) -> Iterator[str]:
+    yield f"\n## {title}\n"
     yield f"| | {unit} |"
     yield "|---|---|"
     for name in rounds[0]:
@@ -178,18 +197,6 @@ def _dispatcher(results: Results) -> Iterator[str]:
         yield f"| {size:,} | {_spread(costs, ',.0f')} | {_spread(times, '.2f')} |"
 
 
-def _sink(results: Results) -> Iterator[str]:
-    received = results.received
-    yield "\n## The sink\n"
-    yield (
-        "The Pub/Sub that everybody publishes to took at least "
-        f"{received.batched:,.0f} messages a second in shared calls, and at least "
-        f"{received.single:,.0f} calls a second of one message each, from a single "
-        "client in Python. How busy it was beside each party stands in "
-        "the tables, in cores. After each round it held a message for every 200."
-    )
-
-
 def _median(values: Iterable[float]) -> float:
     return statistics.median(values)
 
@@ -199,21 +206,9 @@ def _spread(values: Sequence[float], form: str) -> str:
     return f"{_median(values):{form}} ({low:{form}} to {high:{form}})"
 
 
-def plot(results: Results) -> Any:
-    """Draw the parties' throughput."""
-    # Only when drawing: its importer breaks the collection of tests.
-    import pygal
-
-    chart = pygal.HorizontalBar(
-        title="Answers a second at 32 connections (median)",
-        show_legend=False,
-        height=320,
-        print_values=True,
-        value_formatter=lambda value: f"{value:,.0f}",
-    )
+def draw(results: Results) -> str:
+    """Return a picture of the parties' throughput, as SVG."""
     busy = results.received.busy
     titles = {p.name: p.title for p in (*parties.PYTHON_PARTIES, *parties.GO_PARTIES)}
-    names = list(busy[0])
-    chart.x_labels = [titles[name] for name in names]
-    chart.add("answers/s", [_median(r[name].rate for r in busy) for name in names])
-    return chart
+    rates = {titles[name]: _median(r[name].rate for r in busy) for name in busy[0]}
+    return picture.bars("Answers a second at 32 connections (median)", rates)

@@ -42,7 +42,8 @@ class Sink:
     @property
     def services(self) -> dict[str, rpc.Service]:
         """What `rpc.listen` serves."""
-        publish = rpc.Method("unary_unary", PublishRequest.pb(), PublishResponse.pb(), self.publish)
+        types = PublishRequest.pb(), PublishResponse.pb()
+        publish = rpc.Method("unary_unary", *types, self.publish)
         return {"google.pubsub.v1.Publisher": {"Publish": publish}}
 
 

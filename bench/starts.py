@@ -1,62 +1,125 @@
-"""Cold starts: from the start of the process to its answer to the first delivery."""
+"""Cold starts of the deployed functions: from the process to its answer to the first request."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 
 import httpx2
 
 from bench import load, parties
-from bench.load import Delivery, Sign
-from bench.parties import Party
-from bench.plan import to_and_fro
+from bench.cloud import NAMES, cloud
+from bench.cores import Cores, on
+from bench.events import envelope, message
+from bench.identity import Signer, identity
+from bench.parties import PROJECT
+from bench.plan import Plan, to_and_fro
 from bench.progress import Say
-from localcloud.runner.process import FunctionProcess
+from localcloud.laptop.names import Names
+from localcloud.laptop.provision import keep_signing_secret, provision
+from localcloud.runner.process import FUNCTIONS, FunctionProcess
+
+_NOWHERE = "http://127.0.0.1:9/"
+# The registrar stores secrets of its own, with which nobody signs here.
+_REGISTERED = Names(PROJECT, "registered")
 
 
-async def measure(
-    count: int, environ: Mapping[str, str], sign: Sign, say: Say
-) -> Sequence[Mapping[str, float]]:
-    """Start the receiver, the no-op and the usual handler in turn; return the seconds each took."""
-    rounds = []
-    for number in range(count):
-        came = {}
-        for party in to_and_fro((parties.RECEIVER, parties.NOOP_ASYNC, parties.USUAL), number):
-            delivery = next(load.deliveries(sign))
-            came[party.name] = await _start(party, environ, delivery)
-        told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())
-        say(f"cold start {number + 1}: {told}")
-        rounds.append(came)
-    return rounds
+@dataclass(frozen=True)
+class First:
+    """The first request to a function, a POST; its answer must be a success."""
+
+    path: str = "/"
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-async def _start(party: Party, environ: Mapping[str, str], delivery: Delivery) -> float:
-    """Return the seconds from the start of the process to its first confirmed delivery."""
-    function = FunctionProcess(party.name, target="receive", source=party.source, environ=environ)
-    async with _closing(function):
-        begun = time.monotonic()
-        # The socket listens already, so the delivery waits for the process.
-        sent = asyncio.create_task(_send(function.url, delivery))
-        await function.start()
-        return await sent - begun
+@dataclass(frozen=True)
+class Starter:
+    """A function to start in an environment, and what makes its first request."""
+
+    target: str
+    source: Path
+    environ: Mapping[str, str]
+    first: Callable[[], First]
 
 
-async def _send(url: str, delivery: Delivery) -> float:
-    headers = {
-        "webhook-id": delivery.id,
-        "webhook-timestamp": str(delivery.timestamp),
-        "webhook-signature": delivery.signature,
+async def measure(plan: Plan, cores: Cores, say: Say) -> Sequence[Mapping[str, float]]:
+    """Start each function in turn; return the seconds that each took, by name."""
+    async with AsyncExitStack() as stack:
+        signer, keys = stack.enter_context(identity())
+        environ = keys | await stack.enter_async_context(cloud())
+        # As when it is deployed, the receiver reads its secret from Secret Manager.
+        secret, address = environ.pop("WEBHOOK_SIGNING_SECRET"), environ["PUBSUB_EMULATOR_HOST"]
+        for names in (NAMES, _REGISTERED):
+            await keep_signing_secret(names, address, secret)
+        await stack.enter_async_context(provision(NAMES, address, endpoint=_NOWHERE))
+        everyone = starters(signer, environ)
+        # The first start compiles what has changed, and the registrar's makes the webhook.
+        for each in everyone.values():
+            await start(each, cores)
+        return [await _round(everyone, cores, number, say) for number in range(plan.starts)]
+
+
+def starters(signer: Signer, environ: Mapping[str, str]) -> Mapping[str, Starter]:
+    """Return the deployed functions and the no-op, by name."""
+    numbers = count(1)
+
+    def delivery() -> First:
+        made = next(load.deliveries(signer.static))
+        return First(body=made.body, headers=made.headers)
+
+    def push() -> First:
+        return First(body=envelope(message(next(numbers))))
+
+    def converge() -> First:
+        return First("/converge")
+
+    registered = {
+        "SIGNING_SECRET": _REGISTERED.signing_secret,
+        "WEBHOOK_URI": _NOWHERE,
+        "GEMINI_API_KEY": "bench",
     }
-    async with httpx2.AsyncClient(timeout=60, trust_env=False) as client:
-        reply = await client.post(url, content=delivery.body, headers=headers)
-    reply.raise_for_status()
-    return time.monotonic()
+    receive = {**environ, "SIGNING_SECRET": NAMES.signing_secret}
+    return {
+        "receive": Starter("receive", FUNCTIONS, receive, delivery),
+        "dispatch": Starter("dispatch", FUNCTIONS, environ, push),
+        "registrar": Starter("registrar", FUNCTIONS, {**environ, **registered}, converge),
+        "noop": Starter("receive", parties.NOOP.source, environ, delivery),
+    }
 
 
-@asynccontextmanager
-async def _closing(function: FunctionProcess) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await function.close()
+async def _round(
+    everyone: Mapping[str, Starter], cores: Cores, number: int, say: Say
+) -> Mapping[str, float]:
+    came = {}
+    for name in to_and_fro(list(everyone), number):
+        came[name] = await start(everyone[name], cores)
+    told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())
+    say(f"cold start {number + 1}: {told}")
+    # In the order of the tables again, whoever came first this time.
+    return {name: came[name] for name in everyone}
+
+
+async def start(starter: Starter, cores: Cores) -> float:
+    """Return the seconds from the start of the framework's process to its first answer."""
+    process = FunctionProcess(
+        starter.target, target=starter.target, source=starter.source, environ=starter.environ
+    )
+    async with httpx2.AsyncClient(timeout=60, trust_env=False) as client, AsyncExitStack() as stack:
+        stack.push_async_callback(process.close)
+        with on(cores.party):
+            starting = asyncio.create_task(process.start())
+            while process.pid is None and not starting.done():  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.001)
+        begun = time.perf_counter()
+        # The socket listens already, so the request waits for the process.
+        first = starter.first()
+        url = process.url + first.path
+        reply = await client.post(url, content=first.body, headers=first.headers)
+        seconds = time.perf_counter() - begun
+        await starting
+        reply.raise_for_status()
+    return seconds

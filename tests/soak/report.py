@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bench import picture
 from tests.soak.account import Account
 from tests.soak.memory import Sample
-from tests.soak.picture import line_chart
 
 _MOST_POINTS = 150
 
@@ -68,7 +68,7 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
         step = max(1, len(own) // _MOST_POINTS)
         series[name] = [(each.at / 60, each.mebibytes) for each in own[::step]]
     title = "Resident memory of each function's worker, MiB"
-    path.write_text(line_chart(title, "minutes", series), encoding="utf-8")
+    path.write_text(picture.lines(title, "minutes", series), encoding="utf-8")
 
 
 def _figures(account: Account) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The framework's limit for an asynchronous function: it does nothing."""
+"""The framework's own cost: an asynchronous function that does nothing."""
 
 import functions_framework.aio
 from starlette.requests import Request
