@@ -16,7 +16,7 @@ from hooks.doctor.webhook_source import AtGemini, AtRegistrar, Registration
 from hooks.errors import HooksError, UsageError
 from hooks.subscription import listening
 from localcloud.core import clients
-from localcloud.laptop.registration import API_KEY
+from localcloud.laptop.webhook import API_KEY
 from relay.registrar.webhooks import GeminiWebhooks, Webhook
 
 _HTTP_SECONDS = 15.0

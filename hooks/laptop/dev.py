@@ -49,7 +49,7 @@ def describe(running: stack.Stack, command: str) -> state.Running:
         gemini_url=running.gemini_url,
         receive_url=running.receive.url,
         dispatch_url=running.dispatch.url,
-        webhook=running.registration.id,
+        webhook=running.webhook.id,
         topics=running.topics,
         variables=running.variables,
     )

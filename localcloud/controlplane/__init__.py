@@ -1,4 +1,6 @@
-"""A test-only double of the Google Cloud that the kit is deployed into.
+"""The local cloud: Google's REST control planes, IAM, and the functions that are deployed to it.
+
+May import `core`, `pubsub`, `firestore`, `secretmanager` and `runner`; never `laptop` or `gemini`.
 
 It answers the REST calls that the google Terraform provider makes for `infra/`, in front of the
 embedded emulators, and runs the functions that are deployed to it. IAM is enforced: on every gRPC

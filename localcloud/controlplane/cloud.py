@@ -17,7 +17,7 @@ from localcloud.controlplane.builds import Builder
 from localcloud.controlplane.declared import indexes_of, ttl_policies
 from localcloud.controlplane.deployments import Deployments
 from localcloud.controlplane.errors import from_rpc
-from localcloud.controlplane.guard import Iam as Guard
+from localcloud.controlplane.guard import IamGuard
 from localcloud.controlplane.journal import Entry
 from localcloud.controlplane.names import Project
 from localcloud.controlplane.network import Network
@@ -31,11 +31,11 @@ from localcloud.controlplane.planes.iamcredentials import IamCredentials
 from localcloud.controlplane.planes.kms import Kms
 from localcloud.controlplane.planes.logging import Logging
 from localcloud.controlplane.planes.monitoring import Monitoring
-from localcloud.controlplane.planes.pubsub import PubSub as PubSubPlane
+from localcloud.controlplane.planes.pubsub import PubSubPlane
 from localcloud.controlplane.planes.resourcemanager import CloudBilling, ResourceManager
 from localcloud.controlplane.planes.run import CloudRun
 from localcloud.controlplane.planes.scheduler import CloudScheduler
-from localcloud.controlplane.planes.secretmanager import SecretManager as SecretManagerPlane
+from localcloud.controlplane.planes.secretmanager import SecretManagerPlane
 from localcloud.controlplane.planes.serviceusage import ServiceUsage
 from localcloud.controlplane.planes.storage import Storage
 from localcloud.controlplane.state import State
@@ -131,7 +131,7 @@ class Cloud:
         """Return the address at which the emulators take a caller for `member`."""
         if member not in self._listeners:
             services = {**self.pubsub.services, **self.firestore.services, **self.secrets.services}
-            guard = Guard(self.state)
+            guard = IamGuard(self.state)
             self._listeners[member] = await listen(services, identity=member, guard=guard)
         return self._listeners[member].address
 
@@ -285,7 +285,8 @@ class Cloud:
         method = "AccessSecretVersion"
         request: Any = message(secrets_api.AccessSecretVersionRequest.pb(), {"name": name})
         try:
-            await Guard(self.state)(Call(member, f"{_ENDPOINT_OF_SECRETS}/{method}", request, {}))
+            call = Call(member, f"{_ENDPOINT_OF_SECRETS}/{method}", request, {})
+            await IamGuard(self.state)(call)
             reply = await self.secrets.services[_ENDPOINT_OF_SECRETS][method].handler(request)
         except RpcError as error:
             raise from_rpc(error) from error

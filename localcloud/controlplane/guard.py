@@ -23,7 +23,7 @@ _API = {
 }
 
 
-class Iam:
+class IamGuard:
     """A guard for `rpc.listen`: what a listener's identity may do is what IAM grants.
 
     A method that is not in the tables is refused to everyone, so that nothing passes unseen.

@@ -1,7 +1,7 @@
-"""Google's roles and the permissions in them, as far as the imitated services know these.
+"""Google's predefined roles, each with those of its permissions that the local cloud knows.
 
-https://cloud.google.com/iam/docs/roles-permissions. A role that Google has and this table lacks is
-refused: add it here, with what Google's reference lists for it.
+https://cloud.google.com/iam/docs/roles-permissions. A role that is not in this table is refused:
+add it here and its permissions to `tests/infra/roles.json`, which a test compares with this table.
 """
 
 _VERSIONS = "secretmanager.versions."
@@ -48,31 +48,50 @@ _REPOSITORY_WRITE = _REPOSITORY_READ | _each("artifactregistry.repositories.", "
 _TABLES_READ = _each("bigquery.tables.", "get", "getData", "list") | {"bigquery.datasets.get"}
 _TABLES = _TABLES_READ | _each("bigquery.tables.", "create", "delete", "update", "updateData")
 _LOGS = _each("logging.logEntries.", "create", "route")
+# What a build does with its source, its logs and its image.
+_BUILD = (
+    _REPOSITORY_WRITE
+    | _OBJECTS
+    | _each("storage.buckets.", "create", "get", "list")
+    | _each("logging.logEntries.", "create", "list")
+    | _each("pubsub.topics.", "create", "publish")
+)
+_SUBSCRIBES = _each("pubsub.subscriptions.", "create", "delete", "get", "update") | _each(
+    "pubsub.topics.", "attachSubscription", "create", "get"
+)
 _KEYS = _each("cloudkms.cryptoKeyVersions.", "useToDecrypt", "useToEncrypt")
 _SERVICES = _each("run.services.", "create", "delete", "get", "list", "update") | _each(
     "run.services.", "getIamPolicy", "setIamPolicy"
 )
+_SERVICES_READ = _each("run.services.", "get", "getIamPolicy", "list")
 _FUNCTIONS_READ = _each("cloudfunctions.functions.", "get", "list")
 
 ROLES: dict[str, frozenset[str]] = {
     "roles/artifactregistry.reader": _REPOSITORY_READ,
-    "roles/artifactregistry.serviceAgent": _each("storage.objects.", "get"),
+    "roles/artifactregistry.serviceAgent": _each(
+        "artifactregistry.repositories.", "downloadArtifacts", "get"
+    )
+    | {"pubsub.topics.publish"},
     "roles/artifactregistry.writer": _REPOSITORY_WRITE,
     "roles/bigquery.dataEditor": _TABLES,
     "roles/bigquery.dataViewer": _TABLES_READ,
     "roles/bigquery.metadataViewer": _each("bigquery.tables.", "get", "list")
     | {"bigquery.datasets.get"},
-    "roles/cloudbuild.builds.builder": _REPOSITORY_WRITE
-    | _LOGS
-    | _OBJECTS
-    | _each("storage.buckets.", "create", "get", "list")
-    | _each("pubsub.topics.", "create", "publish"),
-    "roles/cloudbuild.serviceAgent": _REPOSITORY_WRITE | _LOGS | _MINT,
-    "roles/cloudfunctions.serviceAgent": _REPOSITORY_READ
-    | _OBJECTS
-    | _SERVICES
-    | {"iam.serviceAccounts.actAs"},
-    "roles/cloudfunctions.viewer": _FUNCTIONS_READ,
+    "roles/cloudbuild.builds.builder": _BUILD,
+    "roles/cloudbuild.serviceAgent": _BUILD
+    | _SUBSCRIBES
+    | _each(_ACCOUNTS, "get", "getAccessToken", "getOpenIdToken"),
+    "roles/cloudfunctions.serviceAgent": _REPOSITORY_WRITE
+    | _FUNCTIONS_READ
+    | _SUBSCRIBES
+    | _each("pubsub.subscriptions.", "consume", "getIamPolicy", "list", "setIamPolicy")
+    | _each("pubsub.topics.", "list")
+    | _each("run.", "jobs.run", "routes.invoke")
+    | _each("run.services.", "create", "delete", "get", "getIamPolicy", "list", "update")
+    | _each("storage.buckets.", "create", "delete", "get", "update")
+    | _each("storage.objects.", "create", "delete", "get", "list")
+    | _each(_ACCOUNTS, "actAs", "getAccessToken", "getOpenIdToken", "signBlob"),
+    "roles/cloudfunctions.viewer": _FUNCTIONS_READ | _SERVICES_READ,
     "roles/cloudkms.cryptoKeyDecrypter": _each("cloudkms.cryptoKeyVersions.", "useToDecrypt"),
     "roles/cloudkms.cryptoKeyEncrypter": _each("cloudkms.cryptoKeyVersions.", "useToEncrypt"),
     "roles/cloudkms.cryptoKeyEncrypterDecrypter": _KEYS,
@@ -81,7 +100,8 @@ ROLES: dict[str, frozenset[str]] = {
     | {"pubsub.topics.publish"},
     "roles/datastore.user": _ENTITIES,
     "roles/datastore.viewer": _ENTITIES_READ,
-    "roles/firestore.serviceAgent": _OBJECTS,
+    "roles/firestore.serviceAgent": _each("storage.objects.", "create", "delete", "get", "list")
+    | {"storage.buckets.get"},
     "roles/iam.serviceAccountOpenIdTokenCreator": _each(_ACCOUNTS, "getOpenIdToken"),
     "roles/iam.serviceAccountTokenCreator": _MINT | _each(_ACCOUNTS, "get", "list"),
     "roles/iam.serviceAccountUser": _each(_ACCOUNTS, "actAs", "get", "list"),
@@ -97,8 +117,12 @@ ROLES: dict[str, frozenset[str]] = {
     | {"pubsub.snapshots.seek", "pubsub.topics.attachSubscription"},
     "roles/pubsub.viewer": _PUBSUB_READ | _each("pubsub.snapshots.", "get", "list"),
     "roles/run.invoker": _each("run.", "jobs.run", "routes.invoke"),
-    "roles/run.serviceAgent": _REPOSITORY_READ | _MINT | {"iam.serviceAccounts.actAs"},
-    "roles/run.viewer": _each("run.services.", "get", "getIamPolicy", "list"),
+    "roles/run.serviceAgent": _REPOSITORY_WRITE
+    | _OBJECTS
+    | _each("storage.buckets.", "create", "get", "update")
+    | _each(_ACCOUNTS, "actAs", "getAccessToken", "getOpenIdToken", "signBlob")
+    | {"run.routes.invoke"},
+    "roles/run.viewer": _SERVICES_READ,
     "roles/secretmanager.admin": _SECRETS,
     "roles/secretmanager.secretAccessor": _each(_VERSIONS, "access"),
     "roles/secretmanager.secretVersionAdder": _each(_VERSIONS, "add"),
@@ -107,7 +131,7 @@ ROLES: dict[str, frozenset[str]] = {
     ),
     "roles/secretmanager.viewer": _each(_VERSIONS, "get", "list")
     | _each("secretmanager.secrets.", "get", "getIamPolicy", "list"),
-    "roles/storage.admin": _OBJECTS | _BUCKETS,
+    "roles/storage.admin": _OBJECTS | _BUCKETS | _each("monitoring.timeSeries.", "create", "list"),
     "roles/storage.bucketViewer": _each("storage.buckets.", "get", "list"),
     "roles/storage.legacyBucketOwner": _each("storage.objects.", "create", "delete", "list")
     | _each("storage.buckets.", "get", "getIamPolicy", "setIamPolicy", "update"),
@@ -116,9 +140,9 @@ ROLES: dict[str, frozenset[str]] = {
     | {"storage.buckets.get"},
     "roles/storage.legacyObjectOwner": _each("storage.objects.", "get", "update"),
     "roles/storage.legacyObjectReader": _each("storage.objects.", "get"),
-    "roles/storage.objectAdmin": _OBJECTS,
+    "roles/storage.objectAdmin": _OBJECTS | {"monitoring.timeSeries.create"},
     "roles/storage.objectCreator": _each("storage.objects.", "create"),
-    "roles/storage.objectUser": _OBJECTS,
+    "roles/storage.objectUser": _OBJECTS | {"monitoring.timeSeries.create"},
     "roles/storage.objectViewer": _OBJECTS_READ,
 }
 """The predefined roles."""

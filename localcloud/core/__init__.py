@@ -1,4 +1,4 @@
-"""What every imitation needs: clock, gRPC and HTTP servers, raw messages, errors.
+"""What every imitation needs: clocks, gRPC and HTTP servers, raw messages, errors, clients.
 
-Imports nothing else of the project.
+Imports no other folder of the project.
 """

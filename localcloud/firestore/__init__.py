@@ -1,5 +1,7 @@
 """An embedded Firestore: in memory, in this process, for the real client libraries.
 
+Imports `localcloud.core` alone.
+
 Imitated, exactly: atomic commits with preconditions on existence and `update_time`, updates with
 masks and quoted field paths, field deletion, all transforms, batches, reads by name, queries
 (filters, orders, cursors, projections, collection groups) and aggregations, listing, transactions

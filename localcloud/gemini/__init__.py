@@ -1,5 +1,7 @@
 """A simulator of the Gemini API's webhooks, with the jobs whose end they announce.
 
+Imports `localcloud.core` alone.
+
 It imitates WebhookService with its signing secrets and paging, deliveries in every scheme with
 retries, disabled endpoints and the published keys, and the states, lookups, streams and events of
 interactions, batches and videos, at `/v1` and `/v1beta`. Under `/control` it takes what Gemini has

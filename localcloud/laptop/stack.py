@@ -19,7 +19,7 @@ from localcloud.firestore import Firestore
 from localcloud.gemini import Gemini, Settings
 from localcloud.laptop.names import Names
 from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
-from localcloud.laptop.registration import Registration, registered
+from localcloud.laptop.webhook import LaptopWebhook, registered
 from localcloud.pubsub import PubSub
 from localcloud.runner.process import FunctionProcess, OnLine, discard
 from localcloud.secretmanager import SecretManager
@@ -68,7 +68,7 @@ class Stack:
 
     receive: FunctionProcess
     dispatch: FunctionProcess
-    registration: Registration
+    webhook: LaptopWebhook
     _listener: rpc.Listener
 
     def __init__(self, options: Options) -> None:
@@ -124,8 +124,8 @@ class Stack:
             times=self.options.push,
         )
         await unwinding.enter_async_context(pushing)
-        webhook = registered(self.gemini_url, self.receive.url, self._keep_secret)
-        self.registration = await unwinding.enter_async_context(webhook)
+        registering = registered(self.gemini_url, self.receive.url, self._keep_secret)
+        self.webhook = await unwinding.enter_async_context(registering)
 
     async def _emulate(self, unwinding: contextlib.AsyncExitStack) -> None:
         emulators: dict[str, PubSub | Firestore | SecretManager | None] = {

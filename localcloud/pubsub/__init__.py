@@ -1,5 +1,7 @@
 """An embedded Pub/Sub: exact in what the kit relies on, in memory, on one event loop.
 
+Imports `localcloud.core` alone.
+
 It imitates topics, subscriptions, filters, acknowledgement deadlines and redelivery, retry and
 dead-letter policies, retention and seeking to a time, pull, streaming pull and push.
 

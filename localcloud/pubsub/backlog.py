@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 
 from localcloud.core.clock import Clock
 from localcloud.core.rpc import RpcError
+from localcloud.pubsub.delivery_policy import DeliveryPolicy
 from localcloud.pubsub.lease import AckIds, Entry, Lease, State
 from localcloud.pubsub.messages import Message
-from localcloud.pubsub.policy import Policy
 from localcloud.pubsub.timers import Timer, Timers
 from localcloud.pubsub.waiters import Waiters
 
@@ -31,7 +31,9 @@ class Backlog:
     bears its id comes too late, changes nothing, and the message is delivered again.
     """
 
-    def __init__(self, clock: Clock, timers: Timers, policy: Policy, exhausted: Exhausted) -> None:
+    def __init__(
+        self, clock: Clock, timers: Timers, policy: DeliveryPolicy, exhausted: Exhausted
+    ) -> None:
         self._policy = policy
         self._clock = clock
         self._timers = timers
@@ -47,12 +49,12 @@ class Backlog:
         self._closed: RpcError | None = None
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> DeliveryPolicy:
         """What the subscription asks for; it may be changed at any time, but for its filter."""
         return self._policy
 
     @policy.setter
-    def policy(self, policy: Policy) -> None:
+    def policy(self, policy: DeliveryPolicy) -> None:
         self._policy = policy
         if not policy.retain_acked:
             for entry in list(self._entries.values()):

@@ -8,9 +8,9 @@ import grpc
 from localcloud.core.clock import Clock
 from localcloud.core.rpc import RpcError
 from localcloud.pubsub.backlog import Backlog
+from localcloud.pubsub.delivery_policy import DeliveryPolicy, read_policy
 from localcloud.pubsub.errors import not_found
 from localcloud.pubsub.messages import Message, Stamps
-from localcloud.pubsub.policy import Policy, read_policy
 from localcloud.pubsub.push import IdentityToken, Pusher
 from localcloud.pubsub.sender import Sender
 from localcloud.pubsub.subscription import Subscription
@@ -92,7 +92,7 @@ class Broker:
             await subscription.close(gone)
         await self.timers.close()
 
-    def _policy(self, proto: Any) -> Policy:
+    def _policy(self, proto: Any) -> DeliveryPolicy:
         topic = self.topics.get(proto.topic)
         return read_policy(proto, topic.retention if topic is not None else 0.0)
 

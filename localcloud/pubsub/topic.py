@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from localcloud.pubsub.delivery_policy import seconds
 from localcloud.pubsub.messages import Message
-from localcloud.pubsub.policy import seconds
 
 if TYPE_CHECKING:
     from localcloud.pubsub.subscription import Subscription

@@ -8,9 +8,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from localcloud.pubsub.delivery_policy import retry_bounds, seconds
 from localcloud.pubsub.errors import invalid, not_imitated
 from localcloud.pubsub.filter_parser import FilterSyntaxError, parse_filter
-from localcloud.pubsub.policy import retry_bounds, seconds
 
 MAX_REQUEST_BYTES = 10_000_000
 MAX_MESSAGES = 1000

@@ -1,5 +1,7 @@
 """An embedded Secret Manager: in memory, in this process, for the real client libraries.
 
+Imports `localcloud.core` alone.
+
 Imitated, exactly: secrets (create, get, list, update with mask, delete) and their versions (add,
 get, access by number, alias or `latest` with CRC-32C, list newest first with paging and filter,
 enable, disable, destroy, also delayed), etags, expiry, the limit of 64 KiB, the statuses of

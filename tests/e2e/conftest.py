@@ -64,7 +64,7 @@ class World:
 
     def emit(self, event_type: str, scheme: str = "v1", **more: Any) -> list[Delivery]:
         """Send as Gemini does: v1 to the registered webhook, the rest to a dynamic one."""
-        target = {"to": [self.stack.registration.id]}
+        target = {"to": [self.stack.webhook.id]}
         if scheme in ("v1a", "jwt"):
             target = {"uris": [self.uri]}
         return self.stack.gemini.emit(event_type, scheme=scheme, **target, **more)

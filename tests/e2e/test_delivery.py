@@ -84,7 +84,7 @@ async def test_metadata_routes_and_filters(world: World) -> None:
 async def test_a_rotation_refuses_nothing(world: World) -> None:
     async with world.subscribed() as inbox:
         before = world.emit("batch.succeeded")
-        await world.stack.registration.rotate()
+        await world.stack.webhook.rotate()
         after = world.emit("batch.succeeded")
         await inbox.until(identifier(before), identifier(after))
 

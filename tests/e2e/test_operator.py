@@ -69,7 +69,7 @@ async def operator(
 @pytest.fixture
 def webhook(world: World) -> Any:
     """The registered webhook as the simulator has it."""
-    return world.stack.gemini.webhooks.find(world.stack.registration.id)
+    return world.stack.gemini.webhooks.find(world.stack.webhook.id)
 
 
 def only(found: dict[str, dict[str, str]], failing: str) -> dict[str, str]:

@@ -74,7 +74,7 @@ class Script:
 
     def _emit(self, event_type: str, scheme: Scheme, **more: Any) -> list[Delivery]:
         # A registered webhook signs v1; dynamic ones, which a job names itself, the rest.
-        target = {"to": [self._stack.registration.id]} if scheme == "v1" else {"uris": [self._uri]}
+        target = {"to": [self._stack.webhook.id]} if scheme == "v1" else {"uris": [self._uri]}
         return self._gemini.emit(event_type, scheme=scheme, **target, **more)
 
     @property
@@ -82,7 +82,7 @@ class Script:
         return self._stack.receive.url
 
     async def _jobs(self) -> None:
-        sdk: Any = self._stack.registration.client.aio
+        sdk: Any = self._stack.webhook.client.aio
         dynamic = {"uris": [self._uri], "user_metadata": BLUE}
         jobs = self._gemini.jobs
         batch = await sdk.batches.create(model=MODEL, src="files/requests")
@@ -91,7 +91,7 @@ class Script:
             model=MODEL, input="Hello", background=True, webhook_config=dynamic
         )
         jobs.interactions.advance(jobs.interactions.jobs.find(talk.id), "completed")
-        await sdk.webhooks.ping(id=self._stack.registration.id)
+        await sdk.webhooks.ping(id=self._stack.webhook.id)
 
     async def _catalogue(self) -> None:
         for event_type in SUBSCRIBABLE:
@@ -103,7 +103,7 @@ class Script:
         self._emit("something.new", "v1a")
 
     async def _rotate(self) -> None:
-        await self._stack.registration.rotate()
+        await self._stack.webhook.rotate()
         self._emit("batch.succeeded", "v1", user_metadata=BLUE)
         self._emit("video.generated", "v1")
 

@@ -20,7 +20,7 @@ _PUBLISHER = "google.pubsub.v1.Publisher"
 _SUBSCRIBER = "google.pubsub.v1.Subscriber"
 
 
-class PubSub:
+class PubSubPlane:
     """Translates; topics and subscriptions live in the emulator, policies here."""
 
     service: ClassVar[str] = "pubsub.googleapis.com"

@@ -17,7 +17,7 @@ _NAME = "projects/{project}/secrets/{secret}"
 _VERSION = f"{_NAME}/versions/{{version}}"
 
 
-class SecretManager:
+class SecretManagerPlane:
     """Translates; secrets and versions live in the emulator, policies here."""
 
     service: ClassVar[str] = "secretmanager.googleapis.com"

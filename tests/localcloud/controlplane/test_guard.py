@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from localcloud.controlplane import Cloud, guard
-from localcloud.controlplane.guard import Iam
+from localcloud.controlplane.guard import IamGuard
 from localcloud.controlplane.state import State
 from localcloud.core.clock import ManualClock
 from localcloud.core.rpc import Call, RpcError
@@ -34,7 +34,7 @@ def request(cloud: Cloud, service: str, method: str, **fields: Any) -> Any:
 
 async def refusal(state: State, method: str, message: Any) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(RpcError) as refused:
-        await Iam(state)(Call(WORKER, method, message, {}))
+        await IamGuard(state)(Call(WORKER, method, message, {}))
     return refused.value.code, refused.value.message
 
 
@@ -45,7 +45,7 @@ async def test_a_call_passes_once_it_is_granted(state: State, cloud: Cloud) -> N
         "User not authorized to perform this action.",
     )
     allow(state, TOPIC, "roles/pubsub.publisher")
-    await Iam(state)(Call(WORKER, PUBSUB, message, {}))
+    await IamGuard(state)(Call(WORKER, PUBSUB, message, {}))
 
 
 async def test_each_service_has_its_own_words(state: State, cloud: Cloud) -> None:
@@ -108,10 +108,10 @@ async def test_a_write_needs_what_it_may_do(
 
 async def test_a_stream_is_judged_by_its_first_request(state: State, cloud: Cloud) -> None:
     service, method = "google.pubsub.v1.Subscriber", "google.pubsub.v1.Subscriber/StreamingPull"
-    await Iam(state)(Call(WORKER, method, None, {}))
+    await IamGuard(state)(Call(WORKER, method, None, {}))
     first = request(cloud, service, "StreamingPull", subscription="projects/p/subscriptions/s")
     assert (await refusal(state, method, first))[0] is grpc.StatusCode.PERMISSION_DENIED
-    await Iam(state)(Call(WORKER, method, request(cloud, service, "StreamingPull"), {}))
+    await IamGuard(state)(Call(WORKER, method, request(cloud, service, "StreamingPull"), {}))
 
 
 async def test_whatever_the_emulators_serve_is_known(cloud: Cloud) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from localcloud.core.clock import ManualClock
 from localcloud.pubsub import PubSub
-from localcloud.pubsub.policy import Backoff
+from localcloud.pubsub.delivery_policy import Backoff
 from tests.support.pubsub import (
     DEAD_SUBSCRIPTION,
     DEAD_TOPIC,

@@ -27,7 +27,7 @@ class Backoff:
 
 
 @dataclass(frozen=True)
-class Policy:
+class DeliveryPolicy:
     """How one subscription treats its messages; times in seconds."""
 
     ack_deadline: float = 10.0
@@ -43,13 +43,13 @@ class Policy:
         return bool(self.dead_letter_topic) and failures >= self.max_delivery_attempts
 
 
-def read_policy(subscription: Any, topic_retention: float) -> Policy:
+def read_policy(subscription: Any, topic_retention: float) -> DeliveryPolicy:
     """Return the policy that a valid `google.pubsub.v1.Subscription` states.
 
     `topic_retention` is how long its topic keeps messages, in seconds: they stay available here
     at least as long.
     """
-    return Policy(
+    return DeliveryPolicy(
         ack_deadline=float(subscription.ack_deadline_seconds),
         retention=max(seconds(subscription.message_retention_duration), topic_retention),
         retain_acked=subscription.retain_acked_messages,

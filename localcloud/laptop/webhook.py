@@ -1,4 +1,4 @@
-"""The stack's webhook, registered at the simulator with Google's own SDK."""
+"""The laptop stack's webhook, registered at the simulator with Google's own SDK."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +17,7 @@ KeepSecret = Callable[[str], Awaitable[None]]
 """Stores a signing secret, `whsec_…`, where the receiver finds it."""
 
 
-class Registration:
+class LaptopWebhook:
     """A registered webhook, by its `id`, and the SDK's `client` that registered it."""
 
     def __init__(self, client: genai.Client, identifier: str, keep_secret: KeepSecret) -> None:
@@ -36,7 +36,7 @@ class Registration:
 @contextlib.asynccontextmanager
 async def registered(
     gemini_url: str, uri: str, keep_secret: KeepSecret
-) -> AsyncIterator[Registration]:
+) -> AsyncIterator[LaptopWebhook]:
     """Register `uri` for every event that can be subscribed to, and keep the signing secret.
 
     The SDK's client is closed with the block. Its retries are off: what it sends again after an
@@ -50,6 +50,6 @@ async def registered(
     try:
         webhook = await client.aio.webhooks.create(name="laptop", uri=uri, subscribed_events=events)
         await keep_secret(str(webhook.new_signing_secret))
-        yield Registration(client, str(webhook.id), keep_secret)
+        yield LaptopWebhook(client, str(webhook.id), keep_secret)
     finally:
         await client.aio.aclose()
