@@ -11,14 +11,14 @@ from pathlib import Path
 
 from relay.dispatcher import event, fanout, push, routes
 from relay.dispatcher import function as dispatcher
-from relay.environment import Environment
+from relay.dispatcher.settings import Settings as DispatcherSettings
 from relay.gcp import store
 from relay.gcp.publisher import PublisherLimits
 from relay.keys import jwks, keyset, signing_secret
 from relay.receiver import delivery, refusals
 from relay.receiver import function as receiver
 from relay.receiver import settings as receiver_settings
-from relay.receiver.settings import ReceiverSettings
+from relay.receiver.settings import Settings as ReceiverSettings
 from relay.receiver.signatures import asymmetric, entries
 from relay.registrar import controller, service
 from relay.web import connections
@@ -30,7 +30,7 @@ HEAD = "| bound | number | unit |"
 
 PROJECT = {"GOOGLE_CLOUD_PROJECT": "my-project"}
 RECEIVER = ReceiverSettings.read({**PROJECT, "WEBHOOK_SIGNING_SECRET": "whsec_" + "A" * 32})
-DISPATCHER = dispatcher.read_settings(Environment(PROJECT))
+DISPATCHER = DispatcherSettings.read(PROJECT)
 LIMITS = PublisherLimits()
 
 

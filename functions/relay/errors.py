@@ -6,7 +6,7 @@ class RelayError(Exception):
 
 
 class ConfigurationError(RelayError):
-    """An environment variable is missing or wrong: the function must not start.
+    """An environment variable is missing or wrong, so the function must not start.
 
     The message names the variable, what is wrong with its value, and shows an example.
     It never contains the value itself, which may be a secret.
@@ -20,7 +20,7 @@ class ConfigurationError(RelayError):
 
 
 class Refused(RelayError):
-    """A delivery is refused for good.
+    """A delivery is refused: sending the same again cannot succeed.
 
     `status` is the HTTP status to answer; `reason` is a short constant for logs and metrics,
     which is never sent to the caller.
@@ -33,7 +33,7 @@ class Refused(RelayError):
 
 
 class Unavailable(RelayError):
-    """Something that is needed cannot be had now: answer 503, and the sender tries again."""
+    """Something needed is out of reach for now: answer 503, and the sender retries."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -41,7 +41,26 @@ class Unavailable(RelayError):
 
 
 class PublishUnavailable(Unavailable):
-    """Pub/Sub did not confirm a message: full queue, refusal that may pass, or deadline."""
+    """Pub/Sub did not confirm a message: full queue, transient refusal, or deadline."""
+
+
+class SecretManagerError(RelayError):
+    """Secret Manager refused a call or did not answer; the call may have had its effect.
+
+    `status` is the name of the gRPC status, or of what failed without one.
+    """
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class VersionMissing(SecretManagerError):
+    """There is no such version, or no such secret."""
+
+
+class VersionInactive(SecretManagerError):
+    """The version is disabled or destroyed."""
 
 
 class Poison(RelayError):

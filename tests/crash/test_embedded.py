@@ -14,10 +14,9 @@ import grpc
 import pytest
 
 from localcloud.core.rpc import RpcError
-from relay.dispatcher import function as dispatcher
 from relay.dispatcher.claims import DONE, document_id
+from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
-from relay.environment import Environment
 from relay.errors import Unavailable
 from relay.gcp.publisher import Publisher, create_publisher
 from relay.gcp.store import FirestoreStore
@@ -37,7 +36,7 @@ class Stage:
         self.running = running
         self.store = store
         self.later = timedelta()
-        parsed = dispatcher.read_settings(Environment({**running.environ, "ROUTES": ROUTES}))
+        parsed = Settings.read({**running.environ, "ROUTES": ROUTES})
         self.worker = Worker(parsed, store, publisher, self.now)
 
     def now(self) -> datetime:

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from relay.dispatcher.claims import DEAD_LETTERED, DONE, Terms, document_id
 from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import EVENTS, Route
-from relay.dispatcher.worker import Outcome, Settings, Worker
+from relay.dispatcher.settings import Settings
+from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import PublishRefused, PublishUnavailable, Unavailable
 from relay.gcp.store import Conflict, LedgerUnavailable, Snapshot
 from tests.support.documents import Documents

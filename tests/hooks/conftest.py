@@ -32,7 +32,8 @@ from relay.dispatcher import fanout, push, worker
 from relay.dispatcher.claims import Terms
 from relay.dispatcher.ledger import COLLECTION
 from relay.dispatcher.routes import Route
-from relay.dispatcher.worker import Outcome, Settings, Worker
+from relay.dispatcher.settings import Settings
+from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import Unavailable
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store

@@ -59,7 +59,7 @@ def test_project_must_be_an_id(value: str) -> None:
         environment(GOOGLE_CLOUD_PROJECT=value).project()
 
 
-def test_a_short_topic_is_one_of_our_own_project() -> None:
+def test_a_short_topic_is_in_our_own_project() -> None:
     read = environment(GOOGLE_CLOUD_PROJECT="ours")
     assert read.topic("TOPIC", "events") == "projects/ours/topics/events"
 
@@ -73,9 +73,71 @@ def test_a_full_topic_path_needs_no_project() -> None:
     "value",
     ["projects/p/subscriptions/s", "topics/t", "/", "projects/p/topics/", "ab", "goog-x", "a b c"],
 )
-def test_what_is_no_topic_is_refused(value: str) -> None:
+def test_a_malformed_topic_is_refused(value: str) -> None:
     with pytest.raises(ConfigurationError, match="projects/PROJECT/topics/NAME"):
         environment(GOOGLE_CLOUD_PROJECT="ours", TOPIC=value).topic("TOPIC", "events")
+
+
+def test_a_secret_is_named_by_its_path() -> None:
+    path = "projects/my-project/secrets/gemini_webhook-1"
+    assert environment(SECRET=f" {path} ").secret("SECRET") == path
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "gemini",
+        "projects/p/secrets/",
+        "projects/p/secrets/a.b",
+        "projects/p/secrets/s/versions/1",
+        "projects/p q/secrets/s",
+        "projects/p/topics/t",
+    ],
+)
+def test_a_secret_that_is_not_a_path_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not projects/PROJECT/secrets/NAME"):
+        environment(SECRET=value).secret("SECRET")
+
+
+def test_a_secret_must_be_set() -> None:
+    with pytest.raises(ConfigurationError, match="is not set"):
+        environment().secret("SECRET")
+
+
+KEYS = "https://keys.example.com/jwks"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [KEYS, "https://host:8443/a?b=c", "http://localhost:1/", "http://127.8.8.8", "http://[::1]:1/"],
+)
+def test_a_uri_is_https_or_on_the_loopback_address(value: str) -> None:
+    assert environment(URI=value).https_uri("URI", KEYS) == value
+
+
+def test_a_uri_may_be_left_to_its_default() -> None:
+    assert environment().https_uri("URI", KEYS) == KEYS
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://keys.example.com/",
+        "http://10.0.0.1/",
+        "ftp://127.0.0.1/",
+        "ftp://keys.example.com/",
+        "https://",
+        "keys.json",
+        "https://[::1/",
+        "https://host:99999/",
+        "https://host:0/",
+        "https://host/a b",
+    ],
+)
+def test_another_uri_is_refused(value: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not an https URI") as caught:
+        environment(URI=value).https_uri("URI", KEYS)
+    assert caught.value.variable == "URI"
 
 
 @given(st.text())

@@ -7,15 +7,14 @@ delivers again after all but 204.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from relay.dispatcher.claims import Terms
 from relay.dispatcher.ledger import COLLECTION
 from relay.dispatcher.push import MAX_PUSH_BYTES, IngressMessage, parse
-from relay.dispatcher.routes import read_routes
-from relay.dispatcher.worker import Outcome, Settings, Worker
+from relay.dispatcher.settings import Settings
+from relay.dispatcher.worker import Outcome, Worker
 from relay.environment import Environment
 from relay.errors import Refused, Unavailable
 from relay.gcp.publisher import create_publisher
@@ -81,24 +80,12 @@ class Dispatcher:
 
 def create(environ: Mapping[str, str]) -> Dispatcher:
     """Make the dispatcher of this environment; raises `ConfigurationError` if it is wrong."""
-    settings = read_settings(Environment(environ))
+    settings = Settings.read(environ)
     identity = create_identity_check(Environment(environ))
     silence_disconnect_errors()
     # Built before the server forks, which is safe: both connect at the first message.
     publisher, store = create_publisher(environ), create_store(environ, COLLECTION)
     return Dispatcher(Worker(settings, store, publisher, _now), identity)
-
-
-def read_settings(environment: Environment) -> Settings:
-    """Return what the environment says; raises `ConfigurationError`."""
-    lease = environment.integer("LEASE_SECONDS", 120, minimum=2, maximum=600)
-    retention = environment.integer("DEDUP_RETENTION_DAYS", 7, minimum=1, maximum=365)
-    return Settings(
-        project=environment.project(),
-        dead_letter_topic=environment.topic("DEAD_LETTER_TOPIC", "gemini-webhooks-dead-letter"),
-        routes=read_routes(environment),
-        terms=Terms(lease=timedelta(seconds=lease), retention=timedelta(days=retention)),
-    )
 
 
 def _now() -> datetime:

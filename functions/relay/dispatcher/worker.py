@@ -2,18 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
 from relay.dispatcher import claims
 from relay.dispatcher import event as events
-from relay.dispatcher.claims import Terms, Verdict
+from relay.dispatcher.claims import Verdict
 from relay.dispatcher.event import Event
 from relay.dispatcher.fanout import Progress, fan_out
 from relay.dispatcher.ledger import Claim, Ending, Ledger
 from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import Route, select
+from relay.dispatcher.settings import Settings
 from relay.dispatcher.stopping import Stopping
 from relay.errors import Poison, PublishRefused, Unavailable
 from relay.gcp.publisher import Publisher
@@ -27,21 +27,6 @@ UNKNOWN_ROUTE = "unknown-route"
 _GRACE_SECONDS = 4.0
 _RECORD_SECONDS = 5.0
 _RECORD_PAUSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the dispatcher's environment says; topics as `projects/…/topics/…`."""
-
-    project: str
-    dead_letter_topic: str
-    routes: tuple[Route, ...]
-    terms: Terms
-
-    @property
-    def source(self) -> str:
-        """Events' `ce-source`: the service that announces them, to this project."""
-        return f"//generativelanguage.googleapis.com/projects/{self.project}"
 
 
 class Outcome(Enum):

@@ -1,11 +1,13 @@
 """gRPC channels to Google Cloud, or to an emulator, that recover quickly."""
 
 import asyncio
-import importlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+import google.auth
 import grpc.aio
+from google.api_core import grpc_helpers_async
+from google.auth.exceptions import GoogleAuthError
 
 from relay.errors import Unavailable
 
@@ -70,9 +72,8 @@ class Connection(Generic[Client]):
 def opener(host: str, emulator: str) -> OpenChannel:
     """Return what opens a channel to `host`, or to `emulator` (`host:port`) where that is set.
 
-    Call it before the server forks: it imports what a channel to the cloud needs, so that the first
-    request does not wait for the import, but touches neither the network nor gRPC's threads. Call
-    the opener itself in the worker process, on its event loop.
+    Call the opener in the worker process, on its event loop: unlike this function, it starts gRPC's
+    threads, which do not survive a fork.
     """
     if emulator:
 
@@ -80,8 +81,6 @@ def opener(host: str, emulator: str) -> OpenChannel:
             return grpc.aio.insecure_channel(emulator, options=OPTIONS)
 
         return open_emulator
-
-    importlib.import_module("google.api_core.grpc_helpers_async")
 
     async def open_cloud() -> grpc.aio.Channel:
         return await _open_cloud(host)
@@ -91,13 +90,10 @@ def opener(host: str, emulator: str) -> OpenChannel:
 
 async def _open_cloud(host: str) -> grpc.aio.Channel:
     # As the generated clients' transports do, but with our own options.
-    import google.auth
-    from google.api_core import grpc_helpers_async
-
     try:
         # Asks the metadata server, and blocks.
         credentials, _ = await asyncio.to_thread(google.auth.default, scopes=_SCOPES)
-    except google.auth.exceptions.GoogleAuthError as error:
+    except GoogleAuthError as error:
         raise Unavailable("credentials") from error
     channel: grpc.aio.Channel = grpc_helpers_async.create_channel(
         f"{host}:443", credentials=credentials, default_host=host, options=OPTIONS

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from relay.keys.cache import Loaded, Pace
+from relay.keys.keyset import KeySet, parse_key_set
 
 if TYPE_CHECKING:
     import httpx2
-
-    from relay.keys.keyset import KeySet
 
 GOOGLE_JWKS_URI = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
 
@@ -35,16 +34,14 @@ class JwksLoader:
         self._rsa = rsa
         self._transport = transport
 
-    async def __call__(self) -> "Loaded[KeySet]":
+    async def __call__(self) -> Loaded[KeySet]:
         """Fetch the set once.
 
         Raises `JwksError` or `ValueError` for an answer that cannot be used, and the client's own
         errors where there is none. Redirects are not followed, and nothing compressed is unpacked.
         """
-        # Neither the client nor cryptography is loaded before a delivery needs a public key.
+        # Imported when a delivery first needs a public key: it takes as long as 20 ms.
         import httpx2
-
-        from relay.keys.keyset import parse_key_set
 
         headers = {"accept": "application/json", "accept-encoding": "identity"}
         # A client each time: no connection would live until the next.

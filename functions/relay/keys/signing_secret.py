@@ -7,9 +7,10 @@ https://cloud.google.com/secret-manager/docs/access-secret-version#consistency
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from relay.errors import VersionInactive, VersionMissing
 from relay.keys.cache import Loaded, LoadFailed, Pace
 from relay.keys.secret import parse_secret
 from relay.log import log
@@ -26,26 +27,18 @@ _PROBES = 5
 _CANDIDATES = 10
 
 
-class VersionMissing(Exception):
-    """There is no version of that number."""
-
-
-class VersionInactive(Exception):
-    """The version is disabled or destroyed."""
-
-
 class Versions(Protocol):
-    """What is needed of one secret in Secret Manager; any other error means an outage."""
+    """What the loader needs of `relay.gcp.secrets.SecretVersions`, which is slow to import.
 
-    async def enabled(self) -> Sequence[int]:
-        """Return the numbers of the enabled versions, as far as the list knows them."""
+    Errors other than `VersionMissing` and `VersionInactive` mean an outage.
+    """
+
+    async def enabled(self) -> Collection[int]:
+        """Return the numbers of the enabled versions, as far as the list knows."""
         ...
 
     async def access(self, number: int | None) -> tuple[int, bytes]:
-        """Return the number and payload of a version (None: the latest).
-
-        Raises `VersionMissing` or `VersionInactive`.
-        """
+        """Return the number and payload of a version (None: the latest)."""
         ...
 
 

@@ -14,7 +14,7 @@ from relay.keys.signing_secret import SECRET_PACE, SigningSecretLoader
 from relay.keys.source import FixedKeys, KeySource
 from relay.receiver.delivery import Delivery, rfc3339
 from relay.receiver.refusals import Refusals
-from relay.receiver.settings import ReceiverSettings
+from relay.receiver.settings import Settings
 from relay.receiver.signatures import Verified
 from relay.receiver.signatures.asymmetric import AsymmetricScheme
 from relay.receiver.signatures.symmetric import SymmetricScheme
@@ -51,7 +51,7 @@ class Receiver:
 
     def __init__(
         self,
-        settings: ReceiverSettings,
+        settings: Settings,
         verifier: Verifier,
         publisher: Publisher,
         *,
@@ -116,12 +116,12 @@ def create(environ: Mapping[str, str], *, now: Callable[[], float] = time.time) 
     Connects to nothing: that belongs into the process that serves, which the framework has yet to
     fork.
     """
-    settings = ReceiverSettings.read(environ)
+    settings = Settings.read(environ)
     silence_disconnect_errors()
     return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ), now=now)
 
 
-def _enabled(settings: ReceiverSettings) -> list[Enabled]:
+def _enabled(settings: Settings) -> list[Enabled]:
     jwks = JwksLoader(settings.jwks_uri, rsa="jwt" in settings.schemes)
     public_keys = KeyCache("jwks", jwks, JWKS_PACE, time.monotonic)
     enabled: list[Enabled] = []
@@ -138,11 +138,11 @@ def _enabled(settings: ReceiverSettings) -> list[Enabled]:
     return enabled
 
 
-def _signing_secrets(settings: ReceiverSettings) -> KeySource[tuple[bytes, ...]]:
+def _signing_secrets(settings: Settings) -> KeySource[tuple[bytes, ...]]:
     if settings.secrets:
         return FixedKeys(settings.secrets)
     # Secret Manager's client is for those who keep the secret there to load.
-    from relay.keys.secret_versions import HOST, SecretVersions
+    from relay.gcp.secrets import HOST, SecretVersions
 
     open_channel = opener(HOST, settings.secret_manager_emulator)
     versions = SecretVersions(settings.secret_path, open_channel)

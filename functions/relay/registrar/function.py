@@ -12,12 +12,13 @@ from starlette.requests import Request
 
 from relay.environment import Environment
 from relay.gcp.channels import opener
+from relay.gcp.secrets import HOST, SecretVersions
 from relay.gcp.store import create_store
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
 from relay.registrar.service import Service
-from relay.registrar.settings import read_settings
-from relay.registrar.vault import HOST, SecretManagerVault
+from relay.registrar.settings import Settings
+from relay.registrar.vault import Vault
 from relay.registrar.webhooks import GeminiWebhooks
 from relay.web.identity import IdentityCheck, create_identity_check
 from relay.web.replies import Reply, silence_disconnect_errors
@@ -34,12 +35,12 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 def create(environ: Mapping[str, str]) -> Handler:
     """Return the handler that an environment describes; raises `ConfigurationError`."""
-    settings = read_settings(environ)
+    settings = Settings.read(environ)
     identity = _identity(environ)
     silence_disconnect_errors()
-    vault = SecretManagerVault(
-        settings.signing_secret, opener(HOST, settings.secret_manager_emulator)
-    )
+    open_secrets = opener(HOST, settings.secret_manager_emulator)
+    versions = SecretVersions(settings.signing_secret, open_secrets, timeout=5.0, retry=True)
+    vault = Vault(versions)
     store = create_store(environ, COLLECTION)
 
     @functools.cache

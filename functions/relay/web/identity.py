@@ -155,7 +155,7 @@ def create_identity_check(environment: Environment) -> IdentityCheck | None:
         return None
     # The loader's own import, ahead of time: a load has seconds, and this may take one.
     importlib.import_module("httpx2")
-    loader = JwksLoader(environment.text("OIDC_JWKS_URI", GOOGLE_CERTS_URI), rsa=True)
+    loader = JwksLoader(environment.https_uri("OIDC_JWKS_URI", GOOGLE_CERTS_URI), rsa=True)
     keys = KeyCache("identity-keys", loader, JWKS_PACE, time.monotonic)
     # Set by Cloud Run and by nothing else:
     # https://cloud.google.com/run/docs/container-contract#services-env-vars

@@ -17,11 +17,10 @@ from starlette.responses import Response
 from localcloud.core.rpc import Call, RpcError
 from relay.dispatcher import function as dispatcher
 from relay.dispatcher import push
-from relay.dispatcher.claims import Terms, document_id, first_claim
-from relay.dispatcher.function import Dispatcher, create, read_settings
-from relay.dispatcher.routes import Route
-from relay.dispatcher.worker import Settings, Worker
-from relay.environment import Environment
+from relay.dispatcher.claims import document_id, first_claim
+from relay.dispatcher.function import Dispatcher, create
+from relay.dispatcher.settings import Settings
+from relay.dispatcher.worker import Worker
 from relay.errors import ConfigurationError
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import FirestoreStore
@@ -69,7 +68,7 @@ async def post(running: Emulated, store: FirestoreStore) -> AsyncIterator[Post]:
     """Push a message to a dispatcher over the real clients."""
     environ = {**running.environ, "ROUTES": json.dumps(ROUTES)}
     publisher = create_publisher(environ)
-    parsed = read_settings(Environment(environ))
+    parsed = Settings.read(environ)
 
     handler = Dispatcher(Worker(parsed, store, publisher, dispatcher._now), None)
 
@@ -246,7 +245,7 @@ async def test_while_another_worker_holds_the_event_it_is_refused(
     post: Post, running: Emulated, store: FirestoreStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relay.dispatcher.ledger._PAUSES", (0,))
-    parsed = read_settings(Environment(running.environ))
+    parsed = Settings.read(running.environ)
     held = first_claim(EVENT, "another", dispatcher._now(), parsed.terms)
     await store.create(document_id("evt_1"), held)
     answer = await post()
@@ -325,15 +324,6 @@ async def test_with_an_audience_the_caller_is_looked_at() -> None:
     assert (await handler(request(b'{"message":{"data":"e30="}}'))).status_code == 401
 
 
-def test_the_defaults() -> None:
-    assert read_settings(Environment({"GOOGLE_CLOUD_PROJECT": "my-project"})) == Settings(
-        project="my-project",
-        dead_letter_topic="projects/my-project/topics/gemini-webhooks-dead-letter",
-        routes=(Route("events", "projects/my-project/topics/gemini-webhooks-events"),),
-        terms=Terms(timedelta(seconds=120), timedelta(days=7)),
-    )
-
-
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -387,7 +377,7 @@ bodies = st.binary() | st.fixed_dictionaries({"message": messages}).map(
 
 @given(body=bodies)
 async def test_any_request_is_answered_as_designed(body: bytes) -> None:
-    parsed = read_settings(Environment({"GOOGLE_CLOUD_PROJECT": "my-project"}))
+    parsed = Settings.read({"GOOGLE_CLOUD_PROJECT": "my-project"})
     worker = Worker(parsed, MemoryStore(), Anywhere(), dispatcher._now)
     answer = await Dispatcher(worker, None)(request(body))
     assert answer.status_code in {204, 400}

@@ -11,7 +11,8 @@ from relay.dispatcher import worker
 from relay.dispatcher.claims import DONE, Terms
 from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import Route
-from relay.dispatcher.worker import Outcome, Settings, Worker
+from relay.dispatcher.settings import Settings
+from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import Unavailable
 from relay.gcp.store import LedgerUnavailable
 from tests.support.documents import MemoryStore

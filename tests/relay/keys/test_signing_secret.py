@@ -3,9 +3,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from relay.errors import VersionInactive, VersionMissing
 from relay.keys.cache import LoadFailed
 from relay.keys.secret import parse_secret
-from relay.keys.signing_secret import SigningSecretLoader, VersionInactive, VersionMissing
+from relay.keys.signing_secret import SigningSecretLoader
 from tests.support.signing import secret
 
 
@@ -35,9 +36,9 @@ class Fake:
             await asyncio.Event().wait()
         actual = max(self.payloads, default=0) if number is None else number
         if actual not in self.payloads:
-            raise VersionMissing
+            raise VersionMissing("NOT_FOUND")
         if actual in self.inactive:
-            raise VersionInactive
+            raise VersionInactive("FAILED_PRECONDITION")
         return actual, self.payloads[actual]
 
 

@@ -3,19 +3,17 @@ import pytest
 from relay.errors import ConfigurationError
 from relay.keys.jwks import GOOGLE_JWKS_URI
 from relay.keys.secret import parse_secret
-from relay.receiver.settings import ReceiverSettings
+from relay.receiver.settings import Settings
 from tests.support.signing import secret
 
 SECRET_PATH = "projects/my-project/secrets/gemini-webhook"
 BASE = {"GOOGLE_CLOUD_PROJECT": "my-project", "WEBHOOK_SIGNING_SECRET": secret()}
 
 
-def read(**changes: str | None) -> ReceiverSettings:
+def read(**changes: str | None) -> Settings:
     """Read the smallest environment with changes; None leaves a variable out."""
     environ: dict[str, str | None] = {**BASE, **changes}
-    return ReceiverSettings.read(
-        {name: value for name, value in environ.items() if value is not None}
-    )
+    return Settings.read({name: value for name, value in environ.items() if value is not None})
 
 
 def problem(**changes: str | None) -> ConfigurationError:
@@ -98,12 +96,6 @@ def test_without_v1_no_secret_is_needed() -> None:
         ({"SCHEMES": "v1 v1a"}, "SCHEMES"),
         ({"SCHEMES": "v1,jwt"}, "JWT_AUDIENCE"),
         ({"JWKS_URI": "http://keys.example.com/"}, "JWKS_URI"),
-        ({"JWKS_URI": "ftp://127.0.0.1/"}, "JWKS_URI"),
-        ({"JWKS_URI": "https://"}, "JWKS_URI"),
-        ({"JWKS_URI": "keys.json"}, "JWKS_URI"),
-        ({"JWKS_URI": "https://[::1/"}, "JWKS_URI"),
-        ({"JWKS_URI": "https://host:99999/"}, "JWKS_URI"),
-        ({"JWKS_URI": "https://host/a b"}, "JWKS_URI"),
         ({"TIMESTAMP_TOLERANCE_SECONDS": "0"}, "TIMESTAMP_TOLERANCE_SECONDS"),
         ({"TIMESTAMP_TOLERANCE_SECONDS": "5m"}, "TIMESTAMP_TOLERANCE_SECONDS"),
         ({"MAX_BODY_BYTES": "256KiB"}, "MAX_BODY_BYTES"),
@@ -124,8 +116,3 @@ def test_no_message_holds_a_secret() -> None:
 
 def test_the_settings_do_not_print_what_they_hold() -> None:
     assert str(parse_secret(secret())) not in repr(read())
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]"])
-def test_plain_http_is_for_the_loopback_address(host: str) -> None:
-    assert read(JWKS_URI=f"http://{host}:1234/jwks").jwks_uri

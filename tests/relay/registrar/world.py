@@ -30,13 +30,14 @@ from localcloud.gemini import Gemini
 from localcloud.gemini import Settings as GeminiSettings
 from localcloud.gemini.webhook import Webhook
 from localcloud.secretmanager import SecretManager
+from relay.gcp.secrets import SecretVersions
 from relay.gcp.store import FirestoreStore, Store
 from relay.registrar.controller import Controller
 from relay.registrar.function import Handler
 from relay.registrar.observer import Observer
 from relay.registrar.settings import EVENTS, Settings
 from relay.registrar.state import State, from_fields
-from relay.registrar.vault import SecretManagerVault, Vault
+from relay.registrar.vault import Vault
 from relay.registrar.webhooks import GeminiWebhooks, WebhookService
 from tests.support.serving import serving
 
@@ -122,11 +123,11 @@ class Site:
     def store(self) -> FirestoreStore:
         return self.world.store(self.collection)
 
-    def vault(self) -> SecretManagerVault:
+    def vault(self) -> Vault:
         async def opened() -> grpc.aio.Channel:
             return self.world.channel
 
-        return SecretManagerVault(self.settings.signing_secret, opened)
+        return Vault(SecretVersions(self.settings.signing_secret, opened, timeout=5.0, retry=True))
 
     def controller(self, strike: "Strike | None" = None) -> Controller:
         """Return a registrar as a new process would make it."""

@@ -288,10 +288,18 @@ async def test_keys_come_from_the_issuer(issuer: str) -> None:
 
 
 async def test_on_cloud_run_no_keys_are_needed() -> None:
-    check = from_environment(OIDC_AUDIENCE=AUDIENCE, K_SERVICE="dispatch", OIDC_JWKS_URI="http://-")
+    check = from_environment(
+        OIDC_AUDIENCE=AUDIENCE, K_SERVICE="dispatch", OIDC_JWKS_URI="https://-"
+    )
     assert check is not None
     current = {"iat": time.time(), "exp": time.time() + 3600}
     assert await status_of(check, f"Bearer {stripped(token(current))}") == 200
+
+
+@pytest.mark.parametrize("uri", ["ftp://x", "http://keys.example.com/", "keys.json"])
+def test_the_issuers_keys_come_over_https_alone(uri: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^OIDC_JWKS_URI is not an https URI"):
+        from_environment(OIDC_AUDIENCE=AUDIENCE, OIDC_JWKS_URI=uri)
 
 
 async def test_keys_that_cannot_be_had_are_not_a_refusal() -> None:

@@ -2,14 +2,10 @@
 
 import binascii
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from relay.keys.keyset import KeySet
 from relay.receiver.delivery import Delivery
 from relay.receiver.signatures.base import Outcome, Verified
-
-if TYPE_CHECKING:
-    # Brings cryptography along, which nobody needs before there is a key.
-    from relay.keys.keyset import KeySet
 
 MAX_TRIED = 4
 """Each entry in good form is checked with every key, over the whole body: far dearer than all else
@@ -22,7 +18,7 @@ class AsymmetricScheme:
     name = "v1a"
 
     def verify(
-        self, delivery: Delivery, entries: Sequence[bytes], keys: "KeySet"
+        self, delivery: Delivery, entries: Sequence[bytes], keys: KeySet
     ) -> Verified | Outcome:
         """Return what the first entry that verifies vouches for, or why none does."""
         signatures = [found for entry in entries if (found := _decode(entry)) is not None]
