@@ -3,7 +3,7 @@ plugin "terraform" {
   preset  = "all"
 }
 
-# Files are cut by entity; the examples are one file each.
+# Files are split by entity; the examples are one file each.
 rule "terraform_standard_module_structure" {
   enabled = false
 }

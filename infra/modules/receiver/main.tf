@@ -25,8 +25,7 @@ module "function" {
 
 locals {
   accepted = var.verification
-  # A variable without a value is left out: the function has defaults of its
-  # own.
+  # A variable without a value is left out: the function has its own default.
   environment = {
     for key, value in {
       INGRESS_TOPIC = var.ingress_topic

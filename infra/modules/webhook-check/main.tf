@@ -62,8 +62,8 @@ data "http" "webhook" {
         : " (the registrar answered ${self.status_code})",
         "\n",
         self.status_code == 403
-        ? "New grants may take some minutes to hold: apply again then."
-        : "Once that is mended, apply again. Its logs: ${local.logs}",
+        ? "New grants can take some minutes to take effect: then apply again."
+        : "Once that is fixed, apply again. Its logs: ${local.logs}",
       ])
     }
   }
