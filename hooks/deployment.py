@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hooks import state
+from hooks import stackfile
 from hooks.errors import NoStack, UsageError
 from localcloud.laptop.names import Names
 from relay.dispatcher.routes import EVENTS
@@ -87,12 +87,12 @@ def find(where: Where, environ: Mapping[str, str]) -> Deployment:
     if where.name or where.database:
         raise UsageError("--name and --database go with --project")
     try:
-        return of_stack(state.find())
+        return of_stack(stackfile.find())
     except NoStack as error:
         raise NoStack(f"{error}; or name a deployment, with --outputs or --project") from error
 
 
-def of_stack(running: state.Running) -> Deployment:
+def of_stack(running: stackfile.Description) -> Deployment:
     """Return the deployment that a stack of this machine is."""
     variables = running.variables
     project = variables["GOOGLE_CLOUD_PROJECT"]

@@ -1,6 +1,5 @@
-"""What `hooks events` does: the ledger as a log, and replay, shown to people and to programs."""
+"""What `hooks events` does: the ledger's entries shown, and retained events replayed."""
 
-import base64
 import contextlib
 import secrets
 import sys
@@ -11,17 +10,16 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from hooks import connections as opening
-from hooks import console
+from hooks import connections, console, ledger
+from hooks.bodies import presentable
 from hooks.deployment import Deployment
 from hooks.display import progress, table
-from hooks.dlq.deadletters import as_json
 from hooks.errors import HooksError, UsageError
-from hooks.events import checkpoint, ledger, retained
+from hooks.events import checkpoint, retained
 from hooks.events.archive import Archive
 from hooks.events.checkpoint import Checkpoint
-from hooks.events.ledger import Entry, Wanted
 from hooks.events.replay import EventReplayer, Source
+from hooks.ledger import Entry, Wanted
 from hooks.pace import Pace
 from localcloud.core.clock import SystemClock
 
@@ -31,7 +29,7 @@ _COLUMNS = ("received_at", "id", "type", "subject", "state", "attempt", "routes_
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """What `hooks events replay` was asked for; times in UTC, `rate` a number a second."""
+    """The options of `hooks events replay`; times in UTC, `rate` in messages a second."""
 
     ids: Sequence[str]
     type: str
@@ -48,8 +46,8 @@ class Replay:
 async def show_list(
     deployment: Deployment, wanted: Wanted, *, limit: int, most: int, payload: bool, json: bool
 ) -> None:
-    """Print up to `limit` entries of the ledger, newest first, reading at most `most`."""
-    async with opening.ledger(deployment) as client:
+    """Print up to `limit` entries of the ledger, newest first; read at most `most` documents."""
+    async with connections.ledger(deployment) as client:
         found = await ledger.search(client, wanted, limit=limit, most=most)
     shown = await _shown(deployment, found.entries, payload=payload)
     if json:
@@ -67,11 +65,11 @@ async def show_list(
 
 
 async def show_one(deployment: Deployment, identifier: str, *, payload: bool, json: bool) -> None:
-    """Print all that the ledger says of one event, its replays included.
+    """Print the ledger's entries of one event and of its replays.
 
-    Raises `HooksError` if it says nothing.
+    Raises `HooksError` if there are none.
     """
-    async with opening.ledger(deployment) as client:
+    async with connections.ledger(deployment) as client:
         found = await ledger.search(client, Wanted(id=identifier), limit=100, most=1000)
     if not found.entries:
         raise HooksError(
@@ -90,7 +88,7 @@ async def show_one(deployment: Deployment, identifier: str, *, payload: bool, js
 async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
     """Replay retained events; return whether Pub/Sub took all of them.
 
-    Raises `HooksError` where it stops half way, after it has said how to go on.
+    Raises `HooksError` if it stops half way, and prints the command that resumes it.
     """
     path, todo = await _todo(deployment, wanted)
     kept = None if wanted.dry_run else path
@@ -112,7 +110,7 @@ async def _run(
     try:
         async with (
             _source(deployment, todo) as (source, patience),
-            opening.publisher(deployment) as publisher,
+            connections.publisher(deployment) as publisher,
         ):
             with progress("replaying", shown=not json, total=total) as advance:
                 replayer = EventReplayer(
@@ -133,9 +131,9 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def _source(deployment: Deployment, todo: Checkpoint) -> AsyncIterator[tuple[Source, int]]:
-    """Give where the messages come from, and how many batches of nothing old end them."""
+    """Give the messages, and how many batches without an event to replay end the replay."""
     if todo.archive:
-        # Files are not in the order of arrival, and have an end of their own.
+        # Files are not in the order of arrival; the last file ends the replay.
         yield Archive(Path(todo.archive), todo.files_done), sys.maxsize
         return
     start = datetime.fromisoformat(todo.start)
@@ -155,12 +153,12 @@ async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | No
 
 
 async def _expected(deployment: Deployment, todo: Checkpoint) -> int | None:
-    """Return about how many messages will be looked at: one for each event that was dispatched."""
+    """Estimate how many messages will be read: one for each event in the ledger."""
     if todo.archive:
         return None
     if todo.ids:
         return len(todo.ids)
-    async with opening.ledger(deployment) as client:
+    async with connections.ledger(deployment) as client:
         since, until = datetime.fromisoformat(todo.start), datetime.fromisoformat(todo.until)
         return max(0, await ledger.count(client, since, until) - todo.scanned)
 
@@ -202,7 +200,7 @@ async def _start(deployment: Deployment, now: datetime, since: datetime | None) 
 def _routes(deployment: Deployment, names: Sequence[str]) -> list[str]:
     known = sorted(deployment.topics.keys() - {"ingress", "dead-letter"})
     for name in names:
-        # Of a deployment that is known by its name alone, the routes are not.
+        # The routes of a deployment that is given by its name are unknown.
         if name not in known and (deployment.local or deployment.webhook_url):
             raise UsageError(f"--route takes one of {', '.join(known)}, not {name!r}")
     return list(dict.fromkeys(names))
@@ -228,11 +226,8 @@ async def _shown(
 
 
 def _payload(data: bytes | None) -> object:
-    """Return a payload as JSON shows it; None where it is not retained any more."""
-    if data is None:
-        return None
-    document = as_json(data)
-    return {"base64": base64.b64encode(data).decode()} if document is None else document
+    """Return a payload for JSON output; None if it is no longer retained."""
+    return None if data is None else presentable(data)
 
 
 def _plain(value: object) -> object:
@@ -278,7 +273,7 @@ def _show_replayed(
         )
         return
     told = "would be replayed" if dry_run else f"replayed as {todo.replay}"
-    console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages looked at")
+    console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages read")
     console.out.print(console.pairs({kind or "-": str(number) for kind, number in types.items()}))
     if todo.refused:
-        console.err.print(f"Pub/Sub refused {todo.refused} messages for ever", style="red")
+        console.err.print(f"Pub/Sub refused {todo.refused} messages as invalid", style="red")

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from hooks import state
+from hooks import stackfile
 from hooks.deployment import Deployment, Where, find, of_stack
 from hooks.errors import NoStack, UsageError
 from tests.hooks.conftest import BLUE, NAMES, OUTPUTS, PROJECT
 
-RUNNING = state.Running(
+RUNNING = stackfile.Description(
     pid=1,
     command="dev",
     gemini_url="http://gemini",
@@ -61,7 +61,7 @@ def test_outputs_may_be_plain_values_and_name_subscribers(tmp_path: Path) -> Non
         lambda path: path.write_text('"' + "x" * (2 << 20)),
     ],
 )
-def test_what_are_no_outputs_is_refused_with_how_to_write_them(
+def test_a_file_that_holds_no_outputs_is_refused_with_the_command_that_writes_them(
     outputs: Path, spoil: Callable[[Path], Any]
 ) -> None:
     spoil(outputs)
@@ -86,19 +86,19 @@ def test_a_project_and_a_name_say_what_is_where() -> None:
         Where(database="d"),
     ],
 )
-def test_what_contradicts_itself_is_refused(where: Where) -> None:
+def test_contradictory_options_are_refused(where: Where) -> None:
     with pytest.raises(UsageError, match="--project"):
         find(where, {})
 
 
-def test_without_a_word_it_is_the_stack_that_runs_here(
+def test_without_options_the_deployment_is_the_stack_of_this_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NoStack, match="--outputs or --project"):
         find(Where(), {})
-    with state.claimed() as claim:
-        claim.announce(RUNNING)
+    with stackfile.locked() as file:
+        file.announce(RUNNING)
         found = find(Where(), {"PUBSUB_EMULATOR_HOST": "another"})
     assert found == of_stack(RUNNING)
     assert found.local
@@ -107,6 +107,6 @@ def test_without_a_word_it_is_the_stack_that_runs_here(
     assert found.dead_letters == "projects/laptop/subscriptions/staging-dead-letter"
 
 
-def test_what_terraform_deployed_here_has_a_database_of_its_own() -> None:
+def test_a_deployed_stack_has_a_named_database() -> None:
     fields = vars(RUNNING) | {"command": "deploy"}
-    assert of_stack(state.Running(**fields)).database == "staging"
+    assert of_stack(stackfile.Description(**fields)).database == "staging"

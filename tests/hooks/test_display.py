@@ -19,7 +19,7 @@ def test_a_duration_is_shown_by_its_two_largest_units(seconds: float, shown: str
     assert age(seconds) == shown
 
 
-def test_a_table_is_as_wide_as_it_must_be() -> None:
+def test_a_table_cuts_no_cell() -> None:
     long = "x" * 300
     assert table(["id", "type"], [[long, "a"], ["b", "c"]]).plain.splitlines() == [
         f"id{' ' * 300}type",
