@@ -41,12 +41,21 @@ def test_terraforms_outputs_say_what_is_where(outputs: Path) -> None:
     assert found.topics["blue"] == BLUE
 
 
-def test_outputs_may_be_plain_values_and_name_subscribers(tmp_path: Path) -> None:
-    with_letters = {"subscription": "s", "dead_letter_subscription": "d", "identity": None}
-    without = {"subscription": "s", "dead_letter_subscription": None, "identity": None}
+def test_a_subscribers_subscriptions_have_full_names_whether_the_outputs_are_short_or_full(
+    tmp_path: Path,
+) -> None:
+    full = f"projects/{PROJECT}/subscriptions"
+    with_letters = {
+        "subscription": f"{full}/s",
+        "dead_letter_subscription": "d",
+        "identity": None,
+    }
+    without = {"subscription": f"{full}/s", "dead_letter_subscription": None, "identity": None}
     path = tmp_path / "plain.json"
     path.write_text(json.dumps(OUTPUTS | {"subscriptions": {"a": with_letters, "b": without}}))
-    assert find(Where(outputs=path), {}).subscribers == {"a": with_letters}
+    assert find(Where(outputs=path), {}).subscribers == {
+        "a": {"subscription": f"{full}/s", "dead_letter_subscription": f"{full}/d"}
+    }
 
 
 @pytest.mark.parametrize(
