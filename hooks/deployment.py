@@ -153,7 +153,7 @@ def _subscriptions(project: str, output: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Return the outputs by name; the file is `terraform output -json`, or plain names and values."""
+    """Return the outputs by name, from `terraform output -json` or a plain object."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_OUTPUTS_BYTES + 1)

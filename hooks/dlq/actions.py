@@ -87,23 +87,25 @@ async def show_list(
     if not letters:
         console.out.print("no dead letters")
         return
-    console.out.print(table(_HEADS, [_row(letter, now) for letter in letters]))
+    rows = [_row(letter, now) for letter in letters]
+    console.out.print(table(_HEADS, rows, importance=_IMPORTANCE, width=console.width()))
     if more:
-        console.err.print(f"there are more than {limit}; --limit shows them", style="dim")
+        console.err.print(f"there are more than {limit}; raise --limit to see them", style="dim")
 
 
-_HEADS = ("id", "event", "type", "reason", "attempts", "age", "replays")
+_HEADS = ("id", "type", "reason", "attempts", "age", "replays")
+_IMPORTANCE = ("id", "reason", "type", "age", "replays", "attempts")
 
 
 def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
     return (
-        letter.id,
-        letter.event_id or "-",
-        letter.type or "-",
+        # Of its event, if it has one: the other commands take either id.
+        letter.event_id or letter.id,
+        letter.type,
         letter.reason,
-        "-" if letter.attempts is None else str(letter.attempts),
+        "" if letter.attempts is None else str(letter.attempts),
         age(letter.age(now)),
-        str(letter.replays),
+        str(letter.replays or ""),
     )
 
 

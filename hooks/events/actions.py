@@ -18,13 +18,18 @@ from hooks.errors import HooksError, UsageError
 from hooks.events import checkpoint, retained
 from hooks.events.archive import Archive
 from hooks.events.checkpoint import Checkpoint
-from hooks.events.replay import EventReplayer, Source
+from hooks.events.replay import EventReplayer, Source, replay_id, replayed_at
 from hooks.ledger import Entry, Wanted
 from hooks.pace import Pace
 from localcloud.core.clock import SystemClock
 
 _HOME = Path(".hooks")
-_COLUMNS = ("received_at", "id", "type", "subject", "state", "attempt", "routes_done")
+_HEADS = ("received", "id", "type", "subject", "state", "attempt", "routes", "replay")
+_IMPORTANCE = ("id", "state", "replay", "type", "received", "subject", "attempt", "routes")
+_FIELDS = (
+    *("id", "type", "subject", "state", "replay", "replayed_at", "received_at", "attempt"),
+    *("routes_done", "scheme", "lease_until", "expire_at", "owner", "shard", "document"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +177,7 @@ async def _todo(deployment: Deployment, wanted: Replay) -> tuple[Path, Checkpoin
     now = datetime.now(UTC)
     start = now if wanted.archive else await _start(deployment, now, wanted.since)
     todo = Checkpoint(
-        replay=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        replay=replay_id(now),
         topic=deployment.ingress,
         subscription=_subscription(deployment),
         start=start.isoformat(),
@@ -213,7 +218,7 @@ def _subscription(deployment: Deployment) -> str:
 async def _shown(
     deployment: Deployment, entries: Sequence[Entry], *, payload: bool
 ) -> list[dict[str, Any]]:
-    shown = [{name: _plain(value) for name, value in entry.items()} for entry in entries]
+    shown = [_described(entry) for entry in entries]
     if not payload or not entries:
         return shown
     now = datetime.now(UTC)
@@ -228,6 +233,19 @@ async def _shown(
 def _payload(data: bytes | None) -> object:
     """Return a payload for JSON output; None if it is no longer retained."""
     return None if data is None else presentable(data)
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    """Return an entry's fields, in the same order for every entry; `replay` is None if it is none.
+
+    A replay has the original's time of receipt; `replayed_at` is the time of the replay.
+    """
+    replay = entry.get("replay")
+    complete = {**entry, "replay": replay, "replayed_at": replayed_at(str(replay))}
+    known = [name for name in _FIELDS if name in complete]
+    return {
+        name: _plain(complete[name]) for name in (*known, *sorted(complete.keys() - set(known)))
+    }
 
 
 def _plain(value: object) -> object:
@@ -246,14 +264,33 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
     if not shown:
         console.out.print("no events")
         return
-    heads = [name.replace("_", " ") for name in _COLUMNS]
-    rows = [[_text(entry.get(name)) for name in _COLUMNS] for entry in shown]
-    console.out.print(table(heads, rows))
+    rows = [_row(entry, datetime.now(UTC)) for entry in shown]
+    console.out.print(table(_HEADS, rows, importance=_IMPORTANCE, width=console.width()))
     for entry in shown:
         if "payload" in entry:
             console.out.print(
                 f"{entry['id']}  {_text(entry['payload'])}", style="dim", markup=False
             )
+
+
+def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
+    attempt = entry.get("attempt", 1)
+    return (
+        _received(entry.get("received_at"), now),
+        *(str(entry.get(name) or "") for name in ("id", "type", "subject", "state")),
+        # Nearly every event is claimed once.
+        str(attempt) if attempt != 1 else "",
+        ",".join(entry.get("routes_done") or ()),
+        entry["replay"] or "",
+    )
+
+
+def _received(time: object, now: datetime) -> str:
+    """Return a time in UTC, with its date only if that is not today."""
+    if not isinstance(time, str):
+        return ""
+    moment = datetime.fromisoformat(time).astimezone(UTC)
+    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%m-%d %H:%M:%S}"
 
 
 def _show_replayed(

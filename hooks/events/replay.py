@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -20,9 +21,23 @@ from relay.gcp.publisher import Publisher
 
 _PUBLISH_SECONDS = 30.0
 _BATCH = 500
+_ID_TIME = "%Y%m%dT%H%M%SZ"
 
 OnProgress = Callable[[int], None]
 """Called with the number of further messages that have been read."""
+
+
+def replay_id(now: datetime) -> str:
+    """Return a new replay's id, which begins with the time in UTC."""
+    return f"{now:{_ID_TIME}}-{secrets.token_hex(4)}"
+
+
+def replayed_at(replay: str) -> datetime | None:
+    """Return the time of a replay that `replay_id` has named, None for any other id."""
+    try:
+        return datetime.strptime(replay.partition("-")[0], _ID_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def repeats(attributes: dict[str, str], replay: str, routes: Sequence[str]) -> list[dict[str, str]]:

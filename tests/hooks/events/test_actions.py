@@ -160,6 +160,29 @@ async def test_a_replay_reaches_subscribers_once_more_and_says_so(relay: Relay) 
     assert len((await relay.hooks("events", "show", "evt_1"))["events"]) == 3
 
 
+async def test_list_and_show_tell_a_replay_from_its_original(relay: Relay) -> None:
+    await received(relay, 1)
+    told = await relay.hooks("events", "replay", "--id", "evt_0")
+    await relay.dispatched()
+
+    shown = (await relay.hooks("events", "show", "evt_0"))["events"]
+    original, replay = sorted(shown, key=lambda each: each["replay"] or "")
+    assert (original["replay"], original["replayed_at"]) == (None, None)
+    assert replay["replay"] == told["replay"]
+    assert datetime.fromisoformat(replay["replayed_at"]) == time_of(told["replay"])
+    assert list(original) == list(replay)
+    assert list(replay)[:6] == ["id", "type", "subject", "state", "replay", "replayed_at"]
+    for columns in (80, 120):
+        listed = (await relay.invoke("events", "list", columns=columns)).stdout.splitlines()
+        assert sum(told["replay"] in line for line in listed) == 1
+        assert max(map(len, listed)) <= columns
+    assert told["replay"] in (await relay.invoke("events", "show", "evt_0")).stdout
+
+
+def time_of(replay: str) -> datetime:
+    return datetime.strptime(replay[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
 async def test_a_replay_takes_each_event_once_however_often_it_came(relay: Relay) -> None:
     for _ in range(3):
         await received(relay, 2)

@@ -1,10 +1,16 @@
 from datetime import UTC, datetime
 
-from hooks.events.replay import Originals, repeats
+from hooks.events.replay import Originals, repeats, replay_id, replayed_at
 from hooks.events.retained import Selection
 from hooks.leases import LeasedMessage
 
 GIVEN = {"webhook-id": "evt_1", "dedup-key": "evt_1"}
+
+
+def test_a_replays_id_states_its_time() -> None:
+    now = datetime(2026, 1, 22, 12, tzinfo=UTC)
+    assert replayed_at(replay_id(now)) == now
+    assert replayed_at("by-hand") is None
 
 
 def test_a_repeat_bears_the_replay() -> None:
