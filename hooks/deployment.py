@@ -5,8 +5,9 @@ accident.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ class Deployment:
     `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
     full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
     itself. `webhook_url` and `registrar_url` are empty if unknown. `variables` names the emulators
-    that stand in for Google Cloud. `local` is True for a stack that `hooks` runs.
+    that stand in for Google Cloud. `local` is True for a stack that `hooks` runs. `options` name
+    the deployment on the command line.
     """
 
     project: str
@@ -54,6 +56,11 @@ class Deployment:
     subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     local: bool = False
+    options: Sequence[str] = field(default=(), compare=False)
+
+    def command(self, *words: str) -> str:
+        """Return a `hooks` command that acts on this deployment, ready for a shell."""
+        return shlex.join(["hooks", *words, *self.options])
 
     @property
     def ingress(self) -> str:
@@ -80,7 +87,8 @@ def find(where: Where, environ: Mapping[str, str]) -> Deployment:
     if where.outputs and where.project:
         raise UsageError("give --outputs or --project, not both: the outputs name the project")
     if where.outputs:
-        return _of_outputs(_read(where.outputs), _emulators(environ))
+        options = ("--outputs", str(where.outputs))
+        return replace(_of_outputs(_read(where.outputs), _emulators(environ)), options=options)
     if where.project:
         return _of_names(where, _emulators(environ))
     if where.name or where.database:
@@ -117,6 +125,12 @@ def _of_names(where: Where, emulators: Mapping[str, str]) -> Deployment:
         dead_letters=names.dead_letters,
         database=where.database or names.name,
         variables=emulators,
+        options=[
+            word
+            for name in ("project", "name", "database")
+            if (value := getattr(where, name))
+            for word in (f"--{name}", value)
+        ],
     )
 
 

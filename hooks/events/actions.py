@@ -15,11 +15,11 @@ from hooks.bodies import presentable
 from hooks.deployment import Deployment
 from hooks.display import progress, table
 from hooks.errors import HooksError, UsageError
-from hooks.events import checkpoint, retained
+from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
 from hooks.events.checkpoint import Checkpoint
 from hooks.events.replay import EventReplayer, Source, replay_id, replayed_at
-from hooks.ledger import Entry, Wanted
+from hooks.ledger import Entry, Found, Wanted
 from hooks.pace import Pace
 from localcloud.core.clock import SystemClock
 
@@ -52,8 +52,7 @@ async def show_list(
     deployment: Deployment, wanted: Wanted, *, limit: int, most: int, payload: bool, json: bool
 ) -> None:
     """Print up to `limit` entries of the ledger, newest first; read at most `most` documents."""
-    async with connections.ledger(deployment) as client:
-        found = await ledger.search(client, wanted, limit=limit, most=most)
+    found = await _search(deployment, wanted, limit=limit, most=most)
     shown = await _shown(deployment, found.entries, payload=payload)
     if json:
         console.print_json(
@@ -61,10 +60,11 @@ async def show_list(
         )
         return
     _print(shown)
+    _explain_stored(deployment, shown)
     if found.cut_short:
         console.err.print(
-            f"stopped after {most} documents; narrow it with --since and --until, or read more"
-            " with --scan",
+            f"stopped after reading {most}; narrow the search with --since and --until, or raise"
+            " --scan",
             style="yellow",
         )
 
@@ -74,12 +74,11 @@ async def show_one(deployment: Deployment, identifier: str, *, payload: bool, js
 
     Raises `HooksError` if there are none.
     """
-    async with connections.ledger(deployment) as client:
-        found = await ledger.search(client, Wanted(id=identifier), limit=100, most=1000)
+    found = await _search(deployment, Wanted(id=identifier), limit=100, most=1000)
     if not found.entries:
         raise HooksError(
-            f"the ledger has no {identifier}: it is not dispatched yet, has expired, or is a dead"
-            " letter that was never claimed (`hooks dlq list`)"
+            f"neither the ledger nor the ingress topic has {identifier}: it was not received, or"
+            " is no longer retained"
         )
     shown = await _shown(deployment, found.entries, payload=payload)
     if json:
@@ -88,6 +87,32 @@ async def show_one(deployment: Deployment, identifier: str, *, payload: bool, js
     for entry in shown:
         console.out.print(console.pairs({name: _text(value) for name, value in entry.items()}))
         console.out.print()
+    _explain_stored(deployment, shown)
+
+
+async def _search(deployment: Deployment, wanted: Wanted, *, limit: int, most: int) -> Found:
+    """Search the ledger; for an id or a subject that it does not have, also the ingress topic."""
+    async with connections.ledger(deployment) as client:
+        found = await ledger.search(client, wanted, limit=limit, most=most)
+    if found.entries or wanted.state or not (wanted.id or wanted.subject):
+        return found
+    subscription = _subscription(deployment)
+    try:
+        return await undispatched.search(deployment, wanted, subscription, limit=limit, most=most)
+    except UsageError as error:
+        # The ledger alone can be searched where the topic retains nothing.
+        console.err.print(str(error), style="yellow")
+        return found
+
+
+def _explain_stored(deployment: Deployment, shown: Sequence[Mapping[str, Any]]) -> None:
+    if any(entry["state"] == undispatched.STORED for entry in shown):
+        console.err.print(
+            "stored in the ingress topic and not dispatched; "
+            f"`{deployment.command('doctor')}` says why,"
+            f" and `{deployment.command('dlq', 'list')}` whether it is a dead letter",
+            style="yellow",
+        )
 
 
 async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
@@ -274,7 +299,7 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
-    attempt = entry.get("attempt", 1)
+    attempt = entry.get("attempt") or 1
     return (
         _received(entry.get("received_at"), now),
         *(str(entry.get(name) or "") for name in ("id", "type", "subject", "state")),

@@ -28,7 +28,7 @@ def list_(
     until: Until = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum to show.")] = 50,
     scan: Annotated[
-        int, typer.Option(min=1, help="Maximum of documents to read; reads are billed.")
+        int, typer.Option(min=1, help="Maximum of documents or messages to read; reads are billed.")
     ] = 10_000,
     payload: Payload = False,
     *,
@@ -36,6 +36,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List events from the ledger, newest first.
+
+    With --id or --subject, an event that is stored and not dispatched yet is listed too.
 
     Payloads come from the messages that the ingress topic retains.
     """

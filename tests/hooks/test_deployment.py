@@ -38,6 +38,7 @@ def test_terraforms_outputs_say_what_is_where(outputs: Path) -> None:
         variables={"PUBSUB_EMULATOR_HOST": "h:1"},
     )
     assert (found.pubsub, found.firestore) == ("h:1", "")
+    assert found.command("doctor") == f"hooks doctor --outputs {outputs}"
     assert found.topics["blue"] == BLUE
 
 
@@ -84,7 +85,9 @@ def test_a_project_and_a_name_say_what_is_where() -> None:
     assert found.dead_letters == "projects/p/subscriptions/staging-dead-letter"
     assert (found.database, found.webhook_url, found.local) == ("staging", "", False)
     assert find(Where(project="p"), {}).ingress == "projects/p/topics/gemini-webhooks-ingress"
-    assert find(Where(project="p", database="(default)"), {}).database == "(default)"
+    found = find(Where(project="p", database="(default)"), {})
+    assert found.database == "(default)"
+    assert found.command("dlq", "list") == "hooks dlq list --project p --database '(default)'"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,7 @@ def test_without_options_the_deployment_is_the_stack_of_this_directory(
         file.announce(RUNNING)
         found = find(Where(), {"PUBSUB_EMULATOR_HOST": "another"})
     assert found == of_stack(RUNNING)
+    assert found.command("doctor") == "hooks doctor"
     assert found.local
     assert found.pubsub == "h:1"
     assert found.database == "(default)"

@@ -85,6 +85,49 @@ async def test_a_search_reads_at_most_the_given_number_of_documents(relay: Relay
     assert "no events" in told.stdout
 
 
+@pytest.mark.parametrize("option", [("--subject", "job_1"), ("--id", "evt_1")])
+async def test_an_event_that_is_not_dispatched_is_listed_as_stored(
+    relay: Relay, option: Sequence[str]
+) -> None:
+    relay.down = True
+    await relay.receive(1)
+    await relay.receive(1)
+    await relay.receive(2)
+
+    found = await relay.hooks("events", "list", *option)
+    [entry] = found["events"]
+    assert (entry["id"], entry["type"]) == ("evt_1", "batch.succeeded")
+    assert (entry["subject"], entry["state"]) == ("job_1", "stored")
+    told = await relay.invoke("events", "list", *option)
+    assert "no events" not in told.stdout
+    assert "not dispatched" in told.stderr
+    assert f"hooks doctor --outputs {relay.outputs}" in told.stderr
+    [shown] = (await relay.hooks("events", "show", "evt_1", "--payload"))["events"]
+    assert shown["payload"]["data"]["id"] == "job_1"
+    assert await temporary(relay) == []
+
+    assert (await relay.hooks("events", "list", *option, "--state", "done"))["events"] == []
+    assert (await relay.hooks("events", "list", "--subject", "job_9"))["events"] == []
+    cut = await relay.hooks("events", "list", "--subject", "job_9", "--scan", "2")
+    assert cut["cut_short"]
+
+
+async def test_without_retention_a_search_of_the_ledger_says_what_it_cannot_see(
+    relay: Relay,
+) -> None:
+    await relay.retain_nothing()
+    told = await relay.invoke("events", "list", "--subject", "job_1")
+    assert (told.exit_code, told.stdout) == (0, "no events\n")
+    assert "undispatched" in told.stderr
+
+
+async def test_a_stored_body_that_cannot_be_read_is_listed_by_its_id(relay: Relay) -> None:
+    relay.down = True
+    await relay.receive_body(b"no json", 1)
+    [entry] = (await relay.hooks("events", "list", "--id", "evt_1"))["events"]
+    assert (entry["type"], entry["subject"], entry["state"]) == ("", "", "stored")
+
+
 async def test_entries_are_counted(relay: Relay) -> None:
     await written(relay, 60)
     now = datetime.now(UTC)
