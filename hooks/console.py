@@ -1,6 +1,7 @@
-"""What people read: colours where the terminal has them, plain text where it does not."""
+"""What people read: in colour on a terminal that has colours, else plain text."""
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +17,16 @@ _SEVERITIES = {
     "ERROR": "red",
     "CRITICAL": "bold red",
 }
+_UNBOUNDED = 10_000
 _STYLES = ("cyan", "magenta", "blue", "green", "yellow")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def width() -> int:
+    """Return the columns of the terminal, or COLUMNS; practically unbounded without either."""
+    return shutil.get_terminal_size((_UNBOUNDED, 0)).columns
 
 
 def print_json(document: object) -> None:
@@ -29,20 +36,20 @@ def print_json(document: object) -> None:
 
 
 def problem(message: str) -> None:
-    """Tell on standard error what went wrong."""
+    """Print an error on standard error."""
     err.print(Text.assemble(("error: ", "bold red"), message))
 
 
 def source_style(name: str) -> str:
-    """Return the colour in which a source of lines is always shown."""
+    """Return the colour of a source of lines, always the same."""
     return _STYLES[sum(name.encode()) % len(_STYLES)]
 
 
 def log_line(name: str, line: str, *, width: int = 8) -> Text:
-    """Return a line of a function's log for the eye, the function's name before it.
+    """Return a line of a function's log for people, the function's name before it.
 
     A structured entry (https://cloud.google.com/logging/docs/structured-logging) shows its message
-    and then its fields; anything else stays as it is.
+    and then its fields; any other line is unchanged.
     """
     shown = Text.assemble((f"{name:<{width}}", source_style(name)), (" │ ", "dim"))
     entry = _entry(line)
@@ -68,7 +75,7 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 
 def pairs(entries: Mapping[str, str]) -> Text:
-    """Return names and values, one pair a line, the values under each other."""
+    """Return names and values, one pair per line, the values aligned."""
     width = max(map(len, entries), default=0)
     lines = [
         Text.assemble((f"  {name:<{width}}  ", "dim"), value) for name, value in entries.items()

@@ -1,16 +1,17 @@
-"""Which deployment the operator's commands act on, and what is where in it.
+"""Which deployment a command acts on, and the names of its resources.
 
-Nothing is guessed from the surroundings: without a word about it, that is the stack which runs in
-this directory, so that nobody touches production by accident.
+Without options it is the stack that runs in this directory, so that nobody touches production by
+accident.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hooks import state
+from hooks import stackfile
 from hooks.errors import NoStack, UsageError
 from localcloud.laptop.names import Names
 from relay.dispatcher.routes import EVENTS
@@ -25,7 +26,7 @@ _MAX_OUTPUTS_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Where:
-    """What the command line says: a file of outputs, or a project and a name, or nothing."""
+    """What the options name: a file of outputs, or a project and a name, or nothing."""
 
     outputs: Path | None = None
     project: str = ""
@@ -35,14 +36,14 @@ class Where:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What is where; topics and subscriptions by their full names.
+    """The names and addresses of a deployment's resources.
 
-    `topics` maps `ingress`, `events`, `dead-letter` and the names of routes. `subscribers` maps
-    the names of those that Terraform made, and that have dead letters, to what they read from,
-    `subscription` and `dead_letter_subscription`. `gemini_url` is
-    empty for Gemini itself. `webhook_url` and `registrar_url` are empty where they are not known.
-    `variables` holds the emulators that stand in for Google Cloud; `local` says that this is one
-    of the stacks that `hooks` runs.
+    `topics` maps `ingress`, `events`, `dead-letter` and the names of routes to full names.
+    `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
+    full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
+    itself. `webhook_url` and `registrar_url` are empty if unknown. `variables` names the emulators
+    that stand in for Google Cloud. `local` is True for a stack that `hooks` runs. `options` name
+    the deployment on the command line.
     """
 
     project: str
@@ -55,6 +56,11 @@ class Deployment:
     subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     local: bool = False
+    options: Sequence[str] = field(default=(), compare=False)
+
+    def command(self, *words: str) -> str:
+        """Return a `hooks` command that acts on this deployment, ready for a shell."""
+        return shlex.join(["hooks", *words, *self.options])
 
     @property
     def ingress(self) -> str:
@@ -73,38 +79,39 @@ class Deployment:
 
 
 def find(where: Where, environ: Mapping[str, str]) -> Deployment:
-    """Return the deployment that is meant.
+    """Return the deployment that the options name, or the stack that runs in this directory.
 
-    `environ` may name emulators. Raises `UsageError` for what contradicts itself or cannot be read,
-    and `NoStack` where nothing is named and no stack runs here.
+    `environ` may name emulators. Raises `UsageError` if the options contradict each other or the
+    outputs cannot be read, and `NoStack` if nothing is named and no stack runs here.
     """
     if where.outputs and where.project:
         raise UsageError("give --outputs or --project, not both: the outputs name the project")
     if where.outputs:
-        return _of_outputs(_read(where.outputs), _emulators(environ))
+        options = ("--outputs", str(where.outputs))
+        return replace(_of_outputs(_read(where.outputs), _emulators(environ)), options=options)
     if where.project:
         return _of_names(where, _emulators(environ))
     if where.name or where.database:
         raise UsageError("--name and --database go with --project")
     try:
-        return of_stack(state.find())
+        return of_stack(stackfile.find())
     except NoStack as error:
-        raise NoStack(f"{error}; or name a deployment, with --outputs or --project") from error
+        raise NoStack(f"{error}; or name a deployment with --outputs or --project") from error
 
 
-def of_stack(running: state.Running) -> Deployment:
-    """Return the deployment that a stack of this machine is."""
-    variables = running.variables
+def of_stack(stack: stackfile.Description) -> Deployment:
+    """Return a stack on this machine as a deployment."""
+    variables = stack.variables
     project = variables["GOOGLE_CLOUD_PROJECT"]
-    name = running.topics[INGRESS].rpartition("/")[2].removesuffix(f"-{INGRESS}")
+    name = stack.topics[INGRESS].rpartition("/")[2].removesuffix(f"-{INGRESS}")
     return Deployment(
         project=project,
-        topics=running.topics,
+        topics=stack.topics,
         dead_letters=Names(project, name).dead_letters,
-        # `hooks dev` has but the default database; what Terraform deploys has its own.
-        database=name if running.command == "deploy" else "(default)",
-        webhook_url=running.receive_url,
-        gemini_url=running.gemini_url,
+        # `hooks dev` uses the default database; Terraform creates one.
+        database=name if stack.command == "deploy" else "(default)",
+        webhook_url=stack.receive_url,
+        gemini_url=stack.gemini_url,
         variables=variables,
         local=True,
     )
@@ -118,6 +125,12 @@ def _of_names(where: Where, emulators: Mapping[str, str]) -> Deployment:
         dead_letters=names.dead_letters,
         database=where.database or names.name,
         variables=emulators,
+        options=[
+            word
+            for name in ("project", "name", "database")
+            if (value := getattr(where, name))
+            for word in (f"--{name}", value)
+        ],
     )
 
 
@@ -131,8 +144,8 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             webhook_url=outputs["webhook_url"],
             registrar_url=outputs["registrar_url"],
             subscribers={
-                key: each
-                for key, each in outputs["subscriptions"].items()
+                name: _subscriptions(outputs["project"], each)
+                for name, each in outputs["subscriptions"].items()
                 if each["dead_letter_subscription"]
             },
             variables=emulators,
@@ -143,8 +156,18 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
         ) from error
 
 
+def _subscriptions(project: str, output: Mapping[str, Any]) -> dict[str, str]:
+    """Return a subscriber's subscriptions by full name; Terraform writes one of them short."""
+    return {
+        kind: output[kind]
+        if "/" in output[kind]
+        else f"projects/{project}/subscriptions/{output[kind]}"
+        for kind in ("subscription", "dead_letter_subscription")
+    }
+
+
 def _read(path: Path) -> Mapping[str, Any]:
-    """Return outputs by name, from what `terraform output -json` or a plain object says."""
+    """Return the outputs by name, from `terraform output -json` or a plain object."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_OUTPUTS_BYTES + 1)
@@ -154,7 +177,7 @@ def _read(path: Path) -> Mapping[str, Any]:
             f"cannot read {path}: {error}; write it with `terraform -chdir=infra output -json`"
         ) from error
     if not isinstance(document, dict):
-        raise UsageError(f"{path} is not what `terraform -chdir=infra output -json` writes")
+        raise UsageError(f"{path} does not hold what `terraform -chdir=infra output -json` writes")
     return {
         name: output["value"] if isinstance(output, dict) and "value" in output else output
         for name, output in document.items()

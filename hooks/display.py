@@ -1,4 +1,4 @@
-"""How the operator's commands show durations and progress."""
+"""How the commands show durations, tables and progress."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,11 @@ from rich.text import Text
 from hooks import console
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+_GAP = 2
 
 
 def age(seconds: float) -> str:
-    """Return a duration for the eye: its two largest units, e.g. 3d 4h."""
+    """Return a duration in its two largest units, e.g. 3d 4h."""
     left = int(seconds)
     parts: list[str] = []
     for size, unit in _UNITS:
@@ -23,22 +24,50 @@ def age(seconds: float) -> str:
     return " ".join([*parts, f"{left}s"][:2])
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Text:
-    """Return columns under their heads, however wide: an id that is cut off is of no use."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, importance: Sequence[str], width: int
+) -> Text:
+    """Return columns under their heads, each row on one line of `width`, and no cell cut.
+
+    A column whose cells are all empty is left out. If the rest does not fit, the gaps shrink to one
+    space; then columns give way, the last of `importance` first. The first always stays.
+    """
+    columns = {
+        head: [head, *cells] for head, *cells in zip(heads, *rows, strict=True) if any(cells)
+    }
+    widths = {head: max(map(len, cells)) for head, cells in columns.items()}
+    gap = _GAP if sum(widths.values()) + _GAP * (len(widths) - 1) <= width else 1
+    ranked = [head for head in importance if head in widths]
+    kept = {ranked[number] for number in fitting([widths[each] for each in ranked], width, gap)}
 
     def line(cells: Sequence[str]) -> str:
-        padded = (f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
-        return "  ".join(padded).rstrip()
+        padded = (
+            f"{cell or '-':<{widths[head]}}"
+            for head, cell in zip(columns, cells, strict=True)
+            if head in kept
+        )
+        return (" " * gap).join(padded).rstrip()
 
-    return Text("\n").join([Text(line(heads), "bold"), *(Text(line(row)) for row in rows)])
+    first, *rest = map(line, zip(*columns.values(), strict=True))
+    return Text("\n").join([Text(first, "bold"), *map(Text, rest)])
+
+
+def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
+    """Return which cells share a line of `width`: the first, and each next one that still fits."""
+    kept: list[int] = []
+    taken = -gap
+    for number, wanted in enumerate(widths):
+        if not kept or taken + gap + wanted <= width:
+            kept.append(number)
+            taken += gap + wanted
+    return kept
 
 
 @contextlib.contextmanager
 def progress(
     title: str, *, shown: bool = True, total: float | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, where that is a terminal; give what moves it on."""
+    """Show a bar on standard error if that is a terminal; give the function that advances it."""
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

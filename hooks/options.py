@@ -1,4 +1,4 @@
-"""Options that several of the operator's commands share."""
+"""Options that several commands share."""
 
 import functools
 import inspect
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
     from hooks.deployment import Deployment
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
-Payload = Annotated[bool, typer.Option("--payload", help="Show payloads too.")]
+Payload = Annotated[bool, typer.Option("--payload", help="Also show payloads.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The options that say which deployment a command acts on."""
+    """The options that name the deployment to act on; without them, the stack in this directory."""
 
     outputs: Annotated[
         Path | None,
         typer.Option(
             envvar="HOOKS_OUTPUTS",
-            help="A deployment: the file that `terraform output -json` wrote. "
-            "Else the laptop stack.",
+            help="A deployment, by the file that `terraform output -json` wrote. "
+            "Default: the stack that runs in this directory.",
         ),
     ] = None
     project: Annotated[
         str, typer.Option(envvar="HOOKS_PROJECT", help="A deployment, by its project and --name.")
     ] = ""
     name: Annotated[
-        str, typer.Option(help="With --project: what the names begin with; gemini-webhooks.")
+        str, typer.Option(help="With --project: the prefix of its names; gemini-webhooks.")
     ] = ""
     database: Annotated[
-        str, typer.Option(help="With --project: the ledger's database, if it is not --name.")
+        str, typer.Option(help="With --project: the ledger's database, if not --name.")
     ] = ""
 
     def find(self) -> "Deployment":
-        """Return the deployment that is meant; raises `UsageError` or `NoStack`."""
+        """Return the deployment to act on; raises `UsageError` or `NoStack`."""
         from hooks.deployment import Where, find
 
         return find(Where(**vars(self)), os.environ)
 
 
 def takes_target(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `Target` in place of its keyword-only parameter `target`."""
+    """Replace a command's keyword-only parameter `target` by the options of `Target`."""
     signature = inspect.signature(command)
     options = inspect.signature(Target).parameters
     parameters = [
@@ -72,15 +72,12 @@ def takes_target(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def moment(option: str, text: str) -> "datetime | None":
-    """Return the time in UTC that an option states, None where it states none.
-
-    It is RFC 3339, Unix seconds, or a time from now such as -2h. Raises `UsageError`.
-    """
+    """Return the time in UTC that an option states, None if it is empty; see `parse_time`."""
     if not text:
         return None
     import time
     from datetime import UTC, datetime
 
-    from hooks.laptop.send import parse_time
+    from hooks.times import parse_time
 
     return datetime.fromtimestamp(parse_time(text, time.time(), option=option), UTC)

@@ -1,4 +1,4 @@
-"""`hooks dlq`: the dead letters, listed, shown, replayed and purged.
+"""`hooks dlq`: dead letters, listed, shown, replayed and purged.
 
 Imports the shared modules of `hooks`, `relay` and `localcloud.core`.
 """

@@ -1,7 +1,6 @@
-"""What `hooks dlq` does with the dead letters of a deployment, and how it shows them."""
+"""What `hooks dlq` does: dead letters listed, shown, replayed and purged."""
 
 import asyncio
-import base64
 import contextlib
 import sys
 from collections.abc import AsyncIterator
@@ -14,23 +13,16 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import SubscriberAsyncClient
 
-from hooks import connections as opening
-from hooks import console
+from hooks import connections, console
+from hooks.bodies import presentable
+from hooks.deadletter import MOST_REPLAYS, REPLAYS, DeadLetter, Selection, described
 from hooks.deployment import Deployment
 from hooks.display import age, progress, table
-from hooks.dlq.deadletters import (
-    MOST_REPLAYS,
-    REPLAYS,
-    DeadLetter,
-    Selection,
-    as_json,
-    described,
-    read,
-)
-from hooks.dlq.holding import Holding, holding, patience
-from hooks.dlq.replay import Replayed, Replayer, listed, purge, selected
+from hooks.dlq.queue import listed, purge, selected
+from hooks.dlq.replay import Replayed, Replayer
 from hooks.errors import HooksError, UsageError
-from hooks.events.ledger import entry_of
+from hooks.leases import Leases, lease_messages, patience
+from hooks.ledger import entry_of
 from hooks.pace import Pace
 from localcloud.core import clients
 from localcloud.core.clock import SystemClock
@@ -38,7 +30,7 @@ from localcloud.core.clock import SystemClock
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """How `hooks dlq replay` goes about it; `rate` is a number a second, 0 for no bound."""
+    """The options of `hooks dlq replay`; `rate` is in messages a second, 0 for no bound."""
 
     limit: int
     rate: float
@@ -47,25 +39,24 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class Pile:
-    """The dead letters of one subscription, held, and the topic whose messages they were."""
+class Queue:
+    """The dead letters of one subscription, leased, and the topic that they came from."""
 
-    client: SubscriberAsyncClient
-    held: Holding
+    leases: Leases
     topic: str
 
 
 @contextlib.asynccontextmanager
-async def _pile(deployment: Deployment, subscriber: str) -> AsyncIterator[Pile]:
-    with opening.credentials_explained():
+async def _queue(deployment: Deployment, subscriber: str) -> AsyncIterator[Queue]:
+    with connections.credentials_explained():
         opened = clients.subscriber(deployment.pubsub)
     async with opened as client:
         subscription, topic = deployment.dead_letters, deployment.ingress
         if subscriber:
             subscription, topic = await _of_subscriber(client, deployment, subscriber)
-        exact = patience(deployment.pubsub)
-        async with holding(client, subscription, patience=exact) as held:
-            yield Pile(client, held, topic)
+        empty_answers = patience(deployment.pubsub)
+        async with lease_messages(client, subscription, patience=empty_answers) as leases:
+            yield Queue(leases, topic)
 
 
 async def _of_subscriber(
@@ -86,8 +77,8 @@ async def show_list(
     deployment: Deployment, subscriber: str, selection: Selection, *, limit: int, json: bool
 ) -> None:
     """Print up to `limit` dead letters, oldest first."""
-    async with _pile(deployment, subscriber) as pile:
-        letters, more = await listed(pile.held, selection, limit)
+    async with _queue(deployment, subscriber) as queue:
+        letters, more = await listed(queue.leases, selection, limit)
     now = datetime.now(UTC)
     if json:
         shown = [described(letter, now) for letter in letters]
@@ -96,39 +87,38 @@ async def show_list(
     if not letters:
         console.out.print("no dead letters")
         return
-    console.out.print(table(_HEADS, [_row(letter, now) for letter in letters]))
+    rows = [_row(letter, now) for letter in letters]
+    console.out.print(table(_HEADS, rows, importance=_IMPORTANCE, width=console.width()))
     if more:
-        console.err.print(f"there are more than {limit}; --limit shows them", style="dim")
+        console.err.print(f"there are more than {limit}; raise --limit to see them", style="dim")
 
 
-_HEADS = ("id", "event", "type", "reason", "attempts", "age", "replays")
+_HEADS = ("id", "type", "reason", "attempts", "age", "replays")
+_IMPORTANCE = ("id", "reason", "type", "age", "replays", "attempts")
 
 
 def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
     return (
-        letter.id,
-        letter.event_id or "-",
-        letter.type or "-",
+        # Of its event, if it has one: the other commands take either id.
+        letter.event_id or letter.id,
+        letter.type,
         letter.reason,
-        "-" if letter.attempts is None else str(letter.attempts),
+        "" if letter.attempts is None else str(letter.attempts),
         age(letter.age(now)),
-        str(letter.replays),
+        str(letter.replays or ""),
     )
 
 
 async def show_one(
     deployment: Deployment, subscriber: str, identifier: str, *, payload: bool, json: bool
 ) -> None:
-    """Print all that is known of the dead letters of one message or event.
-
-    Raises `HooksError` if there is none.
-    """
+    """Print the dead letters of one message or event; raises `HooksError` if there is none."""
     selection = Selection(ids=frozenset({identifier}))
-    async with _pile(deployment, subscriber) as pile:
-        letters = [letter async for letter in selected(pile.held, selection)]
+    async with _queue(deployment, subscriber) as queue:
+        letters = [letter async for letter in selected(queue.leases, selection)]
     if not letters:
         raise HooksError(f"no dead letter is {identifier}; `hooks dlq list` shows which there are")
-    async with opening.ledger(deployment) as ledger:
+    async with connections.ledger(deployment) as ledger:
         shown = [await _details(letter, ledger, payload=payload) for letter in letters]
     if json:
         console.print_json({"dead_letters": shown})
@@ -139,14 +129,10 @@ async def show_one(
 
 
 async def _details(letter: DeadLetter, ledger: AsyncClient, *, payload: bool) -> dict[str, Any]:
-    details = described(letter, datetime.now(UTC)) | {"attributes": letter.held.attributes}
+    details = described(letter, datetime.now(UTC)) | {"attributes": letter.message.attributes}
     details["ledger"] = await entry_of(ledger, letter.key) if letter.key else None
     if payload:
-        data = letter.held.data
-        document = as_json(data)
-        details["payload"] = (
-            {"base64": base64.b64encode(data).decode()} if document is None else document
-        )
+        details["payload"] = presentable(letter.message.data)
     return details
 
 
@@ -159,24 +145,24 @@ def _text(value: object) -> str:
 async def replay(
     deployment: Deployment, subscriber: str, selection: Selection, how: Replay, *, json: bool
 ) -> bool:
-    """Send dead letters back to the step that failed; return whether all that are meant went."""
-    async with _pile(deployment, subscriber) as pile:
+    """Publish dead letters to their topic again; return whether all selected ones went."""
+    async with _queue(deployment, subscriber) as queue:
         if how.dry_run:
-            letters, more = await listed(pile.held, selection, how.limit)
-            _show_dry_run(letters, pile.topic, more=more, json=json)
+            letters, more = await listed(queue.leases, selection, how.limit)
+            _show_dry_run(letters, queue.topic, more=more, json=json)
             return True
-        async with opening.publisher(deployment) as publisher:
+        async with connections.publisher(deployment) as publisher:
             with progress("replaying", shown=not json) as advance:
                 replayer = Replayer(
-                    pile.held,
+                    queue.leases,
                     publisher,
-                    pile.topic,
+                    queue.topic,
                     Pace(how.rate, SystemClock()),
                     force=how.force,
                     on_progress=advance,
                 )
                 result = await replayer.run(selection, limit=how.limit)
-    _show_replayed(result, pile.topic, json=json)
+    _show_replayed(result, queue.topic, json=json)
     return result.complete
 
 
@@ -225,23 +211,14 @@ async def purge_selected(
             return True
         if json or not sys.stdin.isatty():
             raise UsageError(f"{count} would be deleted for ever; confirm with --yes")
-        # In a thread, so that the leases are renewed while somebody thinks.
+        # In a thread, so that the leases are renewed until there is an answer.
         return await asyncio.to_thread(
             typer.confirm, f"Delete {count} dead letter(s) for ever?", default=False
         )
 
-    async with _pile(deployment, subscriber) as pile:
-        gone = await purge(pile.held, selection, confirmed)
+    async with _queue(deployment, subscriber) as queue:
+        gone = await purge(queue.leases, selection, confirmed)
     if json:
         console.print_json({"purged": gone})
     else:
         console.out.print(f"{gone} deleted" if gone else "nothing deleted")
-
-
-async def peek(
-    client: SubscriberAsyncClient, subscription: str, limit: int, *, emulator: str
-) -> list[DeadLetter]:
-    """Return up to `limit` dead letters of a subscription, oldest first, and leave all there."""
-    async with holding(client, subscription, patience=patience(emulator)) as held:
-        letters = [read(message) async for message in held.messages(most=limit)]
-    return sorted(letters, key=lambda letter: letter.died)

@@ -1,4 +1,4 @@
-"""`hooks dlq`: the dead letters."""
+"""The options of `hooks dlq`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,21 +7,21 @@ import typer
 from hooks.options import AsJson, Payload, Target, Type, takes_target
 
 if TYPE_CHECKING:
-    from hooks.dlq.deadletters import Selection
+    from hooks.deadletter import Selection
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Dead letters: what could not be dispatched. Looking at them takes none away.",
+    help="Dead letters: list, show, replay, purge. Listing and showing consume none.",
 )
 
 Subscriber = Annotated[
-    str, typer.Option(help="The dead letters of a subscriber that Terraform made, by its name.")
+    str, typer.Option(help="A subscriber that Terraform created, instead of the dispatcher.")
 ]
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="ID...", help="Ids of messages or of events.")
+    list[str] | None, typer.Argument(metavar="ID...", help="Ids of messages or events.")
 ]
 Reason = Annotated[str, typer.Option(help="E.g. attempts-exhausted, not-json, publish-refused.")]
-All = Annotated[bool, typer.Option("--all", help="All of them.")]
+All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 
 
 @app.command("list")
@@ -30,37 +30,41 @@ def list_(
     subscriber: Subscriber = "",
     reason: Reason = "",
     type_glob: Type = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum to show.")] = 100,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, oldest first: why, after how many attempts, for how long."""
+    """List dead letters, oldest first, with reason, delivery attempts and age."""
     import asyncio
 
-    from hooks.dlq import actions as dlq
-    from hooks.dlq.deadletters import Selection
+    from hooks.deadletter import Selection
+    from hooks.dlq import actions
 
     wanted = Selection(reason=reason, type=type_glob)
-    asyncio.run(dlq.show_list(target.find(), subscriber, wanted, limit=limit, json=as_json))
+    asyncio.run(actions.show_list(target.find(), subscriber, wanted, limit=limit, json=as_json))
 
 
 @app.command()
 @takes_target
 def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Of a message or of an event.")],
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of a message or an event.")
+    ],
     subscriber: Subscriber = "",
     payload: Payload = False,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Show all that is known of a dead letter, and what the ledger says of its event."""
+    """Show a dead letter in full, with its event's entry in the ledger."""
     import asyncio
 
-    from hooks.dlq import actions as dlq
+    from hooks.dlq import actions
 
-    asyncio.run(dlq.show_one(target.find(), subscriber, identifier, payload=payload, json=as_json))
+    asyncio.run(
+        actions.show_one(target.find(), subscriber, identifier, payload=payload, json=as_json)
+    )
 
 
 @app.command()
@@ -71,28 +75,30 @@ def replay(
     type_glob: Type = "",
     everything: All = False,
     subscriber: Subscriber = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1_000_000,
-    rate: Annotated[float, typer.Option(min=0, help="At most so many a second; 0: no bound.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum to replay.")] = 1_000_000,
+    rate: Annotated[float, typer.Option(min=0, help="Maximum per second; 0: no limit.")] = 0,
     force: Annotated[
-        bool, typer.Option("--force", help="Also those that were replayed too often.")
+        bool, typer.Option("--force", help="Also replay those that were replayed three times.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be replayed, and replay nothing.")
+    ] = False,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters back to the step that failed.
+    """Publish dead letters to their topic again, so that the failed step is retried.
 
-    The dispatcher looks into the ledger first: what was fanned out already is dropped, what was
-    fanned out in part goes on from there. The exit status is 1 if some had to stay.
+    The dispatcher reads the ledger first: it drops an event that is fanned out, and publishes a
+    partly fanned-out one to the missing routes only. The exit status is 1 if a dead letter is left.
     """
     import asyncio
 
-    from hooks.dlq import actions as dlq
+    from hooks.dlq import actions
 
     wanted = _selection(ids, reason, type_glob, everything=everything)
-    how = dlq.Replay(limit=limit, rate=rate, force=force, dry_run=dry_run)
-    if not asyncio.run(dlq.replay(target.find(), subscriber, wanted, how, json=as_json)):
+    how = actions.Replay(limit=limit, rate=rate, force=force, dry_run=dry_run)
+    if not asyncio.run(actions.replay(target.find(), subscriber, wanted, how, json=as_json)):
         raise typer.Exit(1)
 
 
@@ -104,29 +110,29 @@ def purge(
     type_glob: Type = "",
     everything: All = False,
     subscriber: Subscriber = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters for ever."""
+    """Delete dead letters; this cannot be undone."""
     import asyncio
 
-    from hooks.dlq import actions as dlq
+    from hooks.dlq import actions
 
     wanted = _selection(ids, reason, type_glob, everything=everything)
-    asyncio.run(dlq.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json))
+    asyncio.run(actions.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json))
 
 
 def _selection(
     ids: list[str] | None, reason: str, type_glob: str, *, everything: bool
 ) -> "Selection":
-    from hooks.dlq.deadletters import Selection
+    from hooks.deadletter import Selection
     from hooks.errors import UsageError
 
     wanted = Selection(
         ids=frozenset(ids or ()), reason=reason, type=type_glob, everything=everything
     )
     if wanted.empty:
-        raise UsageError("say which: ids, --reason, --type, or --all")
+        raise UsageError("select dead letters: give ids, --reason, --type, or --all")
     return wanted

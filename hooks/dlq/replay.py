@@ -1,13 +1,14 @@
-"""Reading, replaying and purging the dead letters of one subscription."""
+"""Publishing the dead letters of one subscription to the topic that they came from."""
 
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from hooks.dlq.deadletters import MOST_REPLAYS, DeadLetter, Selection, read, replayed
-from hooks.dlq.holding import Holding
+from hooks.deadletter import MOST_REPLAYS, DeadLetter, Selection, replayed
+from hooks.dlq.queue import selected
+from hooks.leases import Leases
 from hooks.pace import Pace
 from relay.errors import PublishRefused, PublishUnavailable
 from relay.gcp.publisher import Publisher
@@ -15,15 +16,16 @@ from relay.gcp.publisher import Publisher
 _PUBLISH_SECONDS = 30.0
 
 OnProgress = Callable[[int], None]
-"""Told how many more dead letters have been dealt with."""
+"""Called with the number of further dead letters that have been processed."""
 
 
 @dataclass
 class Replayed:
-    """What became of the dead letters that were meant, by Pub/Sub's id of each.
+    """The outcome of a replay, by Pub/Sub's id of each selected dead letter.
 
-    `exhausted` have been replayed too often, `returned` came back during this very run, and
-    `failed` says why Pub/Sub did not take a message: all of these are still dead letters.
+    `done` have been published. The rest are still dead letters: `exhausted` have been replayed
+    `MOST_REPLAYS` times, `returned` came back during this run, and `failed` maps those that Pub/Sub
+    refused to its reason.
     """
 
     done: list[str] = field(default_factory=list)
@@ -33,46 +35,20 @@ class Replayed:
 
     @property
     def complete(self) -> bool:
-        """Whether every dead letter that was meant went back."""
+        """Whether every selected dead letter has been published."""
         return not (self.exhausted or self.returned or self.failed)
 
 
-async def selected(holding: Holding, selection: Selection) -> AsyncIterator[DeadLetter]:
-    """Iterate over the dead letters that are meant, holding all of them, and the others too."""
-    wanted = set(selection.ids)
-    async for held in holding.messages():
-        letter = read(held)
-        if selection.takes(letter):
-            yield letter
-        # Pub/Sub's own ids are unique: once all are found, the rest need not be looked at.
-        wanted.discard(letter.id)
-        if selection.ids and not wanted:
-            return
-
-
-async def listed(
-    holding: Holding, selection: Selection, limit: int
-) -> tuple[list[DeadLetter], bool]:
-    """Return up to `limit` dead letters, oldest first, and whether there are more."""
-    found: list[DeadLetter] = []
-    async for letter in selected(holding, selection):
-        found.append(letter)
-        if len(found) > limit:
-            break
-    shown = sorted(found[:limit], key=lambda letter: letter.died)
-    return shown, len(found) > limit
-
-
 class Replayer:
-    """Sends dead letters back to `topic`, each acknowledged once Pub/Sub has confirmed its copy.
+    """Publishes dead letters to `topic`, and acknowledges each once Pub/Sub has confirmed that.
 
-    A crash in between leaves both: the ledger then drops what has been fanned out already.
-    `force` replays also what has been replayed too often.
+    After a crash in between, both exist, and the ledger drops an event that is fanned out already.
+    `force` also replays dead letters that have been replayed `MOST_REPLAYS` times.
     """
 
     def __init__(
         self,
-        holding: Holding,
+        leases: Leases,
         publisher: Publisher,
         topic: str,
         pace: Pace,
@@ -80,7 +56,7 @@ class Replayer:
         force: bool = False,
         on_progress: OnProgress = lambda _count: None,
     ) -> None:
-        self._holding = holding
+        self._leases = leases
         self._publisher = publisher
         self._topic = topic
         self._pace = pace
@@ -90,10 +66,10 @@ class Replayer:
         self.result = Replayed()
 
     async def run(self, selection: Selection, *, limit: int) -> Replayed:
-        """Replay up to `limit` dead letters that are meant, and tell what became of them."""
+        """Replay up to `limit` selected dead letters, and return the outcome."""
         batch: list[DeadLetter] = []
         chosen = 0
-        async for letter in selected(self._holding, selection):
+        async for letter in selected(self._leases, selection):
             if not self._may_go(letter):
                 continue
             batch.append(letter)
@@ -107,8 +83,8 @@ class Replayer:
         return self.result
 
     def _may_go(self, letter: DeadLetter) -> bool:
-        # What was replayed a moment ago and is dead again would go round for as long as we look.
-        identity = letter.key or hashlib.sha256(letter.held.data).hexdigest()
+        # A dead letter that comes back during the run would be replayed without end.
+        identity = letter.key or hashlib.sha256(letter.message.data).hexdigest()
         if letter.replays and letter.replays <= self._sent[identity]:
             self.result.returned.append(letter.id)
             return False
@@ -124,14 +100,14 @@ class Replayer:
         await self._pace.wait(len(batch))
         sent = await asyncio.gather(*(self._publish(letter) for letter in batch))
         confirmed = [letter for letter, done in zip(batch, sent, strict=True) if done]
-        await self._holding.acknowledge([letter.held for letter in confirmed])
+        await self._leases.acknowledge([letter.message for letter in confirmed])
         self.result.done += [letter.id for letter in confirmed]
         self._on_progress(len(batch))
 
     async def _publish(self, letter: DeadLetter) -> bool:
         try:
             await self._publisher.publish(
-                self._topic, letter.held.data, replayed(letter), timeout=_PUBLISH_SECONDS
+                self._topic, letter.message.data, replayed(letter), timeout=_PUBLISH_SECONDS
             )
         except PublishRefused as refused:
             self.result.failed[letter.id] = refused.detail
@@ -140,15 +116,3 @@ class Replayer:
         else:
             return True
         return False
-
-
-async def purge(
-    holding: Holding, selection: Selection, confirmed: Callable[[int], Awaitable[bool]]
-) -> int:
-    """Delete the dead letters that are meant, if that is `confirmed`; return how many went."""
-    # Without their payloads: there may be many.
-    found = [replace(letter.held, data=b"") async for letter in selected(holding, selection)]
-    if not found or not await confirmed(len(found)):
-        return 0
-    await holding.acknowledge(found)
-    return len(found)

@@ -8,12 +8,13 @@ import httpx2
 from rich.text import Text
 
 from hooks import console
+from hooks.deadletter import read
 from hooks.deployment import Deployment
-from hooks.dlq.actions import peek
 from hooks.doctor import checks
 from hooks.doctor.findings import Finding, failed, skipped
-from hooks.doctor.webhook_source import AtGemini, AtRegistrar, Registration
+from hooks.doctor.webhook_source import AtGemini, AtRegistrar, WebhookSource
 from hooks.errors import HooksError, UsageError
+from hooks.leases import lease_messages, patience
 from hooks.subscription import listening
 from localcloud.core import clients
 from localcloud.laptop.webhook import API_KEY
@@ -50,20 +51,20 @@ async def examine(
     # Behind a laptop's proxy there is no laptop.
     async with (
         httpx2.AsyncClient(timeout=_HTTP_SECONDS, trust_env=not deployment.local) as http,
-        _registration(deployment, url, environ, http) as registration,
+        _source(deployment, url, environ, http) as source,
     ):
-        found, webhook = await checks.registered(registration, url)
+        found, webhook = await checks.registered(source, url)
         return [
             *found,
             await checks.answers(http, url),
             await checks.refuses(http, url),
-            await _ping(deployment, options, registration, webhook),
+            await _ping(deployment, options, source, webhook),
             await _dead_letters(deployment),
         ]
 
 
 async def _ping(
-    deployment: Deployment, options: Options, registration: Registration, webhook: Webhook | None
+    deployment: Deployment, options: Options, source: WebhookSource, webhook: Webhook | None
 ) -> Finding:
     if webhook is None:
         return skipped(checks.PING, "there is no webhook to ping")
@@ -81,7 +82,7 @@ async def _ping(
             journey = checks.Journey(
                 aiter(ingress), aiter(events), glob=options.ping_type, seconds=options.wait
             )
-            return await journey.check(registration, webhook)
+            return await journey.check(source, webhook)
     except HooksError as error:
         return failed(
             checks.PING, str(error), "you need to create subscriptions: roles/pubsub.editor"
@@ -90,20 +91,23 @@ async def _ping(
 
 async def _dead_letters(deployment: Deployment) -> Finding:
     try:
-        async with clients.subscriber(deployment.pubsub) as client:
-            letters = await peek(
-                client, deployment.dead_letters, _MOST_LETTERS, emulator=deployment.pubsub
-            )
+        async with (
+            clients.subscriber(deployment.pubsub) as client,
+            lease_messages(
+                client, deployment.dead_letters, patience=patience(deployment.pubsub)
+            ) as leases,
+        ):
+            letters = [read(message) async for message in leases.messages(most=_MOST_LETTERS)]
     except HooksError as error:
         remedy = "you need to consume the subscription of the dead letters: roles/pubsub.subscriber"
         return failed(checks.EMPTY, str(error), remedy)
-    return checks.empty(letters, most=_MOST_LETTERS)
+    return checks.empty(sorted(letters, key=lambda each: each.died), most=_MOST_LETTERS)
 
 
 @contextlib.asynccontextmanager
-async def _registration(
+async def _source(
     deployment: Deployment, url: str, environ: Mapping[str, str], http: httpx2.AsyncClient
-) -> AsyncIterator[Registration]:
+) -> AsyncIterator[WebhookSource]:
     key = API_KEY if deployment.local else environ.get("GEMINI_API_KEY", "")
     token = environ.get("REGISTRAR_IDENTITY_TOKEN", "")
     if not key and token and deployment.registrar_url:

@@ -15,10 +15,11 @@ from fnmatch import fnmatchcase
 
 import httpx2
 
+from hooks.bodies import body_type
+from hooks.deadletter import DeadLetter
 from hooks.display import age
-from hooks.dlq.deadletters import DeadLetter, body_type
 from hooks.doctor.findings import Finding, failed, passed, skipped
-from hooks.doctor.webhook_source import Registration
+from hooks.doctor.webhook_source import WebhookSource
 from hooks.errors import HooksError
 from hooks.subscription import Received
 from hooks.webhook.states import ENABLED, explain
@@ -39,11 +40,11 @@ _UNREACHABLE = (
 
 
 async def registered(
-    registration: Registration, url: str
+    source: WebhookSource, url: str
 ) -> tuple[tuple[Finding, Finding], Webhook | None]:
     """Look whether a webhook points at `url` and is enabled; return it where it does."""
     try:
-        webhook = await registration.webhook()
+        webhook = await source.webhook()
     except HooksError as error:
         return _unknown(str(error)), None
     if webhook is None:
@@ -157,10 +158,10 @@ class Journey:
         self._seconds = seconds
         self._seen: set[str] = set()
 
-    async def check(self, registration: Registration, webhook: Webhook) -> Finding:
+    async def check(self, source: WebhookSource, webhook: Webhook) -> Finding:
         """Have Gemini send a ping, and look how far it gets."""
         try:
-            await registration.ping(webhook)
+            await source.ping(webhook)
         except HooksError as error:
             return failed(PING, f"no ping was sent: {error}", "enable the webhook, and try again")
         arrived = asyncio.create_task(self._wait("events"))

@@ -1,4 +1,4 @@
-"""`hooks doctor`: checks a deployment from outside."""
+"""The options of `hooks doctor`."""
 
 import os
 from typing import Annotated
@@ -7,15 +7,18 @@ import typer
 
 from hooks.options import AsJson, Target, takes_target
 
+app = typer.Typer()
 
+
+@app.command()
 @takes_target
 def doctor(
-    url: Annotated[str, typer.Option(help="Where the webhook is, if not where it should.")] = "",
-    wait: Annotated[
-        float, typer.Option(min=1, max=600, help="How long a ping may take, in seconds.")
-    ] = 60,
+    url: Annotated[
+        str, typer.Option(help="The webhook's address, if it is not the deployment's.")
+    ] = "",
+    wait: Annotated[float, typer.Option(min=1, max=600, help="Seconds that a ping may take.")] = 60,
     ping_type: Annotated[
-        str, typer.Option(metavar="GLOB", help="The type that Gemini gives its pings.")
+        str, typer.Option(metavar="GLOB", help="The type of Gemini's pings.")
     ] = "*ping*",
     *,
     target: Target,
@@ -28,10 +31,10 @@ def doctor(
     """
     import asyncio
 
-    from hooks.doctor import actions as operate
+    from hooks.doctor import actions
 
-    options = operate.Options(url=url, wait=wait, ping_type=ping_type)
-    findings = asyncio.run(operate.examine(target.find(), options, os.environ))
-    operate.show(findings, json=as_json)
-    if not operate.well(findings):
+    options = actions.Options(url=url, wait=wait, ping_type=ping_type)
+    findings = asyncio.run(actions.examine(target.find(), options, os.environ))
+    actions.show(findings, json=as_json)
+    if not actions.well(findings):
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from relay.registrar.webhooks import GeminiWebhooks, Webhook
 _ABSENT = "absent"
 
 
-class Registration(Protocol):
+class WebhookSource(Protocol):
     """A deployment's webhook. Both methods raise `HooksError` with the reason."""
 
     async def webhook(self) -> Webhook | None:

@@ -1,4 +1,4 @@
 """`hooks events`: the ledger's events, listed, shown and replayed.
 
-Imports the shared modules of `hooks`, `hooks.dlq`'s held messages, `relay` and `localcloud.core`.
+Imports the shared modules of `hooks`, `relay` and `localcloud.core`.
 """

@@ -1,6 +1,5 @@
-"""What `hooks events` does: the ledger as a log, and replay, shown to people and to programs."""
+"""What `hooks events` does: the ledger's entries shown, and retained events replayed."""
 
-import base64
 import contextlib
 import secrets
 import sys
@@ -11,27 +10,31 @@ from json import dumps
 from pathlib import Path
 from typing import Any
 
-from hooks import connections as opening
-from hooks import console
+from hooks import connections, console, ledger
+from hooks.bodies import presentable
 from hooks.deployment import Deployment
 from hooks.display import progress, table
-from hooks.dlq.deadletters import as_json
 from hooks.errors import HooksError, UsageError
-from hooks.events import checkpoint, ledger, retained
+from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
 from hooks.events.checkpoint import Checkpoint
-from hooks.events.ledger import Entry, Wanted
-from hooks.events.replay import EventReplayer, Source
+from hooks.events.replay import EventReplayer, Source, replay_id, replayed_at
+from hooks.ledger import Entry, Found, Wanted
 from hooks.pace import Pace
 from localcloud.core.clock import SystemClock
 
 _HOME = Path(".hooks")
-_COLUMNS = ("received_at", "id", "type", "subject", "state", "attempt", "routes_done")
+_HEADS = ("received", "id", "type", "subject", "state", "attempt", "routes", "replay")
+_IMPORTANCE = ("id", "state", "replay", "type", "received", "subject", "attempt", "routes")
+_FIELDS = (
+    *("id", "type", "subject", "state", "replay", "replayed_at", "received_at", "attempt"),
+    *("routes_done", "scheme", "lease_until", "expire_at", "owner", "shard", "document"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """What `hooks events replay` was asked for; times in UTC, `rate` a number a second."""
+    """The options of `hooks events replay`; times in UTC, `rate` in messages a second."""
 
     ids: Sequence[str]
     type: str
@@ -48,9 +51,8 @@ class Replay:
 async def show_list(
     deployment: Deployment, wanted: Wanted, *, limit: int, most: int, payload: bool, json: bool
 ) -> None:
-    """Print up to `limit` entries of the ledger, newest first, reading at most `most`."""
-    async with opening.ledger(deployment) as client:
-        found = await ledger.search(client, wanted, limit=limit, most=most)
+    """Print up to `limit` entries of the ledger, newest first; read at most `most` documents."""
+    found = await _search(deployment, wanted, limit=limit, most=most)
     shown = await _shown(deployment, found.entries, payload=payload)
     if json:
         console.print_json(
@@ -58,25 +60,25 @@ async def show_list(
         )
         return
     _print(shown)
+    _explain_stored(deployment, shown)
     if found.cut_short:
         console.err.print(
-            f"stopped after {most} documents; narrow it with --since and --until, or read more"
-            " with --scan",
+            f"stopped after reading {most}; narrow the search with --since and --until, or raise"
+            " --scan",
             style="yellow",
         )
 
 
 async def show_one(deployment: Deployment, identifier: str, *, payload: bool, json: bool) -> None:
-    """Print all that the ledger says of one event, its replays included.
+    """Print the ledger's entries of one event and of its replays.
 
-    Raises `HooksError` if it says nothing.
+    Raises `HooksError` if there are none.
     """
-    async with opening.ledger(deployment) as client:
-        found = await ledger.search(client, Wanted(id=identifier), limit=100, most=1000)
+    found = await _search(deployment, Wanted(id=identifier), limit=100, most=1000)
     if not found.entries:
         raise HooksError(
-            f"the ledger has no {identifier}: it is not dispatched yet, has expired, or is a dead"
-            " letter that was never claimed (`hooks dlq list`)"
+            f"neither the ledger nor the ingress topic has {identifier}: it was not received, or"
+            " is no longer retained"
         )
     shown = await _shown(deployment, found.entries, payload=payload)
     if json:
@@ -85,12 +87,38 @@ async def show_one(deployment: Deployment, identifier: str, *, payload: bool, js
     for entry in shown:
         console.out.print(console.pairs({name: _text(value) for name, value in entry.items()}))
         console.out.print()
+    _explain_stored(deployment, shown)
+
+
+async def _search(deployment: Deployment, wanted: Wanted, *, limit: int, most: int) -> Found:
+    """Search the ledger; for an id or a subject that it does not have, also the ingress topic."""
+    async with connections.ledger(deployment) as client:
+        found = await ledger.search(client, wanted, limit=limit, most=most)
+    if found.entries or wanted.state or not (wanted.id or wanted.subject):
+        return found
+    subscription = _subscription(deployment)
+    try:
+        return await undispatched.search(deployment, wanted, subscription, limit=limit, most=most)
+    except UsageError as error:
+        # The ledger alone can be searched where the topic retains nothing.
+        console.err.print(str(error), style="yellow")
+        return found
+
+
+def _explain_stored(deployment: Deployment, shown: Sequence[Mapping[str, Any]]) -> None:
+    if any(entry["state"] == undispatched.STORED for entry in shown):
+        console.err.print(
+            "stored in the ingress topic and not dispatched; "
+            f"`{deployment.command('doctor')}` says why,"
+            f" and `{deployment.command('dlq', 'list')}` whether it is a dead letter",
+            style="yellow",
+        )
 
 
 async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
     """Replay retained events; return whether Pub/Sub took all of them.
 
-    Raises `HooksError` where it stops half way, after it has said how to go on.
+    Raises `HooksError` if it stops half way, and prints the command that resumes it.
     """
     path, todo = await _todo(deployment, wanted)
     kept = None if wanted.dry_run else path
@@ -112,7 +140,7 @@ async def _run(
     try:
         async with (
             _source(deployment, todo) as (source, patience),
-            opening.publisher(deployment) as publisher,
+            connections.publisher(deployment) as publisher,
         ):
             with progress("replaying", shown=not json, total=total) as advance:
                 replayer = EventReplayer(
@@ -133,9 +161,9 @@ async def _run(
 
 @contextlib.asynccontextmanager
 async def _source(deployment: Deployment, todo: Checkpoint) -> AsyncIterator[tuple[Source, int]]:
-    """Give where the messages come from, and how many batches of nothing old end them."""
+    """Give the messages, and how many batches without an event to replay end the replay."""
     if todo.archive:
-        # Files are not in the order of arrival, and have an end of their own.
+        # Files are not in the order of arrival; the last file ends the replay.
         yield Archive(Path(todo.archive), todo.files_done), sys.maxsize
         return
     start = datetime.fromisoformat(todo.start)
@@ -155,12 +183,12 @@ async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | No
 
 
 async def _expected(deployment: Deployment, todo: Checkpoint) -> int | None:
-    """Return about how many messages will be looked at: one for each event that was dispatched."""
+    """Estimate how many messages will be read: one for each event in the ledger."""
     if todo.archive:
         return None
     if todo.ids:
         return len(todo.ids)
-    async with opening.ledger(deployment) as client:
+    async with connections.ledger(deployment) as client:
         since, until = datetime.fromisoformat(todo.start), datetime.fromisoformat(todo.until)
         return max(0, await ledger.count(client, since, until) - todo.scanned)
 
@@ -174,7 +202,7 @@ async def _todo(deployment: Deployment, wanted: Replay) -> tuple[Path, Checkpoin
     now = datetime.now(UTC)
     start = now if wanted.archive else await _start(deployment, now, wanted.since)
     todo = Checkpoint(
-        replay=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        replay=replay_id(now),
         topic=deployment.ingress,
         subscription=_subscription(deployment),
         start=start.isoformat(),
@@ -202,7 +230,7 @@ async def _start(deployment: Deployment, now: datetime, since: datetime | None) 
 def _routes(deployment: Deployment, names: Sequence[str]) -> list[str]:
     known = sorted(deployment.topics.keys() - {"ingress", "dead-letter"})
     for name in names:
-        # Of a deployment that is known by its name alone, the routes are not.
+        # The routes of a deployment that is given by its name are unknown.
         if name not in known and (deployment.local or deployment.webhook_url):
             raise UsageError(f"--route takes one of {', '.join(known)}, not {name!r}")
     return list(dict.fromkeys(names))
@@ -215,7 +243,7 @@ def _subscription(deployment: Deployment) -> str:
 async def _shown(
     deployment: Deployment, entries: Sequence[Entry], *, payload: bool
 ) -> list[dict[str, Any]]:
-    shown = [{name: _plain(value) for name, value in entry.items()} for entry in entries]
+    shown = [_described(entry) for entry in entries]
     if not payload or not entries:
         return shown
     now = datetime.now(UTC)
@@ -228,11 +256,21 @@ async def _shown(
 
 
 def _payload(data: bytes | None) -> object:
-    """Return a payload as JSON shows it; None where it is not retained any more."""
-    if data is None:
-        return None
-    document = as_json(data)
-    return {"base64": base64.b64encode(data).decode()} if document is None else document
+    """Return a payload for JSON output; None if it is no longer retained."""
+    return None if data is None else presentable(data)
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    """Return an entry's fields, in the same order for every entry; `replay` is None if it is none.
+
+    A replay has the original's time of receipt; `replayed_at` is the time of the replay.
+    """
+    replay = entry.get("replay")
+    complete = {**entry, "replay": replay, "replayed_at": replayed_at(str(replay))}
+    known = [name for name in _FIELDS if name in complete]
+    return {
+        name: _plain(complete[name]) for name in (*known, *sorted(complete.keys() - set(known)))
+    }
 
 
 def _plain(value: object) -> object:
@@ -251,14 +289,33 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
     if not shown:
         console.out.print("no events")
         return
-    heads = [name.replace("_", " ") for name in _COLUMNS]
-    rows = [[_text(entry.get(name)) for name in _COLUMNS] for entry in shown]
-    console.out.print(table(heads, rows))
+    rows = [_row(entry, datetime.now(UTC)) for entry in shown]
+    console.out.print(table(_HEADS, rows, importance=_IMPORTANCE, width=console.width()))
     for entry in shown:
         if "payload" in entry:
             console.out.print(
                 f"{entry['id']}  {_text(entry['payload'])}", style="dim", markup=False
             )
+
+
+def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
+    attempt = entry.get("attempt") or 1
+    return (
+        _received(entry.get("received_at"), now),
+        *(str(entry.get(name) or "") for name in ("id", "type", "subject", "state")),
+        # Nearly every event is claimed once.
+        str(attempt) if attempt != 1 else "",
+        ",".join(entry.get("routes_done") or ()),
+        entry["replay"] or "",
+    )
+
+
+def _received(time: object, now: datetime) -> str:
+    """Return a time in UTC, with its date only if that is not today."""
+    if not isinstance(time, str):
+        return ""
+    moment = datetime.fromisoformat(time).astimezone(UTC)
+    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%m-%d %H:%M:%S}"
 
 
 def _show_replayed(
@@ -278,7 +335,7 @@ def _show_replayed(
         )
         return
     told = "would be replayed" if dry_run else f"replayed as {todo.replay}"
-    console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages looked at")
+    console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages read")
     console.out.print(console.pairs({kind or "-": str(number) for kind, number in types.items()}))
     if todo.refused:
-        console.err.print(f"Pub/Sub refused {todo.refused} messages for ever", style="red")
+        console.err.print(f"Pub/Sub refused {todo.refused} messages as invalid", style="red")

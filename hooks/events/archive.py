@@ -1,6 +1,6 @@
 """The archive as a source of events: the Avro files that Pub/Sub wrote to Cloud Storage.
 
-They are read from a directory they were copied into. Each record is a message with its metadata:
+They are read from a local copy. Each record is a message with its metadata:
 https://cloud.google.com/pubsub/docs/create-cloudstorage-subscription#avro
 """
 
@@ -12,15 +12,15 @@ from typing import Any
 
 from fastavro import reader
 
-from hooks.dlq.holding import Held
 from hooks.errors import HooksError, UsageError
+from hooks.leases import LeasedMessage
 
 
 class Archive:
     """The records of every file below a directory, file by file, in the order of their names.
 
-    `done` holds the names of files that need not be read; those that have been read to their end,
-    and whose records have been dealt with, are added. Raises `UsageError` where there is no file.
+    `done` holds the names of files to skip; a file is added once all its records are processed.
+    Raises `UsageError` if there is no file.
     """
 
     def __init__(self, directory: Path, done: list[str]) -> None:
@@ -28,12 +28,12 @@ class Archive:
         self._files = _files(directory)
         self._done = done
         self._name = ""
-        self._records: Iterator[Held] = iter(())
+        self._records: Iterator[LeasedMessage] = iter(())
 
-    async def pull(self, most: int) -> list[Held]:
+    async def pull(self, most: int) -> list[LeasedMessage]:
         """Return up to `most` more records of one file; none means that there are no more.
 
-        Raises `HooksError` for a file that cannot be read.
+        Raises `HooksError` if a file cannot be read.
         """
         while not (found := list(islice(self._records, most))):
             if self._name:
@@ -45,8 +45,8 @@ class Archive:
             self._records = _records(self._directory / self._name, self._name)
         return found
 
-    async def acknowledge(self, messages: Iterable[Held]) -> None:
-        """Do nothing: an archive keeps what it has."""
+    async def acknowledge(self, messages: Iterable[LeasedMessage]) -> None:
+        """Do nothing: an archive has no leases."""
 
 
 def _files(directory: Path) -> list[str]:
@@ -61,7 +61,7 @@ def _files(directory: Path) -> list[str]:
     return found
 
 
-def _records(path: Path, name: str) -> Iterator[Held]:
+def _records(path: Path, name: str) -> Iterator[LeasedMessage]:
     try:
         with path.open("rb") as file:
             for number, record in enumerate(reader(file)):
@@ -73,10 +73,10 @@ def _records(path: Path, name: str) -> Iterator[Held]:
         ) from error
 
 
-def _message(record: Any, identifier: str) -> Held:
+def _message(record: Any, identifier: str) -> LeasedMessage:
     published = record["publish_time"]
-    return Held(
-        # Nothing is leased; what tells one record from another is where it lies.
+    return LeasedMessage(
+        # No lease: the id identifies the record by its position.
         ack_id=identifier,
         message_id=record["message_id"],
         data=bytes(record["data"]),

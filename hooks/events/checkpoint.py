@@ -1,4 +1,4 @@
-"""How far a replay has got, written down so that another run can go on with it."""
+"""The progress of a replay, in a file from which another run can resume it."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from hooks.events.retained import Selection
 
 @dataclass(kw_only=True)
 class Checkpoint:
-    """A replay under way.
+    """A replay in progress.
 
-    `replay` is its id: whatever bears it is fanned out once, however often it is published. So the
-    account here may lag behind what has happened. `subscription` is the cursor: what it has
-    acknowledged is done. Where `archive` names a directory, `files_done` is. `routes` are the only
-    ones that get the events; all if there are none. Times are RFC 3339, `start` the one to begin
-    at; `until` is always set, so that a replay ends.
+    `replay` is its id. An event that bears it is fanned out once, however often it is published, so
+    the numbers here may lag behind. The cursor is `subscription` (what it has acknowledged is
+    done), or `files_done` if `archive` names a directory. `routes` are the only ones that get the
+    events; if empty, all do. Times are RFC 3339. Reading begins at `start`; `until` is always set,
+    so that a replay ends.
     """
 
     replay: str
@@ -39,7 +39,7 @@ class Checkpoint:
 
     @property
     def selection(self) -> Selection:
-        """Which events are meant."""
+        """The events to replay."""
         return Selection(
             ids=frozenset(self.ids),
             type=self.type,
@@ -48,7 +48,7 @@ class Checkpoint:
         )
 
     def save(self, path: Path) -> None:
-        """Write it down, all or nothing; raises `UsageError` where that cannot be done."""
+        """Write the file atomically; raises `UsageError` if that fails."""
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -59,11 +59,11 @@ class Checkpoint:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint; raises `UsageError` for what is none."""
+    """Read a checkpoint; raises `UsageError` if the file is not one."""
     try:
         found: Any = json.loads(path.read_text())
         checkpoint = Checkpoint(**found)
         _ = checkpoint.selection, datetime.fromisoformat(checkpoint.start)
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{path} is no checkpoint of a replay: {error}") from error
+        raise UsageError(f"{path} is not a checkpoint of a replay: {error}") from error
     return checkpoint

@@ -1,4 +1,4 @@
-"""`hooks events`: the ledger as a log, and replay."""
+"""The options of `hooks events`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,42 +8,44 @@ import typer
 from hooks.options import AsJson, Payload, Target, Type, moment, takes_target
 
 app = typer.Typer(
-    no_args_is_help=True, help="Events: what became of each, and sending them out once more."
+    no_args_is_help=True, help="Events: list and show what the ledger records, and replay."
 )
 
 Since = Annotated[
-    str, typer.Option(metavar="TIME", help="Received from then on: RFC 3339, or e.g. -2h.")
+    str, typer.Option(metavar="TIME", help="Received at or after this time: RFC 3339, or e.g. -2h.")
 ]
-Until = Annotated[str, typer.Option(metavar="TIME", help="Received before then.")]
+Until = Annotated[str, typer.Option(metavar="TIME", help="Received before this time.")]
 
 
 @app.command("list")
 @takes_target
 def list_(
-    identifier: Annotated[str, typer.Option("--id", help="This event, and its replays.")] = "",
+    identifier: Annotated[str, typer.Option("--id", help="This event and its replays.")] = "",
     type_glob: Type = "",
     subject: Annotated[str, typer.Option(help="The job's id.")] = "",
     state: Annotated[str, typer.Option(help="claimed, done or dead-lettered.")] = "",
     since: Since = "",
     until: Until = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum to show.")] = 50,
     scan: Annotated[
-        int, typer.Option(min=1, help="Read at most so many documents, which cost money.")
+        int, typer.Option(min=1, help="Maximum of documents or messages to read; reads are billed.")
     ] = 10_000,
     payload: Payload = False,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """List what the ledger says, newest first.
+    """List events from the ledger, newest first.
 
-    Payloads come from the retained messages of the ingress topic, as long as it has them.
+    With --id or --subject, an event that is stored and not dispatched yet is listed too.
+
+    Payloads come from the messages that the ingress topic retains.
     """
     import asyncio
 
     from hooks.errors import UsageError
-    from hooks.events import actions as events
-    from hooks.events.ledger import STATES, Wanted
+    from hooks.events import actions
+    from hooks.ledger import STATES, Wanted
 
     if state and state not in STATES:
         raise UsageError(f"--state takes one of {', '.join(STATES)}, not {state!r}")
@@ -56,7 +58,7 @@ def list_(
         until=moment("--until", until),
     )
     asyncio.run(
-        events.show_list(
+        actions.show_list(
             target.find(), wanted, limit=limit, most=scan, payload=payload, json=as_json
         )
     )
@@ -71,60 +73,58 @@ def show(
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Show all that the ledger says of one event, its replays included."""
+    """Show the ledger's entries of one event and its replays."""
     import asyncio
 
-    from hooks.events import actions as events
+    from hooks.events import actions
 
-    asyncio.run(events.show_one(target.find(), identifier, payload=payload, json=as_json))
+    asyncio.run(actions.show_one(target.find(), identifier, payload=payload, json=as_json))
 
 
 @app.command()
 @takes_target
 def replay(
-    ids: Annotated[
-        list[str] | None, typer.Option("--id", help="This event; may be given again.")
-    ] = None,
+    ids: Annotated[list[str] | None, typer.Option("--id", help="This event; repeatable.")] = None,
     type_glob: Type = "",
     since: Since = "",
     until: Until = "",
     route: Annotated[
         list[str] | None,
-        typer.Option(help="Only to this route (events: the events topic); may be given again."),
+        typer.Option(help="Only to this route (events: the events topic); repeatable."),
     ] = None,
     archive: Annotated[
         Path | None,
-        typer.Option(help="From the archive's Avro files in this directory, not from the topic."),
+        typer.Option(help="A directory with the archive's Avro files, instead of the topic."),
     ] = None,
     rate: Annotated[
-        float, typer.Option(min=0, help="At most so many messages a second; 0: no bound.")
+        float, typer.Option(min=0, help="Maximum of messages per second; 0: no limit.")
     ] = 100,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and replay nothing.")] = False,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Where to note how far it got; .hooks/replay-….json.")
+        Path | None, typer.Option(help="The file that records progress; .hooks/replay-….json.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Go on with a replay that was stopped.")
+        Path | None, typer.Option(metavar="FILE", help="Resume an interrupted replay.")
     ] = None,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Send events out again, from what the ingress topic has retained or the archive has.
+    """Publish events again, from the retained messages of the ingress topic or from the archive.
 
     Subscribers see the attribute `replay`, and the same `ce-id` as before.
     """
     import asyncio
 
     from hooks.errors import UsageError
-    from hooks.events import actions as events
+    from hooks.events import actions
 
     selecting = bool(ids or type_glob or since or until)
     if resume and (selecting or route or archive or checkpoint or dry_run):
-        raise UsageError("--resume takes everything from its file; leave the other options out")
+        raise UsageError("--resume takes every other option from its file; leave them out")
     if not resume and not selecting:
-        raise UsageError("say which: --id, --type, --since or --until (or --resume)")
-    wanted = events.Replay(
+        raise UsageError("select events: give --id, --type, --since or --until (or --resume)")
+    wanted = actions.Replay(
         ids=ids or [],
         type=type_glob,
         since=moment("--since", since),
@@ -136,5 +136,5 @@ def replay(
         checkpoint=checkpoint,
         resume=resume,
     )
-    if not asyncio.run(events.replay(target.find(), wanted, json=as_json)):
+    if not asyncio.run(actions.replay(target.find(), wanted, json=as_json)):
         raise typer.Exit(1)

@@ -1,34 +1,50 @@
-"""Publishing retained events again, past the ledger's deduplication."""
+"""Publishing retained events again, under a key that the ledger does not know yet."""
 
 import asyncio
 import hashlib
+import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from hooks.dlq.deadletters import REPLAYS, body_type
-from hooks.dlq.holding import Held
+from hooks.bodies import body_type
+from hooks.deadletter import REPLAYS
 from hooks.errors import HooksError
 from hooks.events.checkpoint import Checkpoint
 from hooks.events.retained import Selection, received
+from hooks.leases import LeasedMessage
 from hooks.pace import Pace
 from relay.errors import PublishRefused, PublishUnavailable
 from relay.gcp.publisher import Publisher
 
 _PUBLISH_SECONDS = 30.0
 _BATCH = 500
+_ID_TIME = "%Y%m%dT%H%M%SZ"
 
 OnProgress = Callable[[int], None]
-"""Told how many more messages have been looked at."""
+"""Called with the number of further messages that have been read."""
+
+
+def replay_id(now: datetime) -> str:
+    """Return a new replay's id, which begins with the time in UTC."""
+    return f"{now:{_ID_TIME}}-{secrets.token_hex(4)}"
+
+
+def replayed_at(replay: str) -> datetime | None:
+    """Return the time of a replay that `replay_id` has named, None for any other id."""
+    try:
+        return datetime.strptime(replay.partition("-")[0], _ID_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def repeats(attributes: dict[str, str], replay: str, routes: Sequence[str]) -> list[dict[str, str]]:
-    """Return the attributes of the messages that replay one: one message, or one for each route.
+    """Return the attributes of the messages that replay one: one message, or one per route.
 
-    The ledger knows an event by its key and `replay`, so each route has a `replay` of its own.
-    What a message had been through before as a dead letter does not count against its repeat.
+    The ledger identifies an event by its key and `replay`, so each route has its own `replay`.
+    The count of earlier dead-letter replays is dropped.
     """
     fresh = {name: value for name, value in attributes.items() if name != REPLAYS}
     if not routes:
@@ -41,20 +57,20 @@ def repeats(attributes: dict[str, str], replay: str, routes: Sequence[str]) -> l
 
 
 class Originals:
-    """Picks the messages that a selection means, each event once."""
+    """Picks the messages that a selection takes, each event once."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._seen: set[bytes] = set()
 
-    def of(self, messages: Iterable[Held]) -> Iterator[Held]:
-        """Yield those of the messages that are meant and whose events have not been seen yet."""
+    def of(self, messages: Iterable[LeasedMessage]) -> Iterator[LeasedMessage]:
+        """Yield the selected messages whose events have not been seen yet."""
         for message in messages:
             if self._selection.takes(message) and self._first(message):
                 yield message
 
-    def _first(self, message: Held) -> bool:
-        # Gemini repeats deliveries. A digest keeps a long replay small; what has no key is poison.
+    def _first(self, message: LeasedMessage) -> bool:
+        # Gemini repeats deliveries. A digest bounds the memory; a message without a key is poison.
         key = message.attributes.get("dedup-key", message.message_id)
         digest = hashlib.blake2b(key.encode(), digest_size=12).digest()
         if digest in self._seen:
@@ -66,19 +82,21 @@ class Originals:
 class Source(Protocol):
     """Where messages come from: a subscription, or an archive."""
 
-    async def pull(self, most: int) -> list[Held]:
+    async def pull(self, most: int) -> list[LeasedMessage]:
         """Return up to `most` more messages; none means that there are no more."""
         ...
 
-    async def acknowledge(self, messages: Iterable[Held]) -> None:
-        """Be done with messages."""
+    async def acknowledge(self, messages: Iterable[LeasedMessage]) -> None:
+        """Mark messages as read."""
         ...
 
 
-async def batches(source: Source, until: datetime, patience: int) -> AsyncIterator[list[Held]]:
+async def batches(
+    source: Source, until: datetime, patience: int
+) -> AsyncIterator[list[LeasedMessage]]:
     """Iterate over messages, batch by batch, until there are none from before `until`.
 
-    What arrives meanwhile would go on for ever: so many batches of nothing else end it.
+    New messages keep arriving, so `patience` batches in a row of nothing else end the iteration.
     """
     fruitless = 0
     while fruitless < patience and (found := await source.pull(_BATCH)):
@@ -87,10 +105,10 @@ async def batches(source: Source, until: datetime, patience: int) -> AsyncIterat
 
 
 class EventReplayer:
-    """Publishes what a checkpoint means to the ingress topic again, and keeps the checkpoint.
+    """Publishes a checkpoint's events to the ingress topic again, and updates the checkpoint.
 
-    A message is acknowledged once Pub/Sub has confirmed its repeat. Where `path` is None nothing
-    is published: messages are only counted.
+    A message is acknowledged once Pub/Sub has confirmed its repeat. If `path` is None, messages are
+    counted and nothing is published.
     """
 
     def __init__(
@@ -116,14 +134,14 @@ class EventReplayer:
     async def run(self) -> None:
         """Replay until nothing is left.
 
-        Raises `HooksError` where Pub/Sub does not confirm: what was not confirmed is given back,
-        and another run goes on from there.
+        Raises `HooksError` if Pub/Sub does not confirm a message: unconfirmed messages are given
+        back, and another run continues with them.
         """
         checkpoint = self._checkpoint
         originals = Originals(checkpoint.selection)
         until = datetime.fromisoformat(checkpoint.until)
         async for found in batches(self._source, until, self._patience):
-            # An archive has noted by now which file it is done with.
+            # The archive has added the file that it has just finished.
             self._save()
             chosen = list(originals.of(found))
             taken = {each.ack_id for each in chosen}
@@ -134,7 +152,7 @@ class EventReplayer:
             self._save()
             self._on_progress(len(found))
 
-    async def _take(self, chosen: Sequence[Held]) -> None:
+    async def _take(self, chosen: Sequence[LeasedMessage]) -> None:
         self.types.update(body_type(each.data) for each in chosen)
         if self._path:
             await self._send(chosen)
@@ -142,7 +160,7 @@ class EventReplayer:
         self._checkpoint.replayed += len(chosen)
         self._save()
 
-    async def _send(self, chosen: Sequence[Held]) -> None:
+    async def _send(self, chosen: Sequence[LeasedMessage]) -> None:
         routes = self._checkpoint.routes
         repeated = [
             (each.data, attributes)
@@ -156,7 +174,7 @@ class EventReplayer:
         )
         for outcome in sent:
             if isinstance(outcome, PublishRefused):
-                # For ever: giving the message back would only stop the next run at it as well.
+                # Permanent: given back, the message would stop the next run too.
                 self._checkpoint.refused += 1
             elif isinstance(outcome, PublishUnavailable):
                 raise HooksError(f"Pub/Sub did not confirm a message: {outcome.reason}")

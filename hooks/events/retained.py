@@ -1,8 +1,7 @@
-"""What the ingress topic has retained, read by way of a subscription of its own.
+"""The messages that the ingress topic retains, read through a temporary subscription.
 
-The ledger stores no payload, so this is where events come from when they are wanted again. A new
-subscription is taken back in time by a seek, which leaves every other subscription alone:
-https://cloud.google.com/pubsub/docs/replay-overview.
+The ledger stores no payload, so replays and payloads come from here. A new subscription is sought
+back in time, which affects no other: https://cloud.google.com/pubsub/docs/replay-overview.
 """
 
 import contextlib
@@ -15,30 +14,30 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.types import ExpirationPolicy, SeekRequest
 
+from hooks.bodies import body_type
 from hooks.connections import credentials_explained
 from hooks.deployment import Deployment
-from hooks.dlq.deadletters import body_type
-from hooks.dlq.holding import Held, Holding, holding
 from hooks.errors import HooksError, UsageError
+from hooks.leases import LeasedMessage, Leases, lease_messages
 from localcloud.core import clients
 from relay.dispatcher.event import parse_time
 
-# Should nobody come back for it, Pub/Sub forgets the subscription after its shortest time.
-_FORGOTTEN = timedelta(days=1)
+# Pub/Sub deletes an abandoned subscription after this time, the shortest that it allows.
+_EXPIRES = timedelta(days=1)
 _ACK_SECONDS = 60
 _MAX_FILTER_BYTES = 256
 # A delivery is stored within seconds of its arrival; clocks may differ by a minute.
 _MARGIN = timedelta(minutes=2)
-# After a seek the service takes a while until it gives what it has.
+# After a seek, the service answers with nothing for a while.
 _PATIENCE = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which events are meant: those that satisfy all that is said.
+    """Selects the events that match every field that is set.
 
-    `ids` holds webhook ids, `type` is a glob, and the times, in UTC, are those of arrival; `until`
-    is not included.
+    `ids` holds webhook ids and `type` is a glob. `since` and `until` bound the time of receipt, in
+    UTC; `until` is excluded.
     """
 
     ids: frozenset[str] = frozenset()
@@ -46,8 +45,8 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
 
-    def takes(self, message: Held) -> bool:
-        """Tell whether an ingress message is meant; repeats made by a replay never are."""
+    def takes(self, message: LeasedMessage) -> bool:
+        """Tell whether an ingress message is selected; a replay's messages never are."""
         if "replay" in message.attributes:
             return False
         arrived = received(message)
@@ -59,39 +58,39 @@ class Selection:
         )
 
 
-def received(message: Held) -> datetime:
-    """Return when the receiver took a message's delivery in, in UTC."""
+def received(message: LeasedMessage) -> datetime:
+    """Return when the receiver accepted the delivery, in UTC."""
     return parse_time(message.attributes.get("received-at")) or message.published
 
 
 async def retention(deployment: Deployment) -> timedelta:
-    """Return how long the ingress topic keeps its messages.
+    """Return how long the ingress topic retains its messages.
 
-    Raises `UsageError` where it keeps none, and `HooksError` where Pub/Sub refuses.
+    Raises `UsageError` if it retains none, and `HooksError` if Pub/Sub refuses.
     """
     with credentials_explained():
         async with clients.publisher(deployment.pubsub) as client:
             try:
                 topic = await client.get_topic(topic=deployment.ingress)
             except GoogleAPICallError as error:
-                raise HooksError(f"cannot look at {deployment.ingress}: {error.message}") from error
+                raise HooksError(f"cannot read {deployment.ingress}: {error.message}") from error
     kept: timedelta = topic.message_retention_duration or timedelta(0)
     if not kept:
         raise UsageError(
-            f"{deployment.ingress} retains no messages, so there is nothing to read payloads from"
-            " or to replay; set topic_retention.ingress in Terraform"
+            f"{deployment.ingress} retains no messages, so that it has no payloads, nothing to replay"
+            " and no undispatched events to show; set topic_retention.ingress in Terraform"
         )
     return kept
 
 
 def earliest(now: datetime, kept: timedelta, since: datetime | None) -> datetime:
-    """Return the time to seek to for events since then, or for all that there are."""
+    """Return the time to seek to for events received since then, or for all that are retained."""
     horizon = now - kept
     return max(horizon, since - _MARGIN) if since else horizon
 
 
 def message_filter(ids: Iterable[str]) -> str:
-    """Return the filter with which Pub/Sub gives the originals, and only these if they are few."""
+    """Return the filter that excludes replays and, if they are few, selects the ids."""
     originals = "NOT attributes:replay"
     quoted = (
         'attributes.webhook-id = "{}"'.format(each.replace("\\", r"\\").replace('"', r"\""))
@@ -104,18 +103,18 @@ def message_filter(ids: Iterable[str]) -> str:
 @contextlib.asynccontextmanager
 async def reading(
     deployment: Deployment, subscription: str, start: datetime, ids: Iterable[str] = ()
-) -> AsyncIterator[Holding]:
-    """Hold what the ingress topic has retained since `start`; see `holding`.
+) -> AsyncIterator[Leases]:
+    """Lease what the ingress topic has retained since `start`; see `lease_messages`.
 
-    `subscription` (its full name) is made if it is not there; if it is, it goes on where it was
-    left. It stays: `delete` it when its work is done. Raises `HooksError` where Pub/Sub refuses.
+    `subscription` (its full name) is created if it does not exist, else it continues where it
+    stopped. The caller deletes it with `delete`. Raises `HooksError` if Pub/Sub refuses.
     """
     wanted = Subscription(
         name=subscription,
         topic=deployment.ingress,
         filter=message_filter(frozenset(ids)),
         ack_deadline_seconds=_ACK_SECONDS,
-        expiration_policy=ExpirationPolicy(ttl=_FORGOTTEN),
+        expiration_policy=ExpirationPolicy(ttl=_EXPIRES),
     )
     with credentials_explained():
         opened = clients.subscriber(deployment.pubsub)
@@ -127,14 +126,14 @@ async def reading(
                 await client.create_subscription(wanted)
                 await client.seek(SeekRequest(subscription=subscription, time=start))
         except GoogleAPICallError as error:
-            raise HooksError(f"cannot look at {subscription}: {error.message}") from error
+            raise HooksError(f"cannot read {subscription}: {error.message}") from error
         patience = 1 if deployment.pubsub else _PATIENCE
-        async with holding(client, subscription, patience=patience) as held:
-            yield held
+        async with lease_messages(client, subscription, patience=patience) as leases:
+            yield leases
 
 
 async def delete(deployment: Deployment, subscription: str) -> None:
-    """Delete a subscription that `reading` made, if it is there."""
+    """Delete a subscription that `reading` created, if it exists."""
     async with clients.subscriber(deployment.pubsub) as client:
         with contextlib.suppress(NotFound), _explained(f"delete {subscription}"):
             await client.delete_subscription(subscription=subscription)
@@ -143,13 +142,13 @@ async def delete(deployment: Deployment, subscription: str) -> None:
 async def payloads(
     deployment: Deployment, subscription: str, start: datetime, ids: Iterable[str]
 ) -> Mapping[str, bytes]:
-    """Return the payloads of events by their ids, as far as they are retained."""
+    """Return the retained payloads of events by their ids."""
     missing, found = set(ids), dict[str, bytes]()
     if not missing:
         return found
     try:
-        async with reading(deployment, subscription, start, missing) as held:
-            async for message in held.messages():
+        async with reading(deployment, subscription, start, missing) as leases:
+            async for message in leases.messages():
                 identifier = message.attributes.get("webhook-id", "")
                 if identifier in missing:
                     found[identifier] = message.data

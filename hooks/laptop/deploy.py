@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hooks import console, state
+from hooks import console, stackfile
 from localcloud.laptop.site import Options, Site, site
 from localcloud.runner.process import OnLine
 
@@ -26,13 +26,16 @@ async def serve(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -
     `HooksError`, a failed apply included.
     """
     on_line = teller(verbose=verbose, as_json=as_json)
-    with state.claimed() as claim, tempfile.TemporaryDirectory(prefix="hooks-deploy-") as directory:
+    with (
+        stackfile.locked() as file,
+        tempfile.TemporaryDirectory(prefix="hooks-deploy-") as directory,
+    ):
         options = Options(directory=Path(directory), variables=variables, on_line=on_line)
         async with site(options) as made:
             await made.terraform.apply()
             outputs = await made.terraform.outputs()
             described = await describe(made, outputs)
-            claim.announce(described)
+            file.announce(described)
             _summarise(made, outputs, described, as_json=as_json)
             await asyncio.Event().wait()
 
@@ -51,13 +54,13 @@ def teller(*, verbose: bool, as_json: bool) -> OnLine:
     return on_line
 
 
-async def describe(made: Site, outputs: Mapping[str, Any]) -> state.Running:
+async def describe(made: Site, outputs: Mapping[str, Any]) -> stackfile.Description:
     """Return what others need to know of a deployment that has been applied."""
     ours = outputs["webhook_url"]
     found = [webhook.id for webhook in made.gemini.webhooks if webhook.uri == ours]
     dispatcher = next(name for name in made.cloud.deployments if name.endswith("-dispatcher"))
     variables = await made.cloud.variables_for(made.cloud.state.deployer)
-    return state.Running(
+    return stackfile.Description(
         pid=os.getpid(),
         command="deploy",
         gemini_url=made.gemini_url,
@@ -74,7 +77,7 @@ async def describe(made: Site, outputs: Mapping[str, Any]) -> state.Running:
 
 
 def _summarise(
-    made: Site, outputs: Mapping[str, Any], running: state.Running, *, as_json: bool
+    made: Site, outputs: Mapping[str, Any], running: stackfile.Description, *, as_json: bool
 ) -> None:
     if as_json:
         console.print_json({"outputs": outputs, "stack": asdict(running)})

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from hooks import console, state
+from hooks import console, stackfile
 from localcloud.laptop import stack
 from localcloud.runner.process import FunctionProcess, OnLine
 
@@ -16,12 +16,12 @@ async def serve(routes: str, port: int, *, as_json: bool) -> None:
     `routes` is JSON or a path, `port` the receiver's. Raises `HooksError`.
     """
     on_line = _print_json if as_json else _print
-    with state.claimed() as claim:
+    with stackfile.locked() as file:
         on_line("hooks", "starting")
         options = stack.Options(routes=_routes(routes), receive_port=port, on_line=on_line)
         async with stack.run(options) as running:
             described = describe(running, "dev")
-            claim.announce(described)
+            file.announce(described)
             _summarise(described, as_json=as_json)
             functions = (running.receive, running.dispatch)
             await asyncio.gather(*(_keep(function, on_line) for function in functions))
@@ -41,9 +41,9 @@ async def _keep(function: FunctionProcess, on_line: OnLine) -> None:
         await function.start()
 
 
-def describe(running: stack.Stack, command: str) -> state.Running:
+def describe(running: stack.Stack, command: str) -> stackfile.Description:
     """Return what others need to know of a stack that `hooks COMMAND` runs."""
-    return state.Running(
+    return stackfile.Description(
         pid=os.getpid(),
         command=command,
         gemini_url=running.gemini_url,
@@ -63,7 +63,7 @@ def _print_json(name: str, line: str) -> None:
     console.print_json({"from": name, "line": line})
 
 
-def _summarise(running: state.Running, *, as_json: bool) -> None:
+def _summarise(running: stackfile.Description, *, as_json: bool) -> None:
     if as_json:
         console.print_json({"stack": asdict(running)})
         return

@@ -5,19 +5,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
-from re import fullmatch
 from typing import Any
 
 import httpx2
 from rich.text import Text
 
-from hooks import console, state
+from hooks import console, stackfile
 from hooks.errors import HooksError, UsageError
+from hooks.times import parse_time
 from localcloud.gemini.forge import FORGERIES
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _WAIT_SECONDS = 15.0
 _FIRST_ANSWER_SECONDS = 3.0
 
@@ -55,7 +53,7 @@ def send(
 
     `user_metadata` holds `KEY=VALUE`. Raises `NoStack`, or `UsageError` for what cannot be sent.
     """
-    running = state.find()
+    running = stackfile.find()
     request = _request(running, event_type, scheme) | {"times": times}
     if user_metadata:
         request["user_metadata"] = _metadata(user_metadata)
@@ -64,7 +62,7 @@ def send(
     if forge:
         request["forgery"] = _forgery(forge)
     if at:
-        request["at"] = parse_time(at, time.time())
+        request["at"] = parse_time(at, time.time(), option="--at")
     return Sent(_deliver(running, request), chosen_time=bool(at))
 
 
@@ -77,7 +75,7 @@ def show(sent: Sent, *, as_json: bool) -> None:
         console.out.print(_shown(delivery))
 
 
-def _request(running: state.Running, event_type: str, scheme: str) -> dict[str, Any]:
+def _request(running: stackfile.Description, event_type: str, scheme: str) -> dict[str, Any]:
     if scheme in ("v1", "mixed"):
         return {"type": event_type, "scheme": scheme, "to": [running.webhook]}
     return {"type": event_type, "scheme": scheme, "uris": [running.receive_url]}
@@ -110,29 +108,7 @@ def _forgery(wanted: str) -> str:
     return kinds[0]
 
 
-def parse_time(text: str, now: float, *, option: str = "--at") -> int:
-    """Return Unix seconds for RFC 3339, Unix seconds, or a time from `now` such as -10m or +1h.
-
-    Raises `UsageError`, which names the `option`.
-    """
-    if relative := fullmatch(r"([+-])([0-9]{1,9})([smhd])", text):
-        sign, number, unit = relative.groups()
-        away = timedelta(**{_UNITS[unit]: int(number)}).total_seconds()
-        return int(now + away if sign == "+" else now - away)
-    if fullmatch(r"[0-9]{1,12}", text):
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError(
-            f"{option} {text!r} is no time; try 2026-01-22T12:00:00Z, 1769083200 or -10m"
-        )
-    return int(moment.timestamp())
-
-
-def _deliver(running: state.Running, request: dict[str, Any]) -> list[dict[str, Any]]:
+def _deliver(running: stackfile.Description, request: dict[str, Any]) -> list[dict[str, Any]]:
     url = f"{running.gemini_url}/control/deliver"
     try:
         with httpx2.Client(trust_env=False, timeout=_WAIT_SECONDS + 5) as client:

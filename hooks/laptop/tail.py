@@ -1,14 +1,13 @@
 """Showing the events of a running stack as they come."""
 
 import asyncio
-import base64
-import json
 from fnmatch import fnmatchcase
 from typing import Any
 
 from rich.text import Text
 
-from hooks import console, state
+from hooks import console, stackfile
+from hooks.bodies import presentable
 from hooks.errors import NoStack, UsageError
 from hooks.subscription import Received, listening
 
@@ -21,14 +20,14 @@ async def tail(
     `topic` is one of the running stack's, by its short name. Ends after `count` events, if that is
     not 0. Raises `NoStack`, also when the stack ends, and `UsageError`.
     """
-    running = state.find()
+    running = stackfile.find()
     if topic not in running.topics:
         raise UsageError(f"--topic takes one of {', '.join(running.topics)}, not {topic!r}")
     emulator = running.variables["PUBSUB_EMULATOR_HOST"]
     printing = asyncio.ensure_future(
         _tail(running.topics[topic], type_glob, message_filter, emulator, count, as_json=as_json)
     )
-    ending = asyncio.ensure_future(state.until_gone())
+    ending = asyncio.ensure_future(stackfile.until_ended())
     try:
         await asyncio.wait({printing, ending}, return_when=asyncio.FIRST_COMPLETED)
         if printing.done():
@@ -62,16 +61,11 @@ def _type(message: Received) -> str:
 
 
 def _document(message: Received) -> dict[str, Any]:
-    data: object
-    try:
-        data = json.loads(message.data)
-    except ValueError:
-        data = {"base64": base64.b64encode(message.data).decode()}
     return {
         "message_id": message.message_id,
         "published": message.published.isoformat(),
         "attributes": message.attributes,
-        "data": data,
+        "data": presentable(message.data),
     }
 
 

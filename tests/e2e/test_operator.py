@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typer.testing import CliRunner, Result
 
-from hooks import state
+from hooks import stackfile
 from hooks.cli import app
 from hooks.doctor import checks
 from hooks.errors import HooksError
@@ -61,8 +61,8 @@ async def operator(
 ) -> AsyncIterator[Operator]:
     monkeypatch.chdir(tmp_path)
     await world.dispatched()
-    with state.claimed() as claim:
-        claim.announce(describe(world.stack, "dev"))
+    with stackfile.locked() as file:
+        file.announce(describe(world.stack, "dev"))
         yield Operator(world, tmp_path)
 
 

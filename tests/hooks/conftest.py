@@ -224,10 +224,12 @@ class Relay:
         """How many dead letters there are."""
         return self.pubsub.backlog(NAMES.dead_letters)
 
-    async def invoke(self, *arguments: str, outputs: str | None = None) -> Result:
+    async def invoke(
+        self, *arguments: str, outputs: str | None = None, columns: int = 200
+    ) -> Result:
         """Run the command, in a thread of its own, against this deployment."""
         where = str(self.outputs) if outputs is None else outputs
-        environ = {**self.environ, "HOOKS_OUTPUTS": where, "COLUMNS": "200"}
+        environ = {**self.environ, "HOOKS_OUTPUTS": where, "COLUMNS": str(columns)}
 
         def run() -> Result:
             return CliRunner().invoke(app, list(arguments), env=environ)

@@ -22,7 +22,7 @@ def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
 
     assert shown.exit_code == 0
-    for command in ("demo", "dev", "send", "tail"):
+    for command in ("demo", "deploy", "dev", "send", "tail", "doctor", "dlq", "events", "webhook"):
         assert command in shown.stdout
 
 

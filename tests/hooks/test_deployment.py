@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from hooks import state
+from hooks import stackfile
 from hooks.deployment import Deployment, Where, find, of_stack
 from hooks.errors import NoStack, UsageError
 from tests.hooks.conftest import BLUE, NAMES, OUTPUTS, PROJECT
 
-RUNNING = state.Running(
+RUNNING = stackfile.Description(
     pid=1,
     command="dev",
     gemini_url="http://gemini",
@@ -38,15 +38,25 @@ def test_terraforms_outputs_say_what_is_where(outputs: Path) -> None:
         variables={"PUBSUB_EMULATOR_HOST": "h:1"},
     )
     assert (found.pubsub, found.firestore) == ("h:1", "")
+    assert found.command("doctor") == f"hooks doctor --outputs {outputs}"
     assert found.topics["blue"] == BLUE
 
 
-def test_outputs_may_be_plain_values_and_name_subscribers(tmp_path: Path) -> None:
-    with_letters = {"subscription": "s", "dead_letter_subscription": "d", "identity": None}
-    without = {"subscription": "s", "dead_letter_subscription": None, "identity": None}
+def test_a_subscribers_subscriptions_have_full_names_whether_the_outputs_are_short_or_full(
+    tmp_path: Path,
+) -> None:
+    full = f"projects/{PROJECT}/subscriptions"
+    with_letters = {
+        "subscription": f"{full}/s",
+        "dead_letter_subscription": "d",
+        "identity": None,
+    }
+    without = {"subscription": f"{full}/s", "dead_letter_subscription": None, "identity": None}
     path = tmp_path / "plain.json"
     path.write_text(json.dumps(OUTPUTS | {"subscriptions": {"a": with_letters, "b": without}}))
-    assert find(Where(outputs=path), {}).subscribers == {"a": with_letters}
+    assert find(Where(outputs=path), {}).subscribers == {
+        "a": {"subscription": f"{full}/s", "dead_letter_subscription": f"{full}/d"}
+    }
 
 
 @pytest.mark.parametrize(
@@ -61,7 +71,7 @@ def test_outputs_may_be_plain_values_and_name_subscribers(tmp_path: Path) -> Non
         lambda path: path.write_text('"' + "x" * (2 << 20)),
     ],
 )
-def test_what_are_no_outputs_is_refused_with_how_to_write_them(
+def test_a_file_that_holds_no_outputs_is_refused_with_the_command_that_writes_them(
     outputs: Path, spoil: Callable[[Path], Any]
 ) -> None:
     spoil(outputs)
@@ -75,7 +85,9 @@ def test_a_project_and_a_name_say_what_is_where() -> None:
     assert found.dead_letters == "projects/p/subscriptions/staging-dead-letter"
     assert (found.database, found.webhook_url, found.local) == ("staging", "", False)
     assert find(Where(project="p"), {}).ingress == "projects/p/topics/gemini-webhooks-ingress"
-    assert find(Where(project="p", database="(default)"), {}).database == "(default)"
+    found = find(Where(project="p", database="(default)"), {})
+    assert found.database == "(default)"
+    assert found.command("dlq", "list") == "hooks dlq list --project p --database '(default)'"
 
 
 @pytest.mark.parametrize(
@@ -86,27 +98,28 @@ def test_a_project_and_a_name_say_what_is_where() -> None:
         Where(database="d"),
     ],
 )
-def test_what_contradicts_itself_is_refused(where: Where) -> None:
+def test_contradictory_options_are_refused(where: Where) -> None:
     with pytest.raises(UsageError, match="--project"):
         find(where, {})
 
 
-def test_without_a_word_it_is_the_stack_that_runs_here(
+def test_without_options_the_deployment_is_the_stack_of_this_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NoStack, match="--outputs or --project"):
         find(Where(), {})
-    with state.claimed() as claim:
-        claim.announce(RUNNING)
+    with stackfile.locked() as file:
+        file.announce(RUNNING)
         found = find(Where(), {"PUBSUB_EMULATOR_HOST": "another"})
     assert found == of_stack(RUNNING)
+    assert found.command("doctor") == "hooks doctor"
     assert found.local
     assert found.pubsub == "h:1"
     assert found.database == "(default)"
     assert found.dead_letters == "projects/laptop/subscriptions/staging-dead-letter"
 
 
-def test_what_terraform_deployed_here_has_a_database_of_its_own() -> None:
+def test_a_deployed_stack_has_a_named_database() -> None:
     fields = vars(RUNNING) | {"command": "deploy"}
-    assert of_stack(state.Running(**fields)).database == "staging"
+    assert of_stack(stackfile.Description(**fields)).database == "staging"

@@ -1,6 +1,8 @@
+from collections.abc import Sequence
+
 import pytest
 
-from hooks.display import age, progress, table
+from hooks.display import age, fitting, progress, table
 
 
 @pytest.mark.parametrize(
@@ -19,14 +21,33 @@ def test_a_duration_is_shown_by_its_two_largest_units(seconds: float, shown: str
     assert age(seconds) == shown
 
 
-def test_a_table_is_as_wide_as_it_must_be() -> None:
-    long = "x" * 300
-    assert table(["id", "type"], [[long, "a"], ["b", "c"]]).plain.splitlines() == [
-        f"id{' ' * 300}type",
-        f"{long}  a",
-        f"b{' ' * 301}c",
+HEADS = ("id", "type", "state", "replay")
+IMPORTANCE = ("id", "state", "replay", "type")
+ROWS = [("x" * 36, "interaction.requires_action", "done", ""), ("y", "a.b", "claimed", "")]
+
+
+def shown(width: int, rows: Sequence[Sequence[str]] = ROWS) -> list[str]:
+    return table(HEADS, rows, importance=IMPORTANCE, width=width).plain.splitlines()
+
+
+def test_a_table_leaves_out_columns_that_are_empty() -> None:
+    assert shown(120) == [
+        f"id{' ' * 36}type{' ' * 25}state",
+        f"{'x' * 36}  interaction.requires_action  done",
+        f"y{' ' * 37}a.b{' ' * 26}claimed",
     ]
-    assert table(["id", "type"], []).plain == "id  type"
+    assert shown(120, [("x", "", "", "r")]) == ["id  replay", "x   r"]
+    assert shown(120, [("x", "", "", "r"), ("y", "", "", "")])[2] == "y   -"
+
+
+def test_a_narrow_table_shrinks_its_gaps_and_then_drops_the_least_important_columns() -> None:
+    assert shown(73)[1] == f"{'x' * 36} interaction.requires_action done"
+    assert shown(71)[1] == f"{'x' * 36} done"
+    assert shown(10)[1] == "x" * 36
+
+
+def test_a_less_important_column_that_fits_stays() -> None:
+    assert fitting([10, 50, 5], 20, 1) == [0, 2]
 
 
 def test_progress_is_silent_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,12 +52,12 @@ def test_the_options_become_the_target(
     assert called == [("that", Target(project="p", name="n", database="d"), True)]
 
 
-def test_none_is_needed(app: typer.Typer, called: list[tuple[str, Target, bool]]) -> None:
+def test_no_option_is_required(app: typer.Typer, called: list[tuple[str, Target, bool]]) -> None:
     assert CliRunner().invoke(app, []).exit_code == 0
     assert called == [("this", Target(), False)]
 
 
-def test_the_environment_may_name_it(
+def test_the_environment_may_name_the_deployment(
     app: typer.Typer, called: list[tuple[str, Target, bool]]
 ) -> None:
     environ = {"HOOKS_OUTPUTS": "deployment.json", "HOOKS_PROJECT": "p"}
@@ -65,7 +65,7 @@ def test_the_environment_may_name_it(
     assert called == [("this", Target(outputs=Path("deployment.json"), project="p"), False)]
 
 
-def test_the_options_stand_where_the_parameter_stood(app: typer.Typer) -> None:
+def test_the_options_replace_the_parameter_in_place(app: typer.Typer) -> None:
     command = typer.main.get_command(app)
     names = [each.name for each in command.params]
     assert names[: len(OPTIONS) + 2] == ["what", *OPTIONS, "as_json"]
@@ -73,7 +73,7 @@ def test_the_options_stand_where_the_parameter_stood(app: typer.Typer) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_about_a_deployment_takes_them(path: tuple[str, ...]) -> None:
+def test_every_command_about_a_deployment_takes_the_target_options(path: tuple[str, ...]) -> None:
     command = typer.main.get_command(cli.app)
     for name in path:
         command = command.commands[name]  # type: ignore[attr-defined]  # groups have them

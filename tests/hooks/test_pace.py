@@ -4,7 +4,7 @@ from hooks.pace import Pace
 from localcloud.core.clock import ManualClock
 
 
-async def test_no_more_pass_in_a_second_than_may() -> None:
+async def test_the_rate_bounds_messages_per_second() -> None:
     clock = ManualClock(0.0)
     pace = Pace(20, clock)
     passed: list[float] = []
@@ -20,7 +20,7 @@ async def test_no_more_pass_in_a_second_than_may() -> None:
     assert passed == [0, 1, 2, 3]
 
 
-async def test_what_was_not_used_is_not_saved_up() -> None:
+async def test_unused_rate_is_not_saved_up() -> None:
     clock = ManualClock(0.0)
     pace = Pace(1, clock)
     await pace.wait(1)

@@ -4,10 +4,10 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hooks import connections as opening
+from hooks import connections
 from hooks.deployment import Deployment, Where, find
 from hooks.doctor.actions import Options, examine
-from hooks.events.ledger import Wanted, count, search
+from hooks.ledger import Wanted, count, search
 from localcloud.laptop.site import API_KEY, Site
 from tests.infra.deployed import NAME
 
@@ -32,7 +32,7 @@ async def the_ledger_is_listed(made: Site, directory: Path) -> None:
     """List the ledger in every way that there is: Firestore refuses a query without its index."""
     where = await found_by_outputs(made, directory)
     since, until = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-    async with opening.ledger(where) as client:
+    async with connections.ledger(where) as client:
         newest = (await search(client, Wanted(), limit=100, most=1000)).entries
         assert len(newest) >= 3
         one = newest[0]

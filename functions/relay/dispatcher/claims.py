@@ -106,8 +106,10 @@ def judge(record: Record, now: datetime) -> Verdict:
 
 
 def first_claim(event: Event, owner: str, now: datetime, terms: Terms) -> Fields:
-    """Return a new document's fields."""
+    """Return a new document's fields; a replay's document also names the `replay`."""
+    replay = event.attributes.get("replay")
     return {
+        **({"replay": replay} if replay else {}),
         "id": event.id,
         "type": event.type,
         "subject": event.subject,

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hooks.dlq.deadletters import MOST_REPLAYS
+from hooks.deadletter import MOST_REPLAYS
 from hooks.errors import HooksError, UsageError
 from localcloud.core.rpc import Call
 from tests.hooks.conftest import BLUE, NAMES, Relay, ids
@@ -28,7 +28,7 @@ async def test_a_dead_letter_is_listed_with_its_reason_and_its_age(relay: Relay)
     assert letter["replays"] == 0
 
 
-async def test_looking_takes_nothing_and_hides_nothing(relay: Relay) -> None:
+async def test_listing_and_showing_consume_no_dead_letter(relay: Relay) -> None:
     await bury(relay, 3)
     listed = [await relay.hooks("dlq", "list") for _ in range(3)]
     await relay.hooks("dlq", "show", "evt_1")
@@ -70,7 +70,7 @@ async def test_payloads_are_shown_only_when_asked_for(relay: Relay) -> None:
     assert "bm8ganNvbg==" in told
 
 
-async def test_showing_what_is_no_dead_letter_says_so(relay: Relay) -> None:
+async def test_showing_an_unknown_dead_letter_is_an_error(relay: Relay) -> None:
     result = await relay.invoke("dlq", "show", "evt_9")
     assert isinstance(result.exception, HooksError)
     assert "hooks dlq list" in str(result.exception)
@@ -90,7 +90,7 @@ async def test_a_selection_takes_what_satisfies_all_of_it(relay: Relay) -> None:
     assert await listed("--reason", "not-json", "--type", "batch.*") == []
 
 
-async def test_what_was_mended_is_replayed_and_fanned_out_once(relay: Relay) -> None:
+async def test_a_replayed_dead_letter_reaches_the_missing_route_once(relay: Relay) -> None:
     refusing(relay, NAMES.events)
     await relay.receive(1)
     # The blue route has it; the events topic does not, when the attempts are used up.
@@ -113,7 +113,7 @@ async def test_what_was_mended_is_replayed_and_fanned_out_once(relay: Relay) -> 
     assert not [name for name in attributes if name.startswith("CloudPubSub")]
 
 
-async def test_what_had_been_fanned_out_all_the_same_is_dropped(relay: Relay) -> None:
+async def test_a_replay_of_a_fanned_out_event_is_dropped(relay: Relay) -> None:
     await relay.receive(1)
     await relay.dispatched()
     [(attributes, data)] = relay.messages(NAMES.ingress)
@@ -126,7 +126,7 @@ async def test_what_had_been_fanned_out_all_the_same_is_dropped(relay: Relay) ->
     assert relay.dead == 0
 
 
-async def test_replaying_cannot_loop(relay: Relay) -> None:
+async def test_a_dead_letter_is_replayed_three_times_at_most_without_force(relay: Relay) -> None:
     await bury(relay)
     for turn in range(1, MOST_REPLAYS + 1):
         assert len((await relay.hooks("dlq", "replay", "--all"))["done"]) == 1
@@ -185,7 +185,7 @@ async def test_a_purge_must_be_confirmed(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize("command", ["replay", "purge"])
-async def test_what_is_meant_has_to_be_said(relay: Relay, command: str) -> None:
+async def test_a_selection_is_required(relay: Relay, command: str) -> None:
     result = await relay.invoke("dlq", command)
     assert isinstance(result.exception, UsageError)
     assert "--all" in str(result.exception)
@@ -196,7 +196,8 @@ async def test_a_subscribers_dead_letters_go_back_to_its_topic(relay: Relay) -> 
     outputs["subscriptions"]["value"] = {
         "billing": {
             "subscription": NAMES.subscription("billing"),
-            "dead_letter_subscription": NAMES.subscription("billing-dead-letter"),
+            # The short name, as Terraform's output has it.
+            "dead_letter_subscription": "gemini-webhooks-billing-dead-letter",
         }
     }
     relay.outputs.write_text(json.dumps(outputs))

@@ -1,4 +1,4 @@
-"""An hour in which everything fails that can: nothing is lost, and nothing is left to tidy up."""
+"""An hour of outages of every dependency: no event is lost, and no dead letter is left."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ async def an_hour_of_outages(relay: Relay) -> None:
     relay.refuse = lambda _call: False
 
 
-async def test_an_outage_of_an_hour_leaves_nothing_behind(outputs: Path) -> None:
+async def test_after_an_outage_of_an_hour_every_event_is_fanned_out_once(outputs: Path) -> None:
     async with relaying(manual_clock(), outputs) as relay:
         await an_hour_of_outages(relay)
         assert relay.pubsub.published_count(NAMES.events) == 0
@@ -48,7 +48,7 @@ async def test_an_outage_of_an_hour_leaves_nothing_behind(outputs: Path) -> None
         assert relay.pushes[503] > 5 * EVENTS
 
 
-async def test_what_was_given_up_in_an_outage_goes_on_where_it_failed(outputs: Path) -> None:
+async def test_dead_letters_of_an_outage_resume_at_the_missing_routes(outputs: Path) -> None:
     async with relaying(manual_clock(), outputs, PushTimes(attempts=5)) as relay:
         await an_hour_of_outages(relay)
         await relay.pass_time(10 * MINUTE)

@@ -6,12 +6,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from hooks.dlq.deadletters import read
-from hooks.dlq.holding import Held
+from hooks.deadletter import read
 from hooks.doctor import checks
 from hooks.doctor.checks import Journey
 from hooks.doctor.findings import Finding
 from hooks.errors import HooksError
+from hooks.leases import LeasedMessage
 from hooks.subscription import Received
 from relay.registrar.webhooks import Webhook
 
@@ -20,8 +20,8 @@ URL = "https://relay.example"
 WEBHOOK = Webhook("wh_1", "", URL, frozenset({"batch.failed"}), "enabled")
 
 
-class Registration:
-    """A registration that has a webhook, or fails."""
+class Source:
+    """A source that has a webhook, or fails."""
 
     def __init__(self, webhook: Webhook | None = WEBHOOK, failure: str = "") -> None:
         self._webhook = webhook
@@ -53,7 +53,7 @@ def message(kind: str, data: bytes = b"{}", **attributes: str) -> Received:
 
 async def travelled(ingress: Any, events: Any, **options: Any) -> Finding:
     journey = Journey(ingress, events, glob="*ping*", seconds=options.pop("seconds", 30))
-    return await journey.check(Registration(**options), WEBHOOK)
+    return await journey.check(Source(**options), WEBHOOK)
 
 
 async def test_a_ping_among_other_events_is_found() -> None:
@@ -62,7 +62,7 @@ async def test_a_ping_among_other_events_is_found() -> None:
     assert (finding.status, finding.detail) == ("ok", "webhook.ping arrived as evt_1")
 
 
-async def test_where_a_ping_was_lost_is_said() -> None:
+async def test_a_lost_ping_is_located() -> None:
     stored = message("", b'{"type": "webhook.ping"}')
     finding = await travelled(stream(stored), stream(message("batch.failed")), seconds=0.05)
     assert finding.status == "failed"
@@ -79,17 +79,17 @@ async def test_a_ping_that_could_not_be_sent_or_heard_is_a_failure() -> None:
 
 
 async def test_a_webhook_elsewhere_is_a_failure() -> None:
-    (there, state), webhook = await checks.registered(Registration(), "https://else.example/")
+    (there, state), webhook = await checks.registered(Source(), "https://else.example/")
     assert there.status == "failed"
     assert "https://else.example/" in there.detail
     assert state.status == "ok"
     assert webhook == WEBHOOK
-    (there, _), _ = await checks.registered(Registration(), f"{URL}/")
+    (there, _), _ = await checks.registered(Source(), f"{URL}/")
     assert there.status == "ok"
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 403, 404, 500, 503])
-async def test_whatever_does_not_refuse_a_forgery_with_401_fails(status: int) -> None:
+async def test_any_answer_but_401_to_a_forgery_fails(status: int) -> None:
     transport = httpx2.MockTransport(lambda _request: httpx2.Response(status))
     async with httpx2.AsyncClient(transport=transport) as client:
         finding = await checks.refuses(client, URL)
@@ -98,7 +98,7 @@ async def test_whatever_does_not_refuse_a_forgery_with_401_fails(status: int) ->
     assert finding.remedy
 
 
-async def test_a_forgery_is_right_in_form() -> None:
+async def test_a_forgery_is_well_formed() -> None:
     seen: list[httpx2.Request] = []
 
     def refuse(request: httpx2.Request) -> httpx2.Response:
@@ -118,7 +118,7 @@ async def test_a_forgery_is_right_in_form() -> None:
 def test_dead_letters_are_told_by_their_reasons() -> None:
     published = datetime.now(UTC) - timedelta(hours=2)
     letters = [
-        read(Held("a", str(number), b"", {"reason": reason}, published))
+        read(LeasedMessage("a", str(number), b"", {"reason": reason}, published))
         for number, reason in enumerate(["not-json", "no-type", "not-json"])
     ]
     assert checks.empty([], most=3).status == "ok"

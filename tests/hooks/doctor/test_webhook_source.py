@@ -47,7 +47,7 @@ async def test_gemini_is_asked_for_the_webhook_of_the_uri() -> None:
     assert await at_gemini(Gemini()).webhook() is None
 
 
-async def test_of_several_it_is_one_that_delivers() -> None:
+async def test_of_several_webhooks_an_enabled_one_is_chosen() -> None:
     off = webhook("a", "https://r.example", "disabled")
     on = webhook("b", "https://r.example")
     assert await at_gemini(Gemini(off, on)).webhook() == on
@@ -60,7 +60,7 @@ async def test_a_ping_is_asked_for_by_id() -> None:
     assert service.pinged == ["b"]
 
 
-async def test_geminis_refusal_is_the_reason() -> None:
+async def test_a_refusal_of_gemini_is_an_error() -> None:
     refused = at_gemini(Gemini(refuses=True))
     with pytest.raises(HooksError, match="403 to list"):
         await refused.webhook()
@@ -118,7 +118,7 @@ def no_answer(request: httpx2.Request) -> httpx2.Response:
         (lambda _request: httpx2.Response(502, content=json.dumps({}).encode()), "502"),
     ],
 )
-async def test_a_registrar_that_does_not_answer_so_is_the_reason(
+async def test_an_unusable_answer_of_the_registrar_is_an_error(
     registrar: Any, answer: Any, said: str
 ) -> None:
     with pytest.raises(HooksError, match=said):

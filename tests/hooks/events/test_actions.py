@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hooks import connections as opening
+from hooks import connections, ledger
 from hooks.errors import HooksError, UsageError
-from hooks.events import ledger
-from hooks.events.ledger import Wanted
+from hooks.ledger import Wanted
 from localcloud.core.rpc import Call
 from tests.hooks.conftest import BLUE, NAMES, Relay, firestore, ids
 
@@ -77,7 +76,7 @@ async def test_the_ledger_is_searched(
     assert ids(found, "events") == [f"evt_{number}" for number in expected]
 
 
-async def test_a_search_reads_no_more_than_it_may(relay: Relay) -> None:
+async def test_a_search_reads_at_most_the_given_number_of_documents(relay: Relay) -> None:
     await written(relay, 60)
     cut = await relay.hooks("events", "list", "--type", "x", "--scan", "30")
     assert cut == {"events": [], "scanned": 30, "cut_short": True}
@@ -86,10 +85,53 @@ async def test_a_search_reads_no_more_than_it_may(relay: Relay) -> None:
     assert "no events" in told.stdout
 
 
+@pytest.mark.parametrize("option", [("--subject", "job_1"), ("--id", "evt_1")])
+async def test_an_event_that_is_not_dispatched_is_listed_as_stored(
+    relay: Relay, option: Sequence[str]
+) -> None:
+    relay.down = True
+    await relay.receive(1)
+    await relay.receive(1)
+    await relay.receive(2)
+
+    found = await relay.hooks("events", "list", *option)
+    [entry] = found["events"]
+    assert (entry["id"], entry["type"]) == ("evt_1", "batch.succeeded")
+    assert (entry["subject"], entry["state"]) == ("job_1", "stored")
+    told = await relay.invoke("events", "list", *option)
+    assert "no events" not in told.stdout
+    assert "not dispatched" in told.stderr
+    assert f"hooks doctor --outputs {relay.outputs}" in told.stderr
+    [shown] = (await relay.hooks("events", "show", "evt_1", "--payload"))["events"]
+    assert shown["payload"]["data"]["id"] == "job_1"
+    assert await temporary(relay) == []
+
+    assert (await relay.hooks("events", "list", *option, "--state", "done"))["events"] == []
+    assert (await relay.hooks("events", "list", "--subject", "job_9"))["events"] == []
+    cut = await relay.hooks("events", "list", "--subject", "job_9", "--scan", "2")
+    assert cut["cut_short"]
+
+
+async def test_without_retention_a_search_of_the_ledger_says_what_it_cannot_see(
+    relay: Relay,
+) -> None:
+    await relay.retain_nothing()
+    told = await relay.invoke("events", "list", "--subject", "job_1")
+    assert (told.exit_code, told.stdout) == (0, "no events\n")
+    assert "undispatched" in told.stderr
+
+
+async def test_a_stored_body_that_cannot_be_read_is_listed_by_its_id(relay: Relay) -> None:
+    relay.down = True
+    await relay.receive_body(b"no json", 1)
+    [entry] = (await relay.hooks("events", "list", "--id", "evt_1"))["events"]
+    assert (entry["type"], entry["subject"], entry["state"]) == ("", "", "stored")
+
+
 async def test_entries_are_counted(relay: Relay) -> None:
     await written(relay, 60)
     now = datetime.now(UTC)
-    async with opening.ledger(relay.deployment) as client:
+    async with connections.ledger(relay.deployment) as client:
         assert await ledger.count(client, now - timedelta(hours=2), now) == 60
         assert await ledger.count(client, now - timedelta(hours=2), now - timedelta(hours=1)) == 0
 
@@ -100,7 +142,7 @@ async def test_a_ledger_that_refuses_is_an_error(relay: Relay) -> None:
         result = await relay.invoke("events", *arguments)
         assert isinstance(result.exception, HooksError)
         assert "Firestore refused" in str(result.exception)
-    async with opening.ledger(relay.deployment) as client:
+    async with connections.ledger(relay.deployment) as client:
         with pytest.raises(HooksError, match="Firestore refused"):
             await ledger.entry_of(client, "x")
         with pytest.raises(HooksError, match="Firestore refused"):
@@ -128,13 +170,13 @@ async def test_payloads_come_from_the_retained_topic_when_asked_for(relay: Relay
     assert "blue, events" in (await relay.invoke("events", "show", "evt_1")).stdout
 
 
-async def test_what_is_retained_no_more_has_no_payload(relay: Relay) -> None:
+async def test_an_event_that_is_no_longer_retained_has_no_payload(relay: Relay) -> None:
     await written(relay, 1)
     [entry] = (await relay.hooks("events", "list", "--payload"))["events"]
     assert entry["payload"] is None
 
 
-async def test_an_event_that_is_not_there_is_an_error(relay: Relay) -> None:
+async def test_showing_an_unknown_event_is_an_error(relay: Relay) -> None:
     result = await relay.invoke("events", "show", "evt_9")
     assert isinstance(result.exception, HooksError)
     assert "evt_9" in str(result.exception)
@@ -159,6 +201,29 @@ async def test_a_replay_reaches_subscribers_once_more_and_says_so(relay: Relay) 
     assert (again["events"], again["scanned"]) == (4, 4)
     assert relay.fanned_out(NAMES.events) == {f"evt_{number}": 3 for number in range(4)}
     assert len((await relay.hooks("events", "show", "evt_1"))["events"]) == 3
+
+
+async def test_list_and_show_tell_a_replay_from_its_original(relay: Relay) -> None:
+    await received(relay, 1)
+    told = await relay.hooks("events", "replay", "--id", "evt_0")
+    await relay.dispatched()
+
+    shown = (await relay.hooks("events", "show", "evt_0"))["events"]
+    original, replay = sorted(shown, key=lambda each: each["replay"] or "")
+    assert (original["replay"], original["replayed_at"]) == (None, None)
+    assert replay["replay"] == told["replay"]
+    assert datetime.fromisoformat(replay["replayed_at"]) == time_of(told["replay"])
+    assert list(original) == list(replay)
+    assert list(replay)[:6] == ["id", "type", "subject", "state", "replay", "replayed_at"]
+    for columns in (80, 120):
+        listed = (await relay.invoke("events", "list", columns=columns)).stdout.splitlines()
+        assert sum(told["replay"] in line for line in listed) == 1
+        assert max(map(len, listed)) <= columns
+    assert told["replay"] in (await relay.invoke("events", "show", "evt_0")).stdout
+
+
+def time_of(replay: str) -> datetime:
+    return datetime.strptime(replay[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
 async def test_a_replay_takes_each_event_once_however_often_it_came(relay: Relay) -> None:
@@ -186,7 +251,7 @@ async def test_a_replay_to_one_route_reaches_no_other(relay: Relay) -> None:
     assert "blue, events" in str(unknown.exception)
 
 
-async def test_a_replay_takes_what_satisfies_all_that_is_said(relay: Relay) -> None:
+async def test_a_replay_selects_the_events_that_match_every_option(relay: Relay) -> None:
     hours = timedelta(hours=1)
     for number in range(6):
         when = datetime.now(UTC) - number * hours
@@ -253,7 +318,7 @@ async def test_a_replay_that_was_stopped_is_resumed(relay: Relay, tmp_path: Path
     assert await temporary(relay) == []
 
 
-async def test_a_replay_whose_subscription_has_gone_begins_again_and_repeats_nothing(
+async def test_a_replay_whose_subscription_is_gone_starts_over_and_repeats_nothing(
     relay: Relay, tmp_path: Path
 ) -> None:
     await received(relay, 20)
@@ -272,7 +337,7 @@ async def test_a_replay_whose_subscription_has_gone_begins_again_and_repeats_not
     assert relay.fanned_out(NAMES.events) == {f"evt_{number}": 2 for number in range(20)}
 
 
-async def test_what_arrives_meanwhile_does_not_keep_a_replay_going(relay: Relay) -> None:
+async def test_new_events_do_not_prolong_a_replay(relay: Relay) -> None:
     await received(relay, 1)
     busy = asyncio.create_task(arriving(relay))
     try:
@@ -295,13 +360,13 @@ async def arriving(relay: Relay) -> None:
     [
         (["replay"], "--since"),
         (["replay", "--resume", "x", "--id", "y"], "--resume"),
-        (["replay", "--resume", "/nowhere/x"], "no checkpoint"),
-        (["replay", "--since", "yesterday"], "--since 'yesterday' is no time"),
+        (["replay", "--resume", "/nowhere/x"], "not a checkpoint"),
+        (["replay", "--since", "yesterday"], "--since 'yesterday' is not a time"),
         (["list", "--state", "lost"], "claimed, done, dead-lettered"),
-        (["list", "--until", "soon"], "--until 'soon' is no time"),
+        (["list", "--until", "soon"], "--until 'soon' is not a time"),
     ],
 )
-async def test_what_cannot_be_done_is_refused_with_what_to_do(
+async def test_wrong_options_are_refused_with_a_hint(
     relay: Relay, arguments: Sequence[str], said: str
 ) -> None:
     result = await relay.invoke("events", *arguments)
@@ -328,7 +393,7 @@ async def test_a_topic_that_retains_nothing_cannot_be_replayed(relay: Relay) -> 
     assert "topic_retention.ingress" in str(result.exception)
 
 
-async def test_what_is_older_than_the_topic_retains_is_said_to_be_missing(relay: Relay) -> None:
+async def test_a_warning_says_that_older_events_are_not_retained(relay: Relay) -> None:
     await received(relay, 1)
     result = await relay.invoke("events", "replay", "--since", "-30d", "--dry-run")
     assert "what is older is not replayed from it" in result.stderr

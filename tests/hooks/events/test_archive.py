@@ -89,7 +89,7 @@ async def test_times_may_be_plain_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"Obj\x01", b"not avro at all", b"\x00" * 100])
-async def test_what_is_no_avro_is_refused_by_its_name(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_is_not_avro_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.avro").write_bytes(content)
     with pytest.raises(HooksError, match=r"x\.avro is not an Avro file of messages"):
         await Archive(tmp_path, []).pull(1)
@@ -103,7 +103,7 @@ async def test_records_without_metadata_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "said"), [("gs://b/ingress", "gcloud"), ("/nowhere", "no .avro")])
-def test_where_there_is_nothing_to_read_that_is_said(name: str, said: str) -> None:
+def test_a_directory_without_files_is_refused(name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Archive(Path(name), [])
 

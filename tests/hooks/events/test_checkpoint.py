@@ -27,7 +27,7 @@ def checkpoint() -> Checkpoint:
     )
 
 
-def test_what_is_saved_is_read(tmp_path: Path) -> None:
+def test_a_saved_checkpoint_is_loaded_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "replay.json"
     checkpoint().save(path)
     assert load(path) == checkpoint()
@@ -35,7 +35,7 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_it_means_a_selection() -> None:
+def test_a_checkpoint_selects_its_events() -> None:
     when = datetime(2026, 1, 22, 12, tzinfo=UTC)
     assert checkpoint().selection == Selection(
         ids=frozenset({"evt_1"}), type="batch.*", since=when, until=when
@@ -43,10 +43,10 @@ def test_it_means_a_selection() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"replay": 1}', "\x00"])
-def test_what_is_no_checkpoint_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match="no checkpoint"):
+    with pytest.raises(UsageError, match="not a checkpoint"):
         load(path)
 
 
@@ -55,11 +55,11 @@ def test_a_checkpoint_with_a_wrong_time_is_refused(tmp_path: Path) -> None:
     wrong = checkpoint()
     wrong.until = "soon"
     wrong.save(path)
-    with pytest.raises(UsageError, match="no checkpoint"):
+    with pytest.raises(UsageError, match="not a checkpoint"):
         load(path)
 
 
-def test_where_nothing_can_be_written_that_is_said(tmp_path: Path) -> None:
+def test_a_failed_write_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write"):
         checkpoint().save(tmp_path / "file" / "x.json")

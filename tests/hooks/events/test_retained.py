@@ -5,8 +5,8 @@ from google.pubsub_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.dlq.holding import Held
 from hooks.events.retained import Selection, earliest, message_filter
+from hooks.leases import LeasedMessage
 from localcloud.pubsub.filter_parser import parse_filter
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -14,9 +14,9 @@ DAY = timedelta(days=1)
 IDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=300)
 
 
-def message(**attributes: str) -> Held:
+def message(**attributes: str) -> LeasedMessage:
     named = {name.replace("_", "-"): value for name, value in attributes.items()}
-    return Held("ack", "1", b'{"type": "batch.failed"}', named, NOW)
+    return LeasedMessage("ack", "1", b'{"type": "batch.failed"}', named, NOW)
 
 
 @given(st.sets(IDS, max_size=5))
@@ -41,7 +41,7 @@ def test_the_filter_names_few_events_and_no_others() -> None:
         (NOW - DAY, NOW - DAY - timedelta(minutes=2)),
     ],
 )
-def test_reading_begins_a_little_before_and_not_before_there_is_anything(
+def test_reading_begins_two_minutes_early_within_the_retention(
     since: datetime | None, expected: datetime
 ) -> None:
     assert earliest(NOW, 7 * DAY, since) == expected

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,12 @@ def test_the_times_stay_in_proportion_to_the_lease() -> None:
 def test_half_of_the_lease_covers_clocks_that_differ(lease: int) -> None:
     terms = Terms(lease=timedelta(seconds=lease))
     assert terms.budget < lease / 2
+
+
+def test_the_claim_of_a_replay_names_it() -> None:
+    replayed = replace(EVENT, attributes={**EVENT.attributes, "replay": "r1"})
+    original, repeat = (first_claim(each, "a", NOW, TERMS) for each in (EVENT, replayed))
+    assert repeat == {**original, "replay": "r1"}
 
 
 def test_a_first_claim() -> None:

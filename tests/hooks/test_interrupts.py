@@ -4,11 +4,11 @@ import signal
 
 import pytest
 
-from hooks.running import run_until_stopped
+from hooks.interrupts import run_until_stopped
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_being_stopped_is_a_normal_end_after_cleaning_up(number: signal.Signals) -> None:
+def test_a_signal_is_a_normal_end_after_cleanup(number: signal.Signals) -> None:
     cleaned = []
 
     async def work() -> None:
@@ -24,7 +24,7 @@ def test_being_stopped_is_a_normal_end_after_cleaning_up(number: signal.Signals)
     assert cleaned == [True]
 
 
-def test_an_end_of_its_own_is_one_too() -> None:
+def test_work_that_ends_by_itself_ends_the_command() -> None:
     ended = []
 
     async def work() -> None:
@@ -35,7 +35,7 @@ def test_an_end_of_its_own_is_one_too() -> None:
     assert ended == [True]
 
 
-def test_its_errors_are_raised() -> None:
+def test_errors_of_the_work_are_raised() -> None:
     async def work() -> None:
         raise ValueError("it broke")
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hooks import console
-from hooks.laptop import deploy as deploying
+from hooks.laptop import deploy
 from hooks.subscription import Listener, listening
 from localcloud.gemini.deliveries import Delivery
 from localcloud.laptop.site import Options, Site, site
@@ -32,7 +32,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the rehearsal showed; `seconds` it took."""
+    """The outcome; `seconds` it took."""
 
     checks: Sequence[Check]
     seconds: float
@@ -51,13 +51,13 @@ class Shown:
         }
 
 
-async def rehearse(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -> Shown:
+async def run(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -> Shown:
     """Deploy to a local cloud, send deliveries through it, and take it down again.
 
     Raises `HooksError` where Terraform itself fails.
     """
     begun = time.monotonic()
-    on_line = deploying.teller(verbose=verbose, as_json=as_json)
+    on_line = deploy.teller(verbose=verbose, as_json=as_json)
     with tempfile.TemporaryDirectory(prefix="hooks-deploy-") as directory:
         options = Options(directory=Path(directory), variables=variables, on_line=on_line)
         async with site(options) as made:

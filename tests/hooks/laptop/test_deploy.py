@@ -3,8 +3,8 @@ from typer.testing import CliRunner
 
 from hooks.cli import app
 from hooks.errors import UsageError
-from hooks.laptop import deploy as deploying
-from hooks.laptop.rehearsal import Check, Shown, show
+from hooks.laptop import deploy as deploy
+from hooks.laptop.deploy_demo import Check, Shown, show
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from hooks.laptop.rehearsal import Check, Shown, show
         (["deploy", "--local", "--var", "name"], "NAME=VALUE"),
     ],
 )
-def test_what_cannot_be_done_says_what_can(arguments: list[str], problem: str) -> None:
+def test_wrong_options_are_refused_with_a_hint(arguments: list[str], problem: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, UsageError)
     assert problem in str(result.exception)
@@ -31,14 +31,14 @@ def test_what_cannot_be_done_says_what_can(arguments: list[str], problem: str) -
         ("Error: it broke", True),
     ],
 )
-def test_terraforms_progress_is_told_and_its_plan_is_not(
+def test_terraforms_progress_is_shown_and_its_plan_is_not(
     line: str, shown: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deploying.teller(verbose=False, as_json=True)("terraform", line)
+    deploy.teller(verbose=False, as_json=True)("terraform", line)
     assert bool(capsys.readouterr().out) is shown
-    deploying.teller(verbose=True, as_json=True)("terraform", line)
+    deploy.teller(verbose=True, as_json=True)("terraform", line)
     assert capsys.readouterr().out
-    deploying.teller(verbose=False, as_json=True)("gemini-webhooks-receiver", line)
+    deploy.teller(verbose=False, as_json=True)("gemini-webhooks-receiver", line)
     assert capsys.readouterr().out
 
 

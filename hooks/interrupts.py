@@ -1,4 +1,4 @@
-"""Running a command that lasts until somebody stops it."""
+"""How a command that has no end of its own is stopped."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,9 @@ _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_until_stopped(work: Coroutine[object, object, None]) -> None:
-    """Run `work` to its end, or until Ctrl-C, SIGTERM or SIGHUP, which cancel it.
+    """Run `work` until it returns, or until Ctrl-C, SIGTERM or SIGHUP cancels it.
 
-    Being stopped so is a normal end. What `work` raises of itself is raised here.
+    A signal is a normal end. Raises what `work` raises.
     """
     asyncio.run(_run(work))
 

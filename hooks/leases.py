@@ -1,8 +1,8 @@
-"""Looking at a subscription's messages without taking them: each is held, and given back.
+"""Reading a subscription's messages without consuming them: each is leased, and given back.
 
-A held message is leased, which nobody counts against it, and given back at the end by a deadline
-of 0 seconds: https://cloud.google.com/pubsub/docs/lease-management. Should this process be killed,
-the leases end by themselves within a minute.
+A leased message counts as no delivery attempt of anybody. At the end its acknowledgement deadline
+is set to 0 seconds, which gives it back: https://cloud.google.com/pubsub/docs/lease-management. If
+this process is killed, the leases expire within a minute.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _PATIENCE = 5
 
 
 @dataclass(frozen=True)
-class Held:
+class LeasedMessage:
     """A message that is leased to us, by its `ack_id`; `published` is in UTC."""
 
     ack_id: str
@@ -44,32 +44,32 @@ class Held:
     published: datetime
 
 
-class Holding:
-    """The messages of one subscription that we hold.
+class Leases:
+    """The messages of one subscription that are leased to us.
 
     `patience` is how many empty answers in a row mean that there are no more. The methods raise
-    `HooksError` where Pub/Sub refuses.
+    `HooksError` if Pub/Sub refuses.
     """
 
     def __init__(self, client: SubscriberAsyncClient, subscription: str, *, patience: int) -> None:
         self._client = client
         self.patience = patience
-        self._held: dict[str, None] = {}
+        self._ack_ids: dict[str, None] = {}
         self.subscription = subscription
 
-    async def pull(self, most: int) -> list[Held]:
-        """Return up to `most` more messages, and hold them; none means that there are no more."""
+    async def pull(self, most: int) -> list[LeasedMessage]:
+        """Lease up to `most` more messages and return them; none means that there are no more."""
         for attempt in range(self.patience):
             if attempt:
                 await asyncio.sleep(_PAUSE_SECONDS)
             with _explained(self.subscription):
                 found = await self._pull(min(most, _MOST_MESSAGES))
             if found:
-                self._held.update(dict.fromkeys(each.ack_id for each in found))
+                self._ack_ids.update(dict.fromkeys(each.ack_id for each in found))
                 return found
         return []
 
-    async def messages(self, *, most: int | None = None) -> AsyncIterator[Held]:
+    async def messages(self, *, most: int | None = None) -> AsyncIterator[LeasedMessage]:
         """Iterate over the messages, up to `most` of them, until there are no more."""
         left = most if most is not None else 1 << 62
         while left > 0 and (found := await self.pull(left)):
@@ -77,29 +77,29 @@ class Holding:
             for each in found:
                 yield each
 
-    async def acknowledge(self, messages: Iterable[Held]) -> None:
-        """Be done with messages for ever."""
+    async def acknowledge(self, messages: Iterable[LeasedMessage]) -> None:
+        """Acknowledge messages: the subscription never delivers them again."""
         for ack_ids in _chunks([each.ack_id for each in messages]):
             with _explained(self.subscription):
                 await self._client.acknowledge(subscription=self.subscription, ack_ids=ack_ids)
             for ack_id in ack_ids:
-                self._held.pop(ack_id, None)
+                self._ack_ids.pop(ack_id, None)
 
     async def release(self) -> None:
-        """Give back what is still held."""
+        """Give back every message that is still leased."""
         await self._modify(0)
-        self._held.clear()
+        self._ack_ids.clear()
 
-    async def keep(self) -> None:
-        """Renew the leases, for as long as this runs."""
+    async def renew(self) -> None:
+        """Renew the leases until cancelled."""
         while True:
             await asyncio.sleep(_RENEW_SECONDS)
             await self._modify(_LEASE_SECONDS)
 
-    async def _pull(self, most: int) -> list[Held]:
+    async def _pull(self, most: int) -> list[LeasedMessage]:
         request = PullRequest(
-            # The service's advice against it is for those who pull for ever: whoever wants to know
-            # what is there, and not to wait for more, has no other way.
+            # Deprecated for consumers that pull for ever. This reader must learn that the
+            # subscription is empty, and no other field tells that.
             subscription=self.subscription,
             max_messages=most,
             return_immediately=True,
@@ -111,10 +111,10 @@ class Holding:
             reply = await call(request, timeout=_PULL_SECONDS, metadata=routing)
         except AioRpcError as error:
             raise from_grpc_error(error) from error
-        return [_held(each) for each in reply.received_messages]
+        return [_leased(each) for each in reply.received_messages]
 
     async def _modify(self, seconds: int) -> None:
-        for ack_ids in _chunks(list(self._held)):
+        for ack_ids in _chunks(list(self._ack_ids)):
             with _explained(self.subscription):
                 await self._client.modify_ack_deadline(
                     subscription=self.subscription,
@@ -124,27 +124,27 @@ class Holding:
 
 
 @contextlib.asynccontextmanager
-async def holding(
+async def lease_messages(
     client: SubscriberAsyncClient, subscription: str, *, patience: int = _PATIENCE
-) -> AsyncIterator[Holding]:
-    """Hold messages of a subscription while the block lasts.
+) -> AsyncIterator[Leases]:
+    """Give the leases of a subscription while the block lasts, renewed in the background.
 
-    However it ends, what has not been acknowledged is given back.
+    At the end, also after an error, every message that is not acknowledged is given back.
     """
-    held = Holding(client, subscription, patience=patience)
-    keeper = asyncio.create_task(held.keep())
+    leases = Leases(client, subscription, patience=patience)
+    renewal = asyncio.create_task(leases.renew())
     try:
-        yield held
+        yield leases
     finally:
-        keeper.cancel()
-        [ended] = await asyncio.gather(keeper, return_exceptions=True)
-        await held.release()
+        renewal.cancel()
+        [ended] = await asyncio.gather(renewal, return_exceptions=True)
+        await leases.release()
         if isinstance(ended, HooksError):
             raise ended
 
 
 def patience(emulator: str) -> int:
-    """Return how many empty answers mean that there are no more: an emulator holds none back."""
+    """Return how many empty answers mean that there are no more: 1 for an emulator."""
     return 1 if emulator else _PATIENCE
 
 
@@ -157,9 +157,9 @@ def _explained(subscription: str) -> Any:
         raise HooksError(f"Pub/Sub refused at {subscription}: {error.message}") from error
 
 
-def _held(received: Any) -> Held:
+def _leased(received: Any) -> LeasedMessage:
     message = received.message
-    return Held(
+    return LeasedMessage(
         ack_id=received.ack_id,
         message_id=message.message_id,
         data=message.data,

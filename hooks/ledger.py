@@ -1,9 +1,9 @@
-"""The ledger as a log: what the dispatcher has recorded of each event, newest first.
+"""Reads the ledger: what the dispatcher has recorded of each event, newest first.
 
-https://cloud.google.com/firestore/docs/query-data/indexing: the times of a delivery carry no index
-of their own, since that would cap writes at 500 a second. Newest first is read from a composite
-index by shard, and the sixteen are merged here. Whatever else is asked for is compared here too,
-except an id, a subject and the rare states, which have automatic indexes.
+Timestamps have no index of their own, which would cap writes at 500 a second
+(https://cloud.google.com/firestore/docs/query-data/indexing). Entries are read newest first from
+a composite index by shard, and the sixteen shards are merged here. An id, a subject and the rare
+states have automatic indexes; every other condition is checked here.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which entries are meant: `type` is a glob, times are in UTC, `until` is not included."""
+    """Selects entries: `type` is a glob, times are in UTC, `until` is excluded."""
 
     id: str = ""
     type: str = ""
@@ -43,7 +43,7 @@ class Wanted:
     until: datetime | None = None
 
     def takes(self, entry: Mapping[str, Any]) -> bool:
-        """Tell whether an entry is meant."""
+        """Tell whether an entry is selected."""
         received = _received(entry)
         return (
             (not self.id or entry.get("id") == self.id)
@@ -56,7 +56,7 @@ class Wanted:
 
     @property
     def indexed(self) -> tuple[str, str] | None:
-        """The field, and its value, by which the entries are found at once, if there is one."""
+        """An indexed field and its value, by which the entries can be queried, if there is one."""
         if self.id:
             return "id", self.id
         if self.subject:
@@ -66,7 +66,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """Entries newest first; `scanned` were read, `cut_short` if the bound on that was reached."""
+    """Entries, newest first; `scanned` documents were read, `cut_short` at the limit on that."""
 
     entries: list[Entry]
     scanned: int
@@ -74,9 +74,9 @@ class Found:
 
 
 async def search(client: AsyncClient, wanted: Wanted, *, limit: int, most: int) -> Found:
-    """Return up to `limit` entries that are meant, reading at most `most` documents.
+    """Return up to `limit` selected entries; read at most `most` documents.
 
-    Raises `HooksError` where Firestore refuses.
+    Raises `HooksError` if Firestore refuses.
     """
     found: list[Entry] = []
     scanned = 0
@@ -95,7 +95,7 @@ async def search(client: AsyncClient, wanted: Wanted, *, limit: int, most: int) 
 
 
 async def entry_of(client: AsyncClient, key: str) -> Entry | None:
-    """Return what the ledger says of one key, or None; raises `HooksError`."""
+    """Return the entry of one key, or None; raises `HooksError`."""
     try:
         snapshot = await client.document(COLLECTION, document_id(key)).get()
     except GoogleAPICallError as error:
@@ -120,7 +120,7 @@ async def count(client: AsyncClient, since: datetime, until: datetime) -> int:
 def _candidates(client: AsyncClient, wanted: Wanted, limit: int, most: int) -> AsyncIterator[Entry]:
     if wanted.indexed:
         return _looked_up(client, *wanted.indexed, most)
-    # A shard has about a sixteenth of the newest; those that are left over are asked for again.
+    # A shard has about a sixteenth of the newest entries; a further page is read if needed.
     page = min(_LARGEST_PAGE, max(4, math.ceil(2 * limit / SHARDS)))
     return _merged(client, wanted, page)
 

@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from hooks.dlq import holding as module
-from hooks.dlq.holding import Holding, holding, patience
+from hooks import leases as module
 from hooks.errors import HooksError
+from hooks.leases import Leases, lease_messages, patience
 from localcloud.core import clients
 from tests.hooks.conftest import NAMES, Relay
 
@@ -14,11 +14,11 @@ async def dead(relay: Relay, count: int) -> None:
         await relay.publish(NAMES.dead_letter, str(number).encode())
 
 
-async def test_more_than_one_answer_can_hold_is_held_and_given_back(relay: Relay) -> None:
+async def test_more_messages_than_one_answer_holds_are_leased_and_given_back(relay: Relay) -> None:
     await dead(relay, 1200)
     async with (
         clients.subscriber(relay.address) as client,
-        holding(client, NAMES.dead_letters, patience=1) as held,
+        lease_messages(client, NAMES.dead_letters, patience=1) as held,
     ):
         found = [message async for message in held.messages()]
         assert sorted(int(each.data) for each in found) == list(range(1200))
@@ -28,24 +28,24 @@ async def test_more_than_one_answer_can_hold_is_held_and_given_back(relay: Relay
     assert relay.pubsub.leased(NAMES.dead_letters) == 0
 
 
-async def test_whatever_ends_the_block_everything_is_given_back(relay: Relay) -> None:
+async def test_an_error_in_the_block_gives_every_message_back(relay: Relay) -> None:
     await dead(relay, 3)
 
-    async def fail_while_holding() -> None:
+    async def fail_with_leases() -> None:
         async with (
             clients.subscriber(relay.address) as client,
-            holding(client, NAMES.dead_letters, patience=1) as held,
+            lease_messages(client, NAMES.dead_letters, patience=1) as held,
         ):
             assert len(await held.pull(2)) == 2
             raise LookupError
 
     with pytest.raises(LookupError):
-        await fail_while_holding()
+        await fail_with_leases()
     assert relay.pubsub.leased(NAMES.dead_letters) == 0
     assert relay.dead == 3
 
 
-async def test_leases_are_renewed_while_somebody_thinks(
+async def test_leases_are_renewed_in_the_background(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_RENEW_SECONDS", 0.01)
@@ -54,7 +54,7 @@ async def test_leases_are_renewed_while_somebody_thinks(
     relay.watch = lambda call: renewed.set() if "ModifyAckDeadline" in call.method else None
     async with (
         clients.subscriber(relay.address) as client,
-        holding(client, NAMES.dead_letters, patience=1) as held,
+        lease_messages(client, NAMES.dead_letters, patience=1) as held,
     ):
         await held.pull(1)
         async with asyncio.timeout(30):
@@ -62,23 +62,21 @@ async def test_leases_are_renewed_while_somebody_thinks(
         assert relay.pubsub.leased(NAMES.dead_letters) == 1
 
 
-async def test_a_lease_that_cannot_be_renewed_is_no_secret(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_renewal_is_reported(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_RENEW_SECONDS", 0.01)
     await dead(relay, 1)
     relay.refuse = lambda call: "ModifyAckDeadline" in call.method
     async with clients.subscriber(relay.address) as client:
-        held = Holding(client, NAMES.dead_letters, patience=1)
+        held = Leases(client, NAMES.dead_letters, patience=1)
         await held.pull(1)
         with pytest.raises(HooksError, match="Pub/Sub refused"):
-            await held.keep()
+            await held.renew()
         relay.refuse = lambda _call: False
         await held.release()
     assert relay.pubsub.leased(NAMES.dead_letters) == 0
 
 
-async def test_the_service_is_asked_more_than_once_before_there_is_nothing(
+async def test_several_empty_answers_mean_that_there_are_no_more_messages(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.01)
@@ -91,7 +89,7 @@ async def test_the_service_is_asked_more_than_once_before_there_is_nothing(
     relay.watch = count
     async with (
         clients.subscriber(relay.address) as client,
-        holding(client, NAMES.dead_letters, patience=4) as held,
+        lease_messages(client, NAMES.dead_letters, patience=4) as held,
     ):
         assert await held.pull(1) == []
     assert pulls == 4

@@ -1,0 +1,196 @@
+"""The options of `hooks demo`, `deploy`, `dev`, `send` and `tail`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from hooks.options import AsJson, AsJsonLines
+
+app = typer.Typer()
+
+Scheme = Literal["v1", "v1a", "jwt", "mixed"]
+
+
+@app.command()
+def demo(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The result as one JSON document.")
+    ] = False,
+) -> None:
+    """Run the whole relay on this machine, send every kind of event, and check what arrives.
+
+    The exit status is 0 only if every event arrives exactly once, and nothing else does.
+    """
+    import asyncio
+
+    from hooks import console
+    from hooks.laptop.demo.narrator import Silent, Teller
+    from hooks.laptop.demo.run import demonstrate
+    from hooks.laptop.demo.show import show
+
+    shown = asyncio.run(demonstrate(Silent() if as_json else Teller(console.out)))
+    if as_json:
+        console.print_json({**shown.account.facts(), "seconds": round(shown.seconds, 1)})
+    else:
+        show(shown, console.out)
+    if not shown.account.adds_up:
+        raise typer.Exit(1)
+
+
+@app.command()
+def deploy(
+    local: Annotated[
+        bool, typer.Option("--local", help="To a local cloud. Required: there is no other way yet.")
+    ] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Apply, send, plan and destroy, with a verdict.")
+    ] = False,
+    var: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A variable of infra/; repeatable."),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="All of Terraform's output.")
+    ] = False,
+    as_json: AsJsonLines = False,
+) -> None:
+    """Apply infra/ to a local cloud with the real Terraform, and keep it running until Ctrl-C.
+
+    `hooks send` and `hooks tail` work in the same directory meanwhile. To deploy to a project of
+    your own, run `terraform apply` in infra/.
+    """
+    from hooks.errors import UsageError
+    from hooks.interrupts import run_until_stopped
+
+    if not local:
+        raise UsageError(
+            "hooks deploys to a local cloud only: hooks deploy --local. For a project of your own,"
+            " run terraform apply in infra/ (docs/deploy.md)"
+        )
+    variables = _variables(var or [])
+    if demo:
+        _deploy_demo(variables, verbose=verbose, as_json=as_json)
+        return
+    from hooks.laptop.deploy import serve
+
+    run_until_stopped(serve(variables, verbose=verbose, as_json=as_json))
+
+
+@app.command()
+def dev(
+    routes: Annotated[
+        str, typer.Option(help="The dispatcher's ROUTES: JSON, or the path of a JSON file.")
+    ] = "",
+    port: Annotated[
+        int, typer.Option(help="The receiver's port; 0: a free one.", min=0, max=65535)
+    ] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: the summary, then the logs.")
+    ] = False,
+) -> None:
+    """Run the laptop stack until Ctrl-C.
+
+    `hooks send` and `hooks tail` work in the same directory meanwhile.
+    """
+    from hooks.interrupts import run_until_stopped
+    from hooks.laptop.dev import serve
+
+    run_until_stopped(serve(routes, port, as_json=as_json))
+
+
+@app.command()
+def send(
+    event_type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="Any type, e.g. batch.succeeded.")
+    ],
+    scheme: Annotated[
+        Scheme,
+        typer.Option(help="v1: the registered webhook; v1a, jwt: a dynamic one; mixed: both."),
+    ] = "v1",
+    user_metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Repeatable.")
+    ] = None,
+    body: Annotated[
+        Path | None, typer.Option(help="A file to send as the whole body; -: standard input.")
+    ] = None,
+    times: Annotated[int, typer.Option(help="Repeat N times.", min=1, max=1000)] = 1,
+    forge: Annotated[
+        str, typer.Option(metavar="KIND", help="Send a forged delivery; ? lists the kinds.")
+    ] = "",
+    at: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Timestamp: RFC 3339, Unix seconds, or e.g. -10m."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send an event, as Gemini would, to the stack that runs in this directory.
+
+    The exit status is 0 if the receiver accepts it, or refuses a forged one (--forge).
+    """
+    from hooks.laptop import send as sender
+
+    sent = sender.send(
+        event_type,
+        scheme,
+        user_metadata=user_metadata or [],
+        body=body,
+        times=times,
+        forge=forge,
+        at=at,
+    )
+    sender.show(sent, as_json=as_json)
+    if not sent.as_wanted:
+        raise typer.Exit(1)
+
+
+@app.command()
+def tail(
+    event_type: Annotated[
+        str, typer.Option("--type", metavar="GLOB", help="Only these types, e.g. 'batch.*'.")
+    ] = "*",
+    message_filter: Annotated[
+        str,
+        typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".'),
+    ] = "",
+    topic: Annotated[
+        str, typer.Option(help="events, ingress, dead-letter, or the name of a route.")
+    ] = "events",
+    count: Annotated[int, typer.Option(help="End after N events; 0: at Ctrl-C.", min=0)] = 0,
+    as_json: AsJsonLines = False,
+) -> None:
+    """Show the events of the stack that runs in this directory, as they come, until Ctrl-C.
+
+    It listens through a temporary subscription, which is deleted at the end.
+    """
+    from hooks.interrupts import run_until_stopped
+    from hooks.laptop import tail as tailer
+
+    run_until_stopped(tailer.tail(topic, event_type, message_filter, count=count, as_json=as_json))
+
+
+def _deploy_demo(variables: dict[str, str], *, verbose: bool, as_json: bool) -> None:
+    import asyncio
+
+    from hooks import console
+    from hooks.laptop import deploy_demo
+
+    shown = asyncio.run(deploy_demo.run(variables, verbose=verbose, as_json=as_json))
+    if as_json:
+        console.print_json(shown.facts())
+    else:
+        deploy_demo.show(shown)
+    if not shown.holds:
+        raise typer.Exit(1)
+
+
+def _variables(entries: list[str]) -> dict[str, str]:
+    from hooks.errors import UsageError
+
+    found = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--var {entry!r} is not NAME=VALUE, for example name=staging")
+        found[name] = value
+    return found
