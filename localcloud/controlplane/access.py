@@ -2,8 +2,9 @@
 
 import base64
 import itertools
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -35,24 +36,45 @@ class Binding:
     condition: str = ""
 
 
+@dataclass(frozen=True)
+class _Version:
+    """What a policy was set to, and when that begins to count, in Unix seconds."""
+
+    counts_from: float
+    bindings: list[Json]
+
+
+def _never() -> float:
+    return 0.0
+
+
 class Policies:
     """The policies of all resources, by resource name; a policy is inherited by what lies below.
 
-    Roles and service accounts named in a policy must exist, as Google demands.
+    Roles and service accounts named in a policy must exist, as Google demands. A policy that is set
+    shows at once, and counts `delay` seconds later on the clock that is `now`.
     """
 
-    def __init__(self, project: Project, resources: Resources) -> None:
+    def __init__(
+        self,
+        project: Project,
+        resources: Resources,
+        *,
+        now: Callable[[], float] = _never,
+        delay: float = 0.0,
+    ) -> None:
         self._project = project
         self._resources = resources
-        self._by_resource: dict[str, list[Json]] = {}
+        self._now = now
+        self._delay = delay
+        self._versions: dict[str, list[_Version]] = {}
         self._etags: dict[str, str] = {}
         self._counter = itertools.count(1)
 
     def get(self, resource: str) -> Json:
         """Return a resource's policy, empty if none was set."""
         bindings = [
-            {**binding, "members": list(binding["members"])}
-            for binding in self._by_resource.get(resource, [])
+            {**binding, "members": list(binding["members"])} for binding in self._shown(resource)
         ]
         version = 3 if any("condition" in binding for binding in bindings) else 1
         policy: Json = {"version": version, "etag": self._etags.get(resource, "ACAB")}
@@ -60,6 +82,13 @@ class Policies:
 
     def set(self, resource: str, policy: Json) -> Json:
         """Replace a resource's policy and return it; `ABORTED` if its etag is not the last."""
+        return self._replace(resource, policy, self._now() + self._delay)
+
+    def begin(self, resource: str, policy: Json) -> None:
+        """Give a new resource the policy that it is made with, which counts at once."""
+        self._replace(resource, policy, -math.inf)
+
+    def _replace(self, resource: str, policy: Json, counts_from: float) -> Json:
         etag = policy.get("etag")
         if etag and etag != self._etags.get(resource, "ACAB"):
             raise ApiError(
@@ -70,35 +99,41 @@ class Policies:
         bindings = [_normal(binding) for binding in policy.get("bindings", [])]
         for binding in bindings:
             self._validate(binding, int(policy.get("version", 0)))
-        self._by_resource[resource] = [binding for binding in bindings if binding["members"]]
+        kept = [binding for binding in bindings if binding["members"]]
+        self._versions.setdefault(resource, []).append(_Version(counts_from, kept))
         token = f"local-{next(self._counter)}".encode()
         self._etags[resource] = base64.b64encode(token).decode()
         return self.get(resource)
 
     def grant(self, binding: Binding) -> None:
-        """Add one grant, as Google itself does for its service agents."""
-        held = self._by_resource.setdefault(binding.resource, [])
-        held.append({"role": binding.role, "members": [binding.member]})
+        """Add one grant that counts at once, as Google does for its service agents."""
+        for version in self._versions.setdefault(binding.resource, [_Version(-math.inf, [])]):
+            version.bindings.append({"role": binding.role, "members": [binding.member]})
 
     def revoke(self, binding: Binding) -> None:
-        """Take one grant back; `KeyError` if there is none."""
-        for held in self._by_resource.get(binding.resource, []):
-            if _matches(held, binding):
-                held["members"].remove(binding.member)
-                return
-        raise KeyError(binding)
+        """Take one grant back, which counts at once; `KeyError` if there is none."""
+        held = [
+            each
+            for version in self._versions.get(binding.resource, [])
+            for each in version.bindings
+            if _matches(each, binding)
+        ]
+        if not held:
+            raise KeyError(binding)
+        for each in held:
+            each["members"].remove(binding.member)
 
     def delete(self, resource: str) -> None:
         """Forget the policies of a resource and of all that lies below it."""
-        for name in list(self._by_resource):
+        for name in list(self._versions):
             if name == resource or name.startswith(f"{resource}/"):
-                del self._by_resource[name]
+                del self._versions[name]
                 self._etags.pop(name, None)
 
     def bindings(self) -> Iterator[Binding]:
         """Return every grant there is."""
-        for resource in sorted(self._by_resource):
-            for held in self._by_resource[resource]:
+        for resource in sorted(self._versions):
+            for held in self._shown(resource):
                 for member in held["members"]:
                     yield Binding(resource, held["role"], member, _expression(held))
 
@@ -110,8 +145,19 @@ class Policies:
             and _includes(held["members"], member)
             and _is_met(_expression(held), attributes)
             for scope in self._scopes(resource)
-            for held in self._by_resource.get(scope, [])
+            for held in self._in_force(scope)
         )
+
+    def _shown(self, resource: str) -> list[Json]:
+        versions = self._versions.get(resource)
+        return versions[-1].bindings if versions else []
+
+    def _in_force(self, resource: str) -> list[Json]:
+        versions = self._versions.get(resource, [])
+        now = self._now()
+        while len(versions) > 1 and versions[1].counts_from <= now:
+            del versions[0]
+        return versions[0].bindings if versions and versions[0].counts_from <= now else []
 
     def _scopes(self, resource: str) -> Iterator[str]:
         segments = self._project.by_id(resource).split("/")

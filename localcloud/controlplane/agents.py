@@ -35,10 +35,11 @@ AGENTS: dict[str, tuple[Agent, ...]] = {
     "cloudscheduler.googleapis.com": (
         _agent("gcp-sa-cloudscheduler", "roles/cloudscheduler.serviceAgent"),
     ),
+    "eventarc.googleapis.com": (_agent("gcp-sa-eventarc", "roles/eventarc.serviceAgent"),),
     "firestore.googleapis.com": (_agent("gcp-sa-firestore", "roles/firestore.serviceAgent"),),
     "pubsub.googleapis.com": (_agent("gcp-sa-pubsub", "roles/pubsub.serviceAgent"),),
     "run.googleapis.com": (_agent("serverless-robot-prod", "roles/run.serviceAgent"),),
     "secretmanager.googleapis.com": (_agent("gcp-sa-secretmanager"),),
     "storage.googleapis.com": (_agent("gs-project-accounts"),),
 }
-"""The agents by API; each exists once its API is enabled."""
+"""The agents by API; each is made some time after its API is enabled."""

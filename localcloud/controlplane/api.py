@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud.controlplane.errors import ApiError, from_rpc, invalid, service_disabled
 from localcloud.controlplane.journal import Entry
+from localcloud.controlplane.permissions import needed, resource_of
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 from localcloud.core.rpc import RpcError, Service
@@ -164,6 +165,7 @@ class Router:
             if plane is None or route is None:
                 raise ApiError("UNIMPLEMENTED", f"The local cloud does not imitate {what}")
             self._admit(call, plane)
+            self._check_permission(call, plane, route, what.partition(" /")[2])
             answer = await route.handler(call)
         except ApiError as error:
             return JSONResponse(error.body(), error.status)
@@ -184,8 +186,14 @@ class Router:
                 "PERMISSION_DENIED",
                 f"Permission denied on resource project {project} (or it may not exist).",
             )
-        if plane.service not in _ALWAYS_ON and not self._state.is_enabled(plane.service):
+        if plane.service not in _ALWAYS_ON and not self._state.is_active(plane.service):
             raise service_disabled(plane.service, self._state.project.number)
+
+    def _check_permission(self, call: ApiCall, plane: Plane, route: Route, path: str) -> None:
+        permission = needed(plane.service, route.method, route.pattern)
+        if permission:
+            resource = resource_of(call.names, path, self._state.root)
+            self._state.check_caller(call.identity, permission, resource)
 
 
 def application(answer: Callable[[Request], Awaitable[Response]]) -> ASGIApp:

@@ -38,6 +38,8 @@ from localcloud.controlplane.planes.scheduler import CloudScheduler
 from localcloud.controlplane.planes.secretmanager import SecretManagerPlane
 from localcloud.controlplane.planes.serviceusage import ServiceUsage
 from localcloud.controlplane.planes.storage import Storage
+from localcloud.controlplane.realism import LENIENT, Realism
+from localcloud.controlplane.roles import OWNER
 from localcloud.controlplane.state import State
 from localcloud.core.clock import Clock, SystemClock
 from localcloud.core.rpc import Call, Listener, RpcError, Service, listen
@@ -63,11 +65,14 @@ class Settings:
 
     `surroundings` are variables that every function sees unless Terraform sets them, such as where
     Gemini is simulated. `schedule_clock` is the clock of Cloud Scheduler, `clock` everything
-    else's.
+    else's. `realism` says which of Google's delays and refusals are imitated; `deployer_roles` are
+    what the deployer has on the project.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     schedule_clock: Clock | None = None
+    realism: Realism = LENIENT
+    deployer_roles: Sequence[str] = (OWNER,)
     project: Project = field(default_factory=Project)
     surroundings: Mapping[str, str] = field(default_factory=dict)
     list_lag_seconds: float = 0.0
@@ -84,7 +89,12 @@ class Cloud:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         clock = self.settings.clock
-        self.state = State(clock, self.settings.project)
+        self.state = State(
+            clock,
+            self.settings.project,
+            realism=self.settings.realism,
+            deployer_roles=self.settings.deployer_roles,
+        )
         self.network = Network()
         self.pubsub = PubSub(
             clock,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx2
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -81,7 +82,7 @@ class Door:
         behind = self._behind()
         caller = ""
         try:
-            headers = dict(request.headers)
+            headers = request.headers.mutablecopy()
             self._check_ingress(headers, behind)
             caller = self._admit(headers, behind)
             response = await self._forward(request, headers, behind)
@@ -94,13 +95,21 @@ class Door:
         self._state.journal.add(entry)
         return response
 
-    def _check_ingress(self, headers: dict[str, str], behind: Behind) -> None:
-        internal = secrets.compare_digest(headers.pop(INTERNAL, ""), self._mark)
+    def _check_ingress(self, headers: MutableHeaders, behind: Behind) -> None:
+        internal = secrets.compare_digest(headers.get(INTERNAL, ""), self._mark)
+        del headers[INTERNAL]
         if behind.internal and not internal:
             raise Refusal(404, "Error: Page not found\n")
 
-    def _admit(self, headers: dict[str, str], behind: Behind) -> str:
-        """Return the caller, empty if anyone may come; leave no signature in its token."""
+    def _admit(self, headers: MutableHeaders, behind: Behind) -> str:
+        """Return the caller, empty if anyone may come; leave no signature in its token.
+
+        `X-Serverless-Authorization` is what counts where a request has it, and `Authorization` then
+        reaches the function as it came, whatever is in it. Of a header that is there twice, the
+        first counts, and the other passes.
+        https://cloud.google.com/run/docs/authenticating/service-to-service and
+        https://github.com/GoogleCloudPlatform/cloud-run-proxy/pull/25
+        """
         name = _SERVERLESS if _SERVERLESS in headers else "authorization"
         if self._state.policies.allows("", _INVOKE, behind.service):
             return ""
@@ -115,18 +124,15 @@ class Door:
         caller = member(claims["email"])
         if not self._state.policies.allows(caller, _INVOKE, behind.service):
             raise Refusal(403, _FORBIDDEN)
-        headers[name] = f"{scheme} {strip(token)}"
+        _replace_first(headers, name, f"{scheme} {strip(token)}")
         return caller
 
-    async def _forward(self, request: Request, headers: dict[str, str], behind: Behind) -> Response:
+    async def _forward(self, request: Request, headers: MutableHeaders, behind: Behind) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         raw_path = request.scope["raw_path"].decode("latin-1")
         client = request.client.host if request.client else "127.0.0.1"
-        forwarded = {
-            **{name: value for name, value in headers.items() if name not in _HOP_BY_HOP},
-            "x-forwarded-for": client,
-            "x-forwarded-proto": "https",
-        }
+        headers["x-forwarded-for"], headers["x-forwarded-proto"] = client, "https"
+        forwarded = [pair for pair in headers.items() if pair[0] not in _HOP_BY_HOP]
         try:
             async with asyncio.timeout(behind.timeout):
                 answer = await self._client.request(
@@ -152,6 +158,11 @@ INTERNAL = "x-local-cloud-internal"
 
 _FORBIDDEN = "Error: Forbidden\nYour client does not have permission to get this URL.\n"
 _UNAUTHORIZED = "Error: Unauthorized\nYour client does not have permission to the requested URL.\n"
+
+
+def _replace_first(headers: MutableHeaders, name: str, value: str) -> None:
+    index = next(i for i, (key, _) in enumerate(headers.raw) if key == name.encode())
+    headers.raw[index] = (name.encode(), value.encode())
 
 
 def member(email: str) -> str:

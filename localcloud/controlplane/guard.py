@@ -36,7 +36,7 @@ class IamGuard:
         """Let a call pass, or raise `RpcError` as the service words it."""
         service, _, method = call.method.rpartition("/")
         package = service.rpartition(".")[0]
-        if not self._state.is_enabled(_API[package]):
+        if not self._state.is_active(_API[package]):
             raise RpcError(
                 grpc.StatusCode.PERMISSION_DENIED,
                 f"{_API[package]} has not been used in project {self._state.project.number} before "

@@ -1,40 +1,72 @@
 """What all planes of the local cloud share."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from localcloud.controlplane.access import Binding, Policies
 from localcloud.controlplane.agents import AGENTS
+from localcloud.controlplane.errors import denied
 from localcloud.controlplane.journal import Journal
 from localcloud.controlplane.names import Project
+from localcloud.controlplane.realism import LENIENT, Agenda, Realism
 from localcloud.controlplane.roles import OWNER
 from localcloud.controlplane.store import Resources
 from localcloud.controlplane.tokens import Issuer
 from localcloud.core.clock import Clock
+from localcloud.core.fast_clock import FastClock
 
 
-@dataclass
 class State:
     """One project: its resources, policies, clock, journal, and the tokens of those who call.
 
-    `deployer` is the member that owns the project; `access_tokens` says who bears which token.
+    `deployer` is the member that deploys, by default the owner of the project; `access_tokens` says
+    who bears which token.
+    `agenda` is what Google will do later by itself; whoever reads `resources` or `policies` sees
+    what it has done until now.
     """
 
-    clock: Clock
-    project: Project = field(default_factory=Project)
-    deployer: str = "user:deployer@example.com"
-    resources: Resources = field(default_factory=Resources)
-    journal: Journal = field(default_factory=Journal)
-    access_tokens: dict[str, str] = field(default_factory=dict)
-    policies: Policies = field(init=False)
-    issuer: Issuer = field(init=False)
+    def __init__(
+        self,
+        clock: Clock,
+        project: Project | None = None,
+        *,
+        realism: Realism = LENIENT,
+        deployer: str = "user:deployer@example.com",
+        deployer_roles: Sequence[str] = (OWNER,),
+    ) -> None:
+        """Make an otherwise empty project in which the deployer has some roles."""
+        self.clock = clock
+        self.project = project or Project()
+        self.realism = realism
+        self.deployer = deployer
+        self.journal = Journal()
+        self.access_tokens = {"x": deployer}
+        self.issuer = Issuer(clock)
+        self.delays = FastClock(clock, realism.rate)
+        self.agenda = Agenda(self.delays)
+        self._resources = Resources()
+        self._policies = Policies(
+            self.project,
+            self._resources,
+            now=self.delays.time,
+            delay=realism.grant_propagation_seconds,
+        )
+        self._active_from: dict[str, float] = {}
+        self._given = [Binding(self.root, role, deployer) for role in deployer_roles]
+        for binding in self._given:
+            self._policies.grant(binding)
 
-    def __post_init__(self) -> None:
-        """Make the deployer the owner of an otherwise empty project."""
-        self.policies = Policies(self.project, self.resources)
-        self.policies.grant(Binding(self.root, OWNER, self.deployer))
-        self.issuer = Issuer(self.clock)
-        self.access_tokens.setdefault("x", self.deployer)
+    @property
+    def resources(self) -> Resources:
+        """What there is now."""
+        self.agenda.catch_up()
+        return self._resources
+
+    @property
+    def policies(self) -> Policies:
+        """Who may do what."""
+        self.agenda.catch_up()
+        return self._policies
 
     @property
     def root(self) -> str:
@@ -47,27 +79,50 @@ class State:
         return self.access_tokens.get(token, "") if scheme.lower() == "bearer" else ""
 
     def is_enabled(self, service: str) -> bool:
-        """Tell whether the project has enabled an API."""
+        """Tell whether the project has enabled an API, which may take effect later."""
         return f"{self.root}/services/{service}" in self.resources
 
+    def is_active(self, service: str) -> bool:
+        """Tell whether an API answers: it is enabled, and that has taken effect."""
+        return self.is_enabled(service) and self._active_from[service] <= self.delays.time()
+
     def enable(self, service: str) -> None:
-        """Enable an API; its service agent comes into being, with the role that Google gives it."""
+        """Enable an API; it becomes active, and its service agents come into being, in time."""
         name = f"{self.root}/services/{service}"
         if name in self.resources:
             return
         self.resources.put(name, {"name": name, "state": "ENABLED"})
+        now = self.delays.time()
+        self._active_from[service] = now + self.realism.service_activation_seconds
+        self.agenda.after(self.realism.agent_creation_seconds, lambda: self.create_agents(service))
+
+    def create_agents(self, service: str) -> None:
+        """Make an API's service agents, each with the role that Google gives it, once."""
         for agent in AGENTS.get(service, ()):
             email = agent.email(self.project)
-            self.resources.put(
-                f"{self.root}/serviceAccounts/{email}", {"email": email, "agent": True}
-            )
+            name = f"{self.root}/serviceAccounts/{email}"
+            if name in self._resources:
+                continue
+            self._resources.put(name, {"email": email, "agent": True})
             if agent.role:
-                self.policies.grant(Binding(self.root, agent.role, f"serviceAccount:{email}"))
+                self._policies.grant(Binding(self.root, agent.role, f"serviceAccount:{email}"))
+
+    def check_caller(self, identity: str, permission: str, resource: str) -> None:
+        """Refuse the caller of a REST API that lacks a permission, if callers need any."""
+        if not self.realism.callers_need_permissions:
+            return
+        if not self.policies.allows(identity, permission, self.project.by_id(resource)):
+            raise denied(permission, resource)
+
+    def check_may_act_as(self, identity: str, email: str) -> None:
+        """Refuse a caller that may not have something run as a service account."""
+        account = f"{self.root}/serviceAccounts/{email}"
+        self.check_caller(identity, "iam.serviceAccounts.actAs", account)
 
     def is_googles(self, binding: Binding) -> bool:
         """Tell whether a grant is one that Google, or the making of the project, gave."""
-        return binding.resource == self.root and (
-            binding.role == OWNER or binding.role.endswith(".serviceAgent")
+        return binding in self._given or (
+            binding.resource == self.root and binding.role.endswith(".serviceAgent")
         )
 
     def agent(self, service: str) -> str:

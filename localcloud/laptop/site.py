@@ -2,13 +2,16 @@
 
 import contextlib
 import dataclasses
+import math
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localcloud.controlplane.cloud import Cloud, Settings
+from localcloud.controlplane.realism import LENIENT, Realism
+from localcloud.controlplane.roles import OWNER
 from localcloud.core.clock import SystemClock
 from localcloud.core.errors import OptionError
 from localcloud.core.fast_clock import FastClock
@@ -34,6 +37,7 @@ class Options:
     `directory` takes a copy of what is deployed, and Terraform's state. `root` is the root module,
     relative to the checkout. `variables` are added to those that any deployment here needs.
     `schedule_rate` says how many times as fast as the machine's clock the schedules' runs.
+    `realism` and `deployer_roles` are the local cloud's.
     """
 
     directory: Path
@@ -42,6 +46,8 @@ class Options:
     gemini: GeminiSettings = field(default_factory=GeminiSettings)
     schedule_rate: float = 20.0
     list_lag_seconds: float = 0.0
+    realism: Realism = LENIENT
+    deployer_roles: Sequence[str] = (OWNER,)
     on_line: OnLine = discard
 
 
@@ -67,7 +73,7 @@ class Site:
         )
 
     def _variables(self) -> dict[str, Any]:
-        project = self.cloud.state.project.id
+        project, realism = self.cloud.state.project.id, self.options.realism
         return {
             "project": project,
             "region": REGION,
@@ -75,8 +81,8 @@ class Site:
             "gemini_api_key": API_KEY,
             "gemini_base_url": self.gemini_url,
             "ledger": {"delete_protection": False},
-            # Grants count at once here: nothing has to spread.
-            "propagation_seconds": 0,
+            # In seconds of the machine, which the delays of the local cloud may not outlast.
+            "propagation_seconds": math.ceil(realism.grant_propagation_seconds / realism.rate),
             "verification": {
                 "jwks_uri": f"{self.gemini_url}/.well-known/jwks.json",
                 "jwt_audiences": [self.gemini.settings.jwt_audience],
@@ -101,6 +107,8 @@ async def site(options: Options) -> AsyncIterator[Site]:
     settings = Settings(
         schedule_clock=FastClock(SystemClock(), options.schedule_rate),
         list_lag_seconds=options.list_lag_seconds,
+        realism=options.realism,
+        deployer_roles=options.deployer_roles,
         on_line=options.on_line,
     )
     audience = options.gemini.jwt_audience or settings.project.id

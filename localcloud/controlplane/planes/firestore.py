@@ -1,5 +1,6 @@
 """Firestore's admin API: databases, their fields' policies and composite indexes."""
 
+import math
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,10 @@ _GROUP = f"{_DATABASE}/collectionGroups/{{group}}"
 
 
 class FirestoreAdmin:
-    """Keeps databases, field configurations and indexes; `drop` empties a deleted database."""
+    """Keeps databases, field configurations and indexes; `drop` empties a deleted database.
+
+    The name of a deleted database is free only after some time.
+    """
 
     service: ClassVar[str] = "firestore.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {"firestore_custom_endpoint": _PREFIX}
@@ -28,6 +32,8 @@ class FirestoreAdmin:
     def __init__(self, state: State, drop: Callable[[str], None]) -> None:
         self._state = state
         self._drop = drop
+        self._visible_from: dict[str, float] = {}
+        self._free_from: dict[str, float] = {}
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -56,6 +62,7 @@ class FirestoreAdmin:
         agent = self._state.agent(self.service)
         check_key(self._state, given.get("cmekConfig", {}).get("kmsKeyName"), agent)
         name = f"{self._state.root}/databases/{database}"
+        self._check_free(database, name)
         now = self._state.timestamp()
         created = self._state.resources.create(
             name,
@@ -75,7 +82,19 @@ class FirestoreAdmin:
                 "etag": "IN+Nj+L9qYoDMM7Vr/Ds1YkD",
             },
         )
+        if database != "(default)":
+            delay = self._state.realism.database_visibility_seconds
+            self._visible_from[name] = self._state.delays.time() + delay
         return done(created)
+
+    def _check_free(self, database: str, name: str) -> None:
+        left = self._free_from.get(name, -math.inf) - self._state.delays.time()
+        if left > 0:
+            raise ApiError(
+                "FAILED_PRECONDITION",
+                f"Database ID '{database}' is not available in project '{self._state.project.id}'. "
+                f"Please retry in {math.ceil(left)} seconds.",
+            )
 
     def _name(self, call: ApiCall) -> str:
         return self._state.project.by_id(_DATABASE.format(**call.names))
@@ -83,17 +102,23 @@ class FirestoreAdmin:
     def _database(self, call: ApiCall) -> Json:
         name = self._name(call)
         if name not in self._state.resources:
-            raise ApiError(
-                "NOT_FOUND",
-                f"Project '{call.names['project']}' or database '{call.names['database']}' does "
-                "not exist.",
-            )
+            raise self._missing(call)
         return self._state.resources.get(name)
+
+    @staticmethod
+    def _missing(call: ApiCall) -> ApiError:
+        return ApiError(
+            "NOT_FOUND",
+            f"Project '{call.names['project']}' or database '{call.names['database']}' does "
+            "not exist.",
+        )
 
     async def _list(self, _call: ApiCall) -> Json:
         return {"databases": self._state.resources.under(f"{self._state.root}/databases/")}
 
     async def _get(self, call: ApiCall) -> Json:
+        if self._state.delays.time() < self._visible_from.get(self._name(call), -math.inf):
+            raise self._missing(call)
         return self._database(call)
 
     async def _patch(self, call: ApiCall) -> Json:
@@ -112,6 +137,8 @@ class FirestoreAdmin:
         for resource in [held for held in self._state.resources if held.startswith(f"{name}/")]:
             self._state.resources.delete(resource)
         self._drop(name)
+        delay = self._state.realism.database_name_seconds
+        self._free_from[name] = self._state.delays.time() + delay
         return done(self._state.resources.delete(name))
 
     def _field(self, call: ApiCall) -> str:

@@ -25,6 +25,14 @@ _FUNCTION = f"{_LOCATION}/functions/{{function}}"
 _ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _RUNTIME = re.compile(r"python3(9|10|11|12|13|14)")
 _MEMORY = re.compile(r"\d+(k|M|G|Ki|Mi|Gi)?")
+# https://cloud.google.com/functions/docs/securing/cmek#grant_service_accounts_access_to_the_key
+_KEY_USERS = (
+    "cloudfunctions.googleapis.com",
+    "artifactregistry.googleapis.com",
+    "eventarc.googleapis.com",
+    "run.googleapis.com",
+    "storage.googleapis.com",
+)
 _NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.googleapis.com")
 
 
@@ -67,7 +75,7 @@ class CloudFunctions:
         if name in self._state.resources:
             raise ApiError("ALREADY_EXISTS", f"Resource '{name}' already exists")
         now = self._state.timestamp()
-        return await self._deploy(name, {**call.body, "name": name, "createTime": now})
+        return await self._deploy(call, name, {**call.body, "name": name, "createTime": now})
 
     async def _list(self, call: ApiCall) -> Json:
         location = self._state.project.by_id(_LOCATION.format(**call.names))
@@ -81,7 +89,7 @@ class CloudFunctions:
         before = self._state.resources.get(name)
         changed = self._state.resources.patch(name, call.body, call.mask())
         self._state.resources.put(name, before)
-        return await self._deploy(name, changed)
+        return await self._deploy(call, name, changed)
 
     async def _delete(self, call: ApiCall) -> Json:
         name = self._name(call)
@@ -92,9 +100,10 @@ class CloudFunctions:
         await self._deployments.remove(name)
         return done({})
 
-    async def _deploy(self, name: str, function: Json) -> Json:
-        self._validate(function)
+    async def _deploy(self, call: ApiCall, name: str, function: Json) -> Json:
+        self._validate(call, function)
         try:
+            self._check_quota(name, function["serviceConfig"])
             revision = self._builder.build(name, function)
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
@@ -106,10 +115,10 @@ class CloudFunctions:
         self._state.resources.put(service, {"name": service, "uri": uri})
         return done(self._state.resources.put(name, described))
 
-    def _validate(self, function: Json) -> None:
+    def _validate(self, call: ApiCall, function: Json) -> None:
         build, service = function.get("buildConfig", {}), function.get("serviceConfig", {})
         for needed in _NEEDED:
-            if not self._state.is_enabled(needed):
+            if not self._state.is_active(needed):
                 raise service_disabled(needed, self._state.project.number)
         if not _RUNTIME.fullmatch(build.get("runtime", "")):
             raise invalid(f"The runtime {build.get('runtime')!r} is not supported.")
@@ -119,15 +128,26 @@ class CloudFunctions:
         if float(cpu) < 1 and service.get("maxInstanceRequestConcurrency", 1) > 1:
             raise invalid("Total cpu < 1 is not supported with concurrency > 1.")
         for email in (service.get("serviceAccountEmail"), build.get("serviceAccount")):
-            self._check_account(str(email or ""))
-        check_key(self._state, function.get("kmsKeyName"), self._state.agent(self.service))
+            self._check_account(call.identity, str(email or ""))
+        every = self._state.realism.keys_for_every_agent
+        for handler in _KEY_USERS if every else (self.service,):
+            check_key(self._state, function.get("kmsKeyName"), self._state.agent(handler))
 
-    def _check_account(self, account: str) -> None:
+    def _check_quota(self, name: str, service: Json) -> None:
+        quota = self._state.realism.cpu_quota
+        cpu = float(service.get("availableCpu", "1"))
+        most = service.get("maxInstanceCount")
+        if quota is None or most is None or most * cpu <= quota:
+            return
+        raise ApiError("INVALID_ARGUMENT", _over_quota(name.rpartition("/")[2], cpu, most, quota))
+
+    def _check_account(self, caller: str, account: str) -> None:
         email = account.rpartition("/")[2]
         if f"{self._state.root}/serviceAccounts/{email}" not in self._state.resources:
             raise invalid(
                 f"Service account {email or 'of the default'} was not found: name one that exists."
             )
+        self._state.check_may_act_as(caller, email)
 
     def _describe(self, name: str, function: Json, uri: str) -> Json:
         project, location, short = self._state.project, name.split("/")[3], name.split("/")[-1]
@@ -163,6 +183,19 @@ class CloudFunctions:
             "updateTime": self._state.timestamp(),
             "url": f"https://{location}-{project.id}.cloudfunctions.net/{short}",
         }
+
+
+def _over_quota(name: str, cpu: float, instances: int, quota: float) -> str:
+    scale = "spec.template.metadata.annotations[autoscaling.knative.dev/maxScale]"
+    requested, allowed = round(instances * cpu * 1000), round(quota * 1000)
+    return (
+        f"Could not create Cloud Run service {name}. {scale}: Max instances must be set to "
+        f"{int(quota // cpu)} or fewer to set the requested total CPU.\nConsider running your "
+        "workload in a region with greater capacity, or requesting an increase in quota for this "
+        "region if you are seeing sustained usage near this limit, see "
+        "https://cloud.google.com/run/quotas.\n\nQuota violated:\n"
+        f"CpuAllocPerProjectRegion requested: {requested} allowed: {allowed}"
+    )
 
 
 def _not_listening(name: str, error: StartFailed) -> str:

@@ -1,5 +1,6 @@
 """IAM: service accounts, their policies, and custom roles."""
 
+import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,10 @@ _ROLE = "projects/{project}/roles/{role}"
 
 
 class Iam:
-    """Keeps service accounts and custom roles. A deleted role can be undeleted, as at Google."""
+    """Keeps service accounts and custom roles.
+
+    A deleted role can be undeleted for some days; then its id stays blocked for some weeks.
+    """
 
     service: ClassVar[str] = "iam.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {
@@ -29,6 +33,7 @@ class Iam:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._blocked_until: dict[str, float] = {}
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -106,6 +111,11 @@ class Iam:
         if not _ROLE_ID.fullmatch(role):
             raise invalid(f"The role_id {role!r} must be 3 to 64 of [a-zA-Z0-9_.].")
         name = f"{self._state.root}/roles/{role}"
+        if self._state.delays.time() < self._blocked_until.get(name, -math.inf):
+            raise ApiError(
+                "FAILED_PRECONDITION",
+                f"You can't create a role_id ({role}) which has been marked for deletion.",
+            )
         if name in self._state.resources:
             raise ApiError("ALREADY_EXISTS", f"A role named {role} in {self._state.root} exists.")
         given = call.body.get("role", {})
@@ -123,10 +133,25 @@ class Iam:
         return self._state.resources.patch(self._role(call), call.body, call.mask())
 
     async def _delete_role(self, call: ApiCall) -> Json:
-        return self._state.resources.patch(self._role(call), {"deleted": True})
+        name, realism = self._role(call), self._state.realism
+        deleted = self._state.resources.patch(name, {"deleted": True})
+        until = self._state.delays.time() + realism.role_id_blocked_seconds
+        self._blocked_until[name] = until
+        self._state.agenda.after(
+            realism.role_restorable_seconds, lambda: self._purge_role(name, until)
+        )
+        return deleted
+
+    def _purge_role(self, name: str, blocked_until: float) -> None:
+        # Not if it has been undeleted meanwhile, and perhaps deleted again.
+        if self._blocked_until.get(name) == blocked_until:
+            self._state.resources.delete(name)
 
     async def _undelete_role(self, call: ApiCall) -> Json:
-        return self._state.resources.patch(self._role(call), {}, ["deleted"])
+        name = self._role(call)
+        restored = self._state.resources.patch(name, {}, ["deleted"])
+        self._blocked_until.pop(name, None)
+        return restored
 
 
 def _check_permissions(role: Json) -> None:

@@ -1,4 +1,4 @@
-"""Monitoring: alert policies, notification channels and dashboards, stored and not evaluated."""
+"""Monitoring: alert policies, channels, uptime checks and dashboards, stored and not evaluated."""
 
 import itertools
 import re
@@ -49,6 +49,9 @@ class Monitoring:
                 state, "monitoring/v3/", project, "notificationChannels", self._id, _keep
             ).routes(),
             *Collection(
+                state, "monitoring/v3/", project, "uptimeCheckConfigs", self._id, _keep
+            ).routes(),
+            *Collection(
                 state, "monitoring/v1/", project, "dashboards", self._id, self._dashboard
             ).routes(),
         ]
@@ -56,13 +59,14 @@ class Monitoring:
     def _id(self, _call: ApiCall) -> str:
         return str(next(self._ids))
 
-    def _alert(self, _call: ApiCall, policy: Json) -> Json:
+    def _alert(self, call: ApiCall, policy: Json) -> Json:
         conditions = policy.get("conditions", [])
         if not conditions or "combiner" not in policy or "displayName" not in policy:
             raise invalid("Field alert_policy needs conditions, a combiner and a display_name.")
         for condition in conditions:
             _check_condition(condition)
-            condition.setdefault("name", f"{policy['name']}/conditions/{self._id(_call)}")
+            condition.setdefault("name", f"{policy['name']}/conditions/{self._id(call)}")
+        self._check_log_match(call, conditions, known="creationRecord" in policy)
         for channel in policy.get("notificationChannels", []):
             if self._state.project.by_id(channel) not in self._state.resources:
                 raise invalid(f"Notification channel {channel} was not found.")
@@ -75,11 +79,30 @@ class Monitoring:
             "mutationRecord": record,
         }
 
+    def _check_log_match(self, call: ApiCall, conditions: Sequence[Json], *, known: bool) -> None:
+        if not any("conditionMatchedLog" in condition for condition in conditions):
+            return
+        if len(conditions) > 1:
+            raise invalid("Alert policies with a log match can only have a single condition.")
+        permission = f"logging.notificationRules.{'update' if known else 'create'}"
+        self._state.check_caller(call.identity, permission, self._state.root)
+
     def _dashboard(self, _call: ApiCall, dashboard: Json) -> Json:
         if "displayName" not in dashboard:
             raise invalid("Field dashboard.display_name is required.")
-        # The service writes the project's number into a dashboard's name.
+        if self._state.realism.dashboards_omit_zeros:
+            dashboard = _without_zeros(dashboard)
         return {**dashboard, "etag": dashboard.get("etag", "1") + "1"}
+
+
+def _without_zeros(dashboard: Json) -> Json:
+    """Return a dashboard as the service stores it: a tile at the edge has no position there."""
+    layout = dashboard.get("mosaicLayout", {})
+    tiles = [
+        {key: value for key, value in tile.items() if key not in {"xPos", "yPos"} or value != 0}
+        for tile in layout.get("tiles", [])
+    ]
+    return {**dashboard, "mosaicLayout": {**layout, "tiles": tiles}} if tiles else dashboard
 
 
 def _keep(_call: ApiCall, value: Json) -> Json:

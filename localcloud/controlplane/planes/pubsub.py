@@ -85,7 +85,10 @@ class PubSubPlane:
 
     async def _create_subscription(self, call: ApiCall) -> Json:
         given = {**call.body, "name": self._subscription(call)}
-        await self._check(given)
+        self._state.check_caller(
+            call.identity, "pubsub.topics.attachSubscription", str(given.get("topic", ""))
+        )
+        await self._check(call, given)
         subscription = message(types.Subscription.pb(), given)
         return await invoke(self._subscriber, "CreateSubscription", subscription)
 
@@ -93,8 +96,10 @@ class PubSubPlane:
         return await self._subscription_exists(self._subscription(call))
 
     async def _update_subscription(self, call: ApiCall) -> Json:
-        await self._check(call.body.get("subscription", {}))
-        value = self._update(call, "subscription", self._subscription(call))
+        name = self._subscription(call)
+        current = await self._subscription_exists(name)
+        await self._check(call, {**current, **call.body.get("subscription", {})})
+        value = self._update(call, "subscription", name)
         request = message(types.UpdateSubscriptionRequest.pb(), value)
         return await invoke(self._subscriber, "UpdateSubscription", request)
 
@@ -110,13 +115,15 @@ class PubSubPlane:
         request = message(types.ListSubscriptionsRequest.pb(), value)
         return await invoke(self._subscriber, "ListSubscriptions", request)
 
-    async def _check(self, subscription: Json) -> None:
+    async def _check(self, call: ApiCall, subscription: Json) -> None:
         letters = subscription.get("deadLetterPolicy", {}).get("deadLetterTopic")
         if letters:
             await self._topic_exists(letters)
         account = subscription.get("pushConfig", {}).get("oidcToken", {}).get("serviceAccountEmail")
         if account and f"{self._state.root}/serviceAccounts/{account}" not in self._state.resources:
             raise ApiError("NOT_FOUND", f"Service account {account} does not exist.")
+        if account:
+            self._state.check_may_act_as(call.identity, account)
         check_sink(self._state, subscription)
 
     def _topic(self, call: ApiCall) -> str:

@@ -93,7 +93,7 @@ class CloudScheduler:
         if not _ID.fullmatch(short):
             raise invalid(f"Job name {name!r} is invalid.")
         name = f"{location}/jobs/{short}"
-        job = self._prepare({**call.body, "name": name, "state": "ENABLED"})
+        job = self._prepare(call, {**call.body, "name": name, "state": "ENABLED"})
         created = self._state.resources.create(name, job)
         self._start(name)
         return created
@@ -109,7 +109,7 @@ class CloudScheduler:
         name = self._name(call)
         changes = {key: value for key, value in call.body.items() if key not in {"name", "state"}}
         before = self._state.resources.get(name)
-        changed = self._prepare({**before, **changes})
+        changed = self._prepare(call, {**before, **changes})
         self._state.resources.put(name, changed)
         self._start(name)
         return changed
@@ -136,7 +136,7 @@ class CloudScheduler:
         await self.fire(name)
         return self._state.resources.get(name)
 
-    def _prepare(self, job: Json) -> Json:
+    def _prepare(self, call: ApiCall, job: Json) -> Json:
         target = job.get("httpTarget")
         if target is None:
             raise ApiError("UNIMPLEMENTED", "The local cloud imitates HTTP targets only")
@@ -145,6 +145,8 @@ class CloudScheduler:
         account = target.get("oidcToken", {}).get("serviceAccountEmail")
         if account and f"{self._state.root}/serviceAccounts/{account}" not in self._state.resources:
             raise ApiError("NOT_FOUND", f"Service account {account} was not found.")
+        if account:
+            self._state.check_may_act_as(call.identity, account)
         following = next_due(job, self._clock.time())
         return {
             "attemptDeadline": "180s",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from localcloud.controlplane.agents import AGENTS
 from localcloud.controlplane.api import ApiCall, Route
 from localcloud.controlplane.errors import invalid
 from localcloud.controlplane.operations import done
@@ -11,7 +12,7 @@ from localcloud.controlplane.store import Json
 
 
 class ServiceUsage:
-    """Enables and disables APIs at once. A service's agent outlives its API's being enabled."""
+    """Enables and disables APIs. A service's agent stays when its API is disabled."""
 
     service: ClassVar[str] = "serviceusage.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {"service_usage_custom_endpoint": "serviceusage/v1/"}
@@ -27,6 +28,11 @@ class ServiceUsage:
             Route("POST", f"{services}:batchEnable", self._batch_enable),
             Route("POST", f"{services}/{{name}}:enable", self._enable),
             Route("POST", f"{services}/{{name}}:disable", self._disable),
+            Route(
+                "POST",
+                f"{services.replace('v1', 'v1beta1')}/{{name}}:generateServiceIdentity",
+                self._generate_identity,
+            ),
             Route("GET", f"{services}:batchGet", self._list),
             Route("GET", services, self._list),
             Route("GET", f"{services}/{{name}}", self._get),
@@ -46,6 +52,14 @@ class ServiceUsage:
         if name in self._state.resources:
             self._state.resources.delete(name)
         return done({"service": self._describe(call.names["name"])})
+
+    async def _generate_identity(self, call: ApiCall) -> Json:
+        """Make a service's agent at once, as `gcloud beta services identity create` does."""
+        service = call.names["name"]
+        if service not in AGENTS:
+            raise invalid(f"Service '{service}' has no service agent.")
+        self._state.create_agents(service)
+        return done({"email": self._state.agent(service).partition(":")[2]})
 
     async def _get(self, call: ApiCall) -> Json:
         return self._describe(call.names["name"])

@@ -1,12 +1,14 @@
 """What Pub/Sub checks before it writes into BigQuery or Cloud Storage by itself."""
 
 from localcloud.controlplane.errors import ApiError, invalid
+from localcloud.controlplane.schedules import seconds
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 
 # https://cloud.google.com/pubsub/docs/create-bigquery-subscription#assign_bigquery_service_account
 _TABLE = ("bigquery.tables.get", "bigquery.tables.updateData")
 # https://cloud.google.com/pubsub/docs/create-cloudstorage-subscription#assign_roles_storage
+_DEFAULT_DEADLINE = 10
 _BUCKET = ("storage.buckets.get", "storage.objects.create")
 
 
@@ -17,7 +19,19 @@ def check_sink(state: State, subscription: Json) -> None:
     if table:
         _check(state, subscription["bigqueryConfig"], _table(table), _TABLE)
     if bucket:
+        _check_duration(state, subscription)
         _check(state, subscription["cloudStorageConfig"], f"projects/_/buckets/{bucket}", _BUCKET)
+
+
+def _check_duration(state: State, subscription: Json) -> None:
+    duration = subscription["cloudStorageConfig"].get("maxDuration")
+    deadline = subscription.get("ackDeadlineSeconds", _DEFAULT_DEADLINE)
+    strict = state.realism.storage_duration_within_deadline
+    if strict and duration and seconds(duration) > deadline:
+        raise invalid(
+            f"The max_duration of a Cloud Storage subscription ({duration}) may not exceed the "
+            f"subscription's acknowledgement deadline ({deadline}s)."
+        )
 
 
 def _check(state: State, config: Json, sink: str, permissions: tuple[str, ...]) -> None:

@@ -66,7 +66,8 @@ class Storage:
         return self._contents[found]
 
     async def _service_account(self, _call: ApiCall) -> Json:
-        self._state.enable(self.service)
+        # Asking for it makes it: https://cloud.google.com/storage/docs/getting-service-agent
+        self._state.create_agents(self.service)
         email = self._state.agent(self.service).partition(":")[2]
         return {"kind": "storage#serviceAccount", "email_address": email}
 
@@ -99,7 +100,7 @@ class Storage:
             "metageneration": "1",
             "etag": "CAE=",
         }
-        self._state.policies.set(_bucket(name), _first_policy(self._state.project.id))
+        self._state.policies.begin(_bucket(name), _first_policy(self._state.project.id))
         return self._state.resources.create(_bucket(name), bucket)
 
     async def _get_bucket(self, call: ApiCall) -> Json:

@@ -24,9 +24,8 @@ async def echo(request: Request) -> JSONResponse:
     body = (await request.body()).decode()
     target = f"{request.url.path}?{request.url.query}"
     headers = dict(request.headers)
-    return JSONResponse(
-        {"method": request.method, "target": target, "headers": headers, "body": body}, 201
-    )
+    seen = {"method": request.method, "target": target, "headers": headers, "body": body}
+    return JSONResponse({**seen, "raw": request.headers.items()}, 201)
 
 
 @pytest.fixture
@@ -125,13 +124,36 @@ async def test_a_token_for_another_service_is_unauthorized(
     assert (await door.get("/", headers=bearer(state, "https://g"))).status_code == 401
 
 
-async def test_the_serverless_header_goes_first(door: httpx2.AsyncClient, state: State) -> None:
+async def test_the_serverless_header_is_judged_and_the_other_passes_untouched(
+    door: httpx2.AsyncClient, state: State
+) -> None:
     invite(state, f"serviceAccount:{CALLER}")
     token = bearer(state)["Authorization"]
-    headers = {"X-Serverless-Authorization": token, "Authorization": "Basic mine"}
+    forged = "Bearer a.b.SIGNATURE_REMOVED_BY_GOOGLE"
+    headers = {"X-Serverless-Authorization": token, "Authorization": forged}
     seen = (await door.get("/", headers=headers)).json()["headers"]
-    assert seen["authorization"] == "Basic mine"
+    assert seen["authorization"] == forged
     assert seen["x-serverless-authorization"].endswith("REMOVED_BY_GOOGLE")
+
+
+async def test_a_good_token_does_not_make_up_for_a_bad_serverless_one(
+    door: httpx2.AsyncClient, state: State
+) -> None:
+    invite(state, f"serviceAccount:{CALLER}")
+    headers = {**bearer(state), "X-Serverless-Authorization": "Bearer none"}
+    assert (await door.get("/", headers=headers)).status_code == 401
+
+
+async def test_a_header_that_is_there_twice_reaches_the_function_twice(
+    door: httpx2.AsyncClient, state: State
+) -> None:
+    invite(state, f"serviceAccount:{CALLER}")
+    token = bearer(state)["Authorization"]
+    twice = [("Authorization", token), ("Authorization", "Bearer second"), ("X-Mine", "1")]
+    seen = (await door.get("/", headers=twice)).json()["raw"]
+    first, second = (value for name, value in seen if name == "authorization")
+    assert first.endswith("REMOVED_BY_GOOGLE")
+    assert second == "Bearer second"
 
 
 async def test_an_internal_function_is_not_there_for_others(

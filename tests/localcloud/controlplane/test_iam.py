@@ -54,9 +54,10 @@ async def test_a_custom_role_is_made_changed_deleted_and_undeleted(api: Api) -> 
         ["secretmanager.versions.list"],
     )
     assert (await api("DELETE", path))["deleted"] is True
-    assert (await api.refused("POST", ROLES, {"roleId": "reader", "role": role}))[
-        0
-    ] == "ALREADY_EXISTS"
+    assert await api.refused("POST", ROLES, {"roleId": "reader", "role": role}) == (
+        "FAILED_PRECONDITION",
+        "You can't create a role_id (reader) which has been marked for deletion.",
+    )
     assert "deleted" not in await api("POST", f"{path}:undelete", {})
 
 
