@@ -31,6 +31,7 @@ def write(results: Results, folder: Path | None, facts_file: Path | None) -> Non
     for title, ratio in beside(results):
         print(f"({title}: {ratio or '-'})")
     if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "RESULTS.md").write_text("\n".join(page(results, now)) + "\n")
         (folder / "results.svg").write_text(draw(results))
         print(f"written: {folder / 'RESULTS.md'}, {folder / 'results.svg'}")
@@ -112,7 +113,7 @@ def _machine(results: Results) -> Iterator[str]:
 
 def _goals(results: Results) -> Iterator[str]:
     yield "\n## Goals\n"
-    yield "Each ratio is taken within a round; given are its median, least and most over the rounds.\n"
+    yield "Ratios are taken within a round. The table gives their median, least and most.\n"
     yield "| figure | goal | measured | |"
     yield "|---|---|---|---|"
     for goal in goals(results):
