@@ -19,7 +19,7 @@ from bench.cores import Cores
 from bench.identity import Signer, identity
 from bench.load import Delivery
 from bench.parties import Running
-from bench.plan import Plan, to_and_fro
+from bench.plan import Plan, alternate
 from bench.progress import Say
 from bench.quiet import Quiet
 from hooks.local.process import FUNCTIONS
@@ -149,7 +149,7 @@ async def _round(
     plan: Plan, quiet: Quiet, ways: Mapping[str, Way], number: int, say: Say
 ) -> Mapping[str, Passage]:
     came = {}
-    for name in to_and_fro(list(ways), number):
+    for name in alternate(list(ways), number):
         take = partial(ways[name].take, plan.passage_rate, plan.passage_seconds, number + 1)
         came[name] = await quiet.measure(name, take)
     told = ", ".join(

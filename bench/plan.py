@@ -1,4 +1,4 @@
-"""How long to measure, and in which order: the whole bench in ten minutes, a quick one in one."""
+"""How long to measure, and in which order: ten minutes for the bench, one for the quick bench."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """Rounds, and the seconds of load in each of them; wrk knows whole seconds only.
+    """Numbers of rounds, and the seconds of load in each; wrk takes whole seconds only.
 
-    Many short ones: what a shared machine's neighbours do lasts for seconds, so the ratio of what
-    was measured right after each other is the steadier for it.
+    Rounds are many and short: disturbances by other virtual machines last for seconds, so ratios of
+    measurements that are close in time vary less.
 
     `passage_rate` is how many deliveries a second go through both functions, `starts` are cold
-    starts of each party, `sizes` the ledger's sizes in documents. So many measurements may be
-    repeated that the host disturbed.
+    starts of each function, `sizes` the ledger's sizes in documents. `repeats` is how many
+    measurements may be repeated because the host disturbed them.
     """
 
     rounds: int
@@ -32,7 +32,7 @@ class Plan:
     size_seconds: float
 
     def loaded_seconds(self, parties: int) -> float:
-        """Return for how many seconds something is under load, where so many take part.
+        """Return for how many seconds something is under load with this number of parties.
 
         The rest is for building, starting, and filling ledgers.
         """
@@ -76,6 +76,6 @@ QUICK = Plan(
 )
 
 
-def to_and_fro(turns: Sequence[T], number: int) -> Sequence[T]:
-    """Return the turns of round `number`: there and back, so that nobody always comes first."""
+def alternate(turns: Sequence[T], number: int) -> Sequence[T]:
+    """Return the turns of a round: reversed in every other one, so that nobody is always first."""
     return turns[::-1] if number % 2 else turns

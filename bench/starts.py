@@ -16,7 +16,7 @@ from bench.cores import Cores, on
 from bench.events import envelope, message
 from bench.identity import Signer, identity
 from bench.parties import PROJECT
-from bench.plan import Plan, to_and_fro
+from bench.plan import Plan, alternate
 from bench.progress import Say
 from hooks.local.names import Names
 from hooks.local.process import FUNCTIONS, FunctionProcess
@@ -95,7 +95,7 @@ async def _round(
     everyone: Mapping[str, Starter], cores: Cores, number: int, say: Say
 ) -> Mapping[str, float]:
     came = {}
-    for name in to_and_fro(list(everyone), number):
+    for name in alternate(list(everyone), number):
         came[name] = await start(everyone[name], cores)
     told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())
     say(f"cold start {number + 1}: {told}")

@@ -7,7 +7,7 @@ from relay.channels import opener
 from relay.pubsub_wire import PublishRequest
 
 
-async def test_every_message_gets_an_id_and_is_counted() -> None:
+async def test_each_message_gets_an_id_and_is_counted() -> None:
     sink = Sink()
     request = PublishRequest(topic="t", messages=[{"data": b"a"}, {}])
     replies = [await sink.publish(request), await sink.publish(request)]
