@@ -114,6 +114,14 @@ def write(path: Path, signed: Iterable[Delivery]) -> None:
             file.write("\t".join(fields).encode() + b"\t" + delivery.body + b"\n")
 
 
+def find_wrk() -> str:
+    """Return the path of wrk; ends the program where it is not installed."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise SystemExit("the benchmark needs wrk; install it with: apt-get install wrk")
+    return wrk
+
+
 async def run(
     url: str, requests: Path, *, connections: int, seconds: int, pause_ms: float = 0.0
 ) -> Load:
@@ -121,11 +129,8 @@ async def run(
 
     `pause_ms` is the mean pause of a connection between an answer and its next request.
     """
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise SystemExit("the benchmark needs wrk; install it with: apt-get install wrk")
     process = await asyncio.create_subprocess_exec(
-        *(wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
+        *(find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
         *("-s", str(SCRIPT), url),
         env={**os.environ, "REQUESTS": str(requests), "PAUSE_MS": str(pause_ms)},
         stdout=asyncio.subprocess.PIPE,

@@ -63,3 +63,11 @@ def test_the_report_is_the_last_line() -> None:
 def test_output_without_a_report_raises_with_the_errors(out: str) -> None:
     with pytest.raises(LoadFailed, match="cannot connect"):
         load.read(out, "cannot connect")
+
+
+def test_without_wrk_the_program_ends_and_names_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="apt-get install wrk"):
+        load.find_wrk()
