@@ -72,10 +72,10 @@ fuzz: venv ## the parsers under a fuzzer that coverage guides; SECONDS for each 
 audit: venv ## look up what is pinned among known vulnerabilities
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt requirements-fuzz.txt
 
-bench: venv ## receiver and dispatcher beside their peers, ten minutes, into bench/RESULTS.md
+bench: venv ## the functions beside their peers, in ten minutes, into bench/RESULTS.md
 	@$(BIN)/python -m bench
 
-bench-quick: venv ## the same in one minute, printed only
+bench-quick: venv ## the same in about a minute, only printed
 	@$(BIN)/python -m bench --quick
 
 # UPGRADE=--upgrade takes the newest versions instead of keeping those that still fit.

@@ -1,1 +1,1 @@
-"""Benchmarks: the functions beside their peers and their limits, in one run on the same cores."""
+"""Benchmarks: the functions beside peers that do the same work, each on a core of its own."""

@@ -9,7 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench import dispatcher, machine, parties, passages, receiver, report, starts
+from bench import dispatcher, load, machine, parties, passages, receiver, report, starts
 from bench.cores import divide
 from bench.plan import FULL, QUICK, Plan
 from bench.progress import say
@@ -33,6 +33,7 @@ def main() -> None:
 
 async def measure(plan: Plan, scratch: Path) -> Results:
     """Measure the receiver, both functions in a row, cold starts, then the dispatcher."""
+    load.find_wrk()
     binaries = scratch / "go"
     go = machine.go_version() if parties.build_go(binaries) else ""
     if not go:
@@ -44,7 +45,7 @@ async def measure(plan: Plan, scratch: Path) -> Results:
     quiet = Quiet(plan.repeats, say)
     received = await receiver.measure(plan, quiet, cores, binaries, scratch, go=bool(go), say=say)
     passed = await passages.measure(plan, quiet, cores, say)
-    started = await starts.measure(plan, cores, say)
+    started = await starts.measure(plan, cores, scratch, say)
     dispatched = await dispatcher.measure(plan, quiet, cores, binaries, scratch, say)
     counts = quiet.repeated, quiet.disturbed
     return Results(plan, cores, go, received, passed, started, dispatched, *counts)

@@ -1,4 +1,4 @@
-"""Modules of the benchmark that run as processes of their own, and answer line by line."""
+"""Child processes that answer each line of input with a line of output."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class ChildFailed(Exception):
-    """A process of the benchmark ended before its time; what it wrote is on standard error."""
+    """A child process ended early; its standard error says why."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Child:
         """Send one line, and return the line that answers it; raises `ChildFailed`."""
         if self.process.stdin:
             self.process.stdin.write(line.encode() + b"\n")
-            # Whether it still reads shows in whether it answers.
+            # A child that has ended is noticed when its answer is missing.
             with contextlib.suppress(ConnectionError):
                 await self.process.stdin.drain()
         return await _line(self.process)
@@ -44,8 +44,8 @@ async def child(
 ) -> AsyncIterator[Child]:
     """Run a command, on `cores` if given, until the block ends.
 
-    It has begun once it has written its first line, and ends when its standard input does. Raises
-    `ChildFailed`.
+    The block begins once the command has written its first line. Closing its standard input ends
+    it. Raises `ChildFailed`.
     """
     with on(cores or os.sched_getaffinity(0)):
         process = await asyncio.create_subprocess_exec(

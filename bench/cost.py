@@ -1,7 +1,7 @@
 """What a million events cost at Google's list prices, hop by hop.
 
-`python -m bench.cost` prints the tables that docs/cost.md shows. Instance time is the only part of
-it that depends on how fast the functions are; `bench/RESULTS.md` says how fast they were.
+`python -m bench.cost` prints the tables that docs/cost.md shows. Only instance time depends on how
+fast the functions are; `bench/RESULTS.md` has their rates.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Price:
-    """So many dollars for so many units of something."""
+    """A price in dollars for a number of units."""
 
     dollars: float
     per: float
@@ -33,7 +33,7 @@ BILLED_SECONDS = 0.1
 TRAFFIC = Price(40.0, 2**40, "a TiB")
 KEPT = Price(0.27, GIB, "a GiB-month")
 LEAST_BYTES = 1000
-"""What a publish or a push counts as, at the least."""
+"""The least number of bytes that a publish or a push counts as."""
 
 # https://cloud.google.com/firestore/pricing: one region, for example us-east1.
 WRITE = Price(0.09, 100_000, "100,000")
@@ -41,22 +41,22 @@ READ = Price(0.03, 100_000, "100,000")
 DELETE = Price(0.01, 100_000, "100,000")
 
 RECEIVER_RATE, DISPATCHER_RATE = 1000.0, 400.0
-"""Deliveries and events a second that an instance is counted on for: see docs/scale.md."""
+"""Deliveries and events a second that an instance is assumed to process: see docs/scale.md."""
 
 V1A_FACTOR = 0.4
-"""How many `v1a` deliveries an instance takes for each `v1` delivery, at the least."""
+"""The least number of `v1a` deliveries that an instance processes for each `v1` delivery."""
 
 MESSAGE_BYTES = 700
-"""A body of 200 to 300 bytes, attributes, id and time of publication; alone it counts as 1,000."""
+"""A body of 200 to 300 bytes, attributes, id and publish time. Alone it counts as 1,000."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """A million events, and how they come.
+    """How a million events arrive.
 
-    `duplicates` are further deliveries for each event. With `busy` instances requests overlap and
-    publishes share calls; otherwise each request has an instance to itself for the least that is
-    billed. `subscribers` is the number of subscriptions to the events topic.
+    `duplicates` are further deliveries for each event. On `busy` instances, requests overlap and
+    publishes share calls; otherwise each request has an instance to itself for the shortest time
+    that is billed. `subscribers` is the number of subscriptions to the events topic.
     """
 
     busy: bool
@@ -76,7 +76,7 @@ class Item:
 
     @property
     def dollars(self) -> float:
-        """Return what it comes to."""
+        """Return the cost of a million events."""
         return self.units * MILLION / self.price.per * self.price.dollars
 
     @property
@@ -86,7 +86,7 @@ class Item:
 
 
 def bill(traffic: Traffic) -> Iterator[Item]:
-    """Yield what a million events cost, in the order of their way."""
+    """Yield the costs of a million events, hop by hop."""
     deliveries = 1 + traffic.duplicates
     receiver = RECEIVER_RATE * (V1A_FACTOR if traffic.dynamic else 1)
     published = MESSAGE_BYTES if traffic.busy else LEAST_BYTES
@@ -99,7 +99,7 @@ def bill(traffic: Traffic) -> Iterator[Item]:
     yield Item("ingress topic", "bytes pushed", deliveries * LEAST_BYTES, TRAFFIC)
     yield Item("dispatcher", "requests", deliveries, REQUEST)
     yield _time("dispatcher", deliveries, DISPATCHER_RATE, traffic)
-    # A refused write is counted as one, to be on the safe side.
+    # A refused write is counted as a write, which may be more than is billed.
     yield Item("ledger", "writes", 2 + traffic.duplicates, WRITE)
     yield Item("ledger", "reads", traffic.duplicates, READ)
     yield Item("ledger", "deletes by TTL", 1, DELETE)

@@ -1,4 +1,4 @@
-"""The dispatcher beside bare loops, and its cost as the ledger grows."""
+"""The dispatcher beside loops that only make its calls, and its cost as the ledger grows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from bench.driver import CONCURRENCY, Work
 from bench.events import envelope, message
 from bench.load import Delivery, Load
 from bench.parties import PROJECT, Sink
-from bench.plan import Plan, to_and_fro
+from bench.plan import Plan, alternate
 from bench.progress import Say
 from bench.quiet import Quiet
 
@@ -25,10 +25,10 @@ _PUSHES_PER_SECOND = 4000
 
 @dataclass
 class Dispatched:
-    """What was measured of the dispatcher.
+    """The dispatcher's measurements.
 
-    `rounds` by kind of work, `sizes` by the ledger's size in documents; `served` is the deployed
-    form, over HTTP.
+    `rounds` are by kind of work, `sizes` by the ledger's size in documents. `served` is the
+    dispatcher under functions-framework, over HTTP.
     """
 
     rounds: Sequence[Mapping[str, Work]] = ()
@@ -38,14 +38,14 @@ class Dispatched:
 
 @dataclass(frozen=True)
 class Pair:
-    """A Firestore with a ledger of some size, and a dispatcher over it."""
+    """A Firestore with a ledger of some size, and the dispatcher that uses it."""
 
     firestore: Child
     driver: Child
     quiet: Quiet
 
     async def work(self, kind: str, seconds: float) -> Work:
-        """Have one kind of work done."""
+        """Do one kind of work, then delete what it wrote."""
         before = float(await self.firestore.ask("cpu"))
         came = Work(**json.loads(await self.driver.ask(f"{kind} {seconds}")))
         used = float(await self.firestore.ask("cpu")) - before
@@ -53,7 +53,7 @@ class Pair:
         return replace(came, store_cpu=used)
 
     async def measured(self, kind: str, seconds: float) -> Work:
-        """Do the same for a round, and again if the host disturbed it."""
+        """Do the same, and repeat it if the host disturbed it."""
         return await self.quiet.measure(kind, partial(self.work, kind, seconds))
 
 
@@ -96,7 +96,7 @@ def _environ(firestore: Child, sink: Sink) -> dict[str, str]:
 async def _rounds(plan: Plan, pair: Pair, say: Say) -> Sequence[Mapping[str, Work]]:
     rounds = []
     for number in range(plan.rounds):
-        kinds = to_and_fro(KINDS, number)
+        kinds = alternate(KINDS, number)
         came = {kind: await pair.measured(kind, plan.dispatcher_seconds) for kind in kinds}
         told = ", ".join(f"{kind} {work.rate:.0f}/s" for kind, work in came.items())
         say(f"dispatcher, round {number + 1}: {told}")
@@ -108,7 +108,7 @@ async def _sizes(plan: Plan, pairs: Mapping[int, Pair], say: Say) -> Sequence[Ma
     rounds = []
     for number in range(plan.size_rounds):
         came = {}
-        for size in to_and_fro(sorted(pairs), number):
+        for size in alternate(sorted(pairs), number):
             came[size] = await pairs[size].measured("dispatcher", plan.size_seconds)
         told = ", ".join(f"{size:,} {cost(came[size]):.0f} µs" for size in sorted(came))
         say(f"ledger's size, round {number + 1}: {told}")
@@ -126,7 +126,7 @@ async def _serve(
 ) -> Sequence[Load]:
     """Load the dispatcher as it is deployed, under functions-framework."""
     pushes = scratch / "pushes.tsv"
-    # Far from the numbers that the driver uses.
+    # Far above the numbers that the driver uses, so that no event is a duplicate.
     numbers = count(10**12)
     rounds = []
     environ = _environ(pair.firestore, sink)
@@ -145,7 +145,7 @@ async def _serve(
 
 
 def _push(number: int) -> Delivery:
-    # The generator sends a delivery's headers too; the dispatcher does not look at them.
+    # The generator also sends a delivery's headers, which the dispatcher ignores.
     return Delivery("-", 0, "-", envelope(message(number)))
 
 

@@ -1,8 +1,8 @@
 """The dispatcher in a process of its own, beside loops that make its calls and nothing else.
 
-`python -m bench.driver` writes `ready`, and then answers each line on standard input with a line of
-JSON. A kind of work and for how many seconds to do it is answered with what came of it, a `Work`;
-`tidy` deletes what was written since, so that a ledger keeps its size.
+`python -m bench.driver` writes `ready`, then answers each line on standard input with a line of
+JSON. A line with a kind of work and a number of seconds is answered with a `Work`. `tidy` deletes
+what was written since, so that the ledger keeps its size.
 
 - `dispatcher`: prepared pushes go through the dispatcher's own entry point;
 - `bare`: one write that creates the same document and one publish of the same event message,
@@ -42,9 +42,9 @@ _SETTLED = 204
 
 @dataclass(frozen=True)
 class Work:
-    """What came of doing one kind of work: events, and the seconds of time and CPU they took.
+    """The result of one kind of work: events, and the seconds of time and CPU that they took.
 
-    `cpu` is this process's, `store_cpu` the Firestore's, where it is known.
+    `cpu` is this process's, `store_cpu` the Firestore's where it is known.
     """
 
     events: int
@@ -62,7 +62,7 @@ Act = Callable[[Item], Awaitable[None]]
 
 
 class Driver:
-    """Works over one set of clients, in the event loop that it was made in."""
+    """Does the work with one set of clients, on the event loop that created it."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         project = environ["GOOGLE_CLOUD_PROJECT"]
@@ -80,7 +80,7 @@ class Driver:
         }
 
     async def work(self, kind: str, seconds: float) -> Work:
-        """Do one kind of work for so long."""
+        """Do one kind of work for a number of seconds."""
         now = datetime.now(UTC)
         numbers = zip(range(int(seconds * _MOST_PER_SECOND)), self._numbers, strict=False)
         items = [prepare(number, now) for _, number in numbers]
@@ -118,7 +118,7 @@ class Driver:
 
 
 async def run(act: Act, items: Iterable[Item], seconds: float) -> Work:
-    """Act on items, so many at a time, until the time is over or they are."""
+    """Act on items, `CONCURRENCY` at a time, until the time or the items run out."""
     left = iter(items)
     done = 0
     begun, used = time.perf_counter(), time.process_time()
@@ -139,7 +139,7 @@ async def run(act: Act, items: Iterable[Item], seconds: float) -> Work:
 
 
 async def serve() -> None:
-    """Work as ordered until standard input ends."""
+    """Obey each line of standard input until it ends."""
     answers = _take_output()
     driver = Driver(os.environ)
     answers.write("ready\n")
@@ -148,7 +148,7 @@ async def serve() -> None:
 
 
 def _take_output() -> TextIO:
-    # The dispatcher logs to standard output, which costs it a write, here as on the platform.
+    # The dispatcher writes its log to standard output, which costs a write here as on Cloud Run.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return answers

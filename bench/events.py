@@ -1,4 +1,4 @@
-"""Events for the dispatcher: as pushes, and as what comes of them."""
+"""Events for the dispatcher: the push requests, and what it writes and publishes for them."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ def message(number: int) -> IngressMessage:
 
 
 def envelope(pushed: IngressMessage) -> bytes:
-    """Return the body of the push that brings a message."""
+    """Return the body of the push request for a message."""
     wrapped = {
         "message": {
             "data": base64.b64encode(pushed.data).decode(),
@@ -45,7 +45,7 @@ def envelope(pushed: IngressMessage) -> bytes:
 
 
 def request(body: bytes) -> Request:
-    """Return the request that a server would hand to the function."""
+    """Return the request that a server would pass to the function."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
 
@@ -68,7 +68,7 @@ class Item:
 
 
 def prepare(number: int, now: datetime) -> Item:
-    """Work out what the dispatcher writes and publishes for an event."""
+    """Return an event with what the dispatcher writes and publishes for it."""
     pushed = message(number)
     read = event.read(pushed, source="//generativelanguage.googleapis.com/projects/bench-project")
     return Item(

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from bench.load import Load
 
 Rounds = Sequence[Mapping[str, Load]]
-"""For each round, what each party came to. Within a round all met the same machine."""
+"""For each round, the load of each party. Within a round the machine is the same for all."""
 
 Name = TypeVar("Name")
 Measured = TypeVar("Measured")
@@ -37,7 +37,7 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """Say whether it was reached, or that it was not measured."""
+        """Return `reached`, `missed` or `not measured`."""
         if self.ratio is None:
             return "not measured"
         if self.better == "more":
@@ -51,7 +51,7 @@ class Goal:
 
 
 def of(values: Sequence[float]) -> Ratio | None:
-    """Summarise ratios; None where there is none."""
+    """Summarise ratios; None for an empty list."""
     return Ratio(statistics.median(values), min(values), max(values)) if values else None
 
 

@@ -1,4 +1,4 @@
-"""What the parties verify with: a signing secret, and a key that is served as a JWKS."""
+"""The keys that deliveries are signed with: a signing secret, and a key served as a JWKS."""
 
 import base64
 import http.server
@@ -17,7 +17,7 @@ from bench import load, parties
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs for the environment that every contestant is given."""
+    """Signs what the parties accept; `public_key` verifies `dynamic` signatures."""
 
     static: load.Sign
     dynamic: load.Sign
@@ -26,7 +26,7 @@ class Signer:
 
 @contextmanager
 def identity() -> Iterator[tuple[Signer, dict[str, str]]]:
-    """Make up both; yield who signs with them, and the environment of whoever verifies."""
+    """Create both; yield the signer, and the environment of a function that verifies."""
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     key = Ed25519PrivateKey.generate()
     jwk = jwt.algorithms.OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)

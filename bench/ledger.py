@@ -1,7 +1,7 @@
 """An embedded Firestore with a ledger of a given size, in a process of its own.
 
-`python -m bench.ledger DOCUMENTS` writes its address once the ledger is filled, answers each line
-on standard input with the seconds of CPU that it has used, and stops when that ends.
+`python -m bench.ledger DOCUMENTS` writes its address once the ledger is filled. It answers each
+line on standard input with the seconds of CPU that it has used, and ends with that input.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ DATABASE = f"projects/{PROJECT}/databases/(default)"
 
 
 def documents(count: int, now: datetime) -> Iterator[Document]:
-    """Yield ledger documents of events that were fanned out; each is valid until the next."""
+    """Yield the documents of finished events; each is valid until the next is taken."""
     document = Document()
     document.create_time.FromDatetime(now)
     document.update_time.FromDatetime(now)
@@ -57,7 +57,7 @@ async def serve(count: int) -> None:
     """Serve a ledger of `count` documents until standard input ends."""
     firestore = Firestore(SystemClock())
     firestore.load(documents(count, datetime.now(UTC)))
-    # A database does not look through all that it holds for garbage.
+    # A database does not search all its documents for garbage.
     gc.freeze()
     listener = await rpc.listen(firestore.services)
     answer(listener.address)

@@ -1,6 +1,6 @@
--- Sends prepared requests round and round, and reports as one line of JSON.
--- Environment: REQUESTS, a file with one delivery a line (id, timestamp, signature and body, between
--- tabs); PAUSE_MS, how long each connection rests before its next request, on average.
+-- Sends prepared requests repeatedly, and reports in one line of JSON.
+-- Environment: REQUESTS, a file with a delivery in each line (id, timestamp, signature and body,
+-- separated by tabs); PAUSE_MS, the mean pause of a connection before its next request.
 local requests = {}
 local turn = 0
 local pause = tonumber(os.getenv("PAUSE_MS") or "0")
@@ -18,7 +18,7 @@ function init(_)
 end
 
 if pause > 0 then
-  -- Spread evenly about the mean, so that the connections do not march in step.
+  -- Uniform around the mean, so that the connections do not synchronise.
   function delay()
     return math.floor(2 * pause * math.random() + 0.5)
   end

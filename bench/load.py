@@ -1,4 +1,4 @@
-"""Load from a native generator: wrk, sending deliveries that were signed beforehand."""
+"""Load from wrk, with deliveries that were signed beforehand."""
 
 import asyncio
 import base64
@@ -19,12 +19,12 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 
 class LoadFailed(Exception):
-    """The load generator did not report; the message is what it wrote instead."""
+    """The load generator wrote no report; the message is what it wrote instead."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one round of load came to; latencies in microseconds.
+    """The result of one load; latencies in microseconds.
 
     `cpu` is what the loaded party used meanwhile, in seconds of user and system time; `load_busy`
     is for how many seconds the cores of load generator and sink were busy.
@@ -42,7 +42,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Answers a second, all of them 2xx."""
+        """2xx answers a second."""
         return (self.requests - self.refused) / self.seconds
 
     @property
@@ -114,18 +114,23 @@ def write(path: Path, signed: Iterable[Delivery]) -> None:
             file.write("\t".join(fields).encode() + b"\t" + delivery.body + b"\n")
 
 
-async def run(
-    url: str, requests: Path, *, connections: int, seconds: int, pause_ms: float = 0.0
-) -> Load:
-    """Send `requests` round and round for `seconds`, and return what came of it.
-
-    `pause_ms` is how long each connection rests between an answer and its next request.
-    """
+def find_wrk() -> str:
+    """Return the path of wrk; ends the program where it is not installed."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("the benchmark needs wrk; install it with: apt-get install wrk")
+    return wrk
+
+
+async def run(
+    url: str, requests: Path, *, connections: int, seconds: int, pause_ms: float = 0.0
+) -> Load:
+    """Send `requests` repeatedly for `seconds`.
+
+    `pause_ms` is the mean pause of a connection between an answer and its next request.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
+        *(find_wrk(), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
         *("-s", str(SCRIPT), url),
         env={**os.environ, "REQUESTS": str(requests), "PAUSE_MS": str(pause_ms)},
         stdout=asyncio.subprocess.PIPE,
@@ -136,7 +141,7 @@ async def run(
 
 
 def read(out: str, errors: str = "") -> Load:
-    """Return what the generator's script wrote as the last line; raises `LoadFailed`."""
+    """Return the report in the script's last line of output; raises `LoadFailed`."""
     with contextlib.suppress(ValueError, IndexError, TypeError):
         return Load(**json.loads(out.strip().splitlines()[-1]))
     raise LoadFailed(f"wrk failed: {errors}{out}")

@@ -26,7 +26,7 @@ _PACKAGES = (
 
 
 def machine() -> Mapping[str, object]:
-    """Return what is known of the machine."""
+    """Return the facts about the machine."""
     return {
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
@@ -36,14 +36,14 @@ def machine() -> Mapping[str, object]:
 
 
 def versions(go: str) -> Mapping[str, str]:
-    """Return the versions of what took part; `go` is Go's, or empty."""
+    """Return the versions of the software; `go` is Go's, or empty."""
     found = {"Python": f"{platform.python_version()} ({_build()})"}
     found |= {name: importlib.metadata.version(name) for name in _PACKAGES}
     return found | ({"Go": go} if go else {}) | {"wrk": _wrk()}
 
 
 def go_version() -> str:
-    """Return Go's version, or nothing where it is not installed."""
+    """Return Go's version, or an empty string where it is not installed."""
     if shutil.which("go") is None:
         return ""
     told = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True)
@@ -51,14 +51,14 @@ def go_version() -> str:
 
 
 def _build() -> str:
-    # What is deployed is an optimized build; one that is not takes up to half as long again.
+    # Deployed images have an optimized build; others take up to half as long again.
     told = sysconfig.get_config_var("CONFIG_ARGS") or ""
     options = [name for name in ("--enable-optimizations", "--with-lto") if name in told]
     return f"built {' '.join(options)}" if options else "not built --enable-optimizations"
 
 
 def _wrk() -> str:
-    # It tells its version, and then fails for want of an address.
+    # It prints its version, then fails because it has no URL.
     told = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
     words = told.stdout.split()
     return words[1] if len(words) > 1 else "unknown"

@@ -26,7 +26,7 @@ TOPIC = f"projects/{PROJECT}/topics/ingress"
 
 @dataclass(frozen=True)
 class Party:
-    """One contestant. `publishes` tells whether each of its 200s must be a stored message."""
+    """A handler to measure. `publishes` says whether each of its 200s must be a stored message."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class Party:
 
     @property
     def is_go(self) -> bool:
-        """Tell whether this is a binary built from Go."""
+        """Whether this is a binary built from Go."""
         return self.source.suffix == ".go"
 
 
@@ -48,11 +48,12 @@ GO_TUNED = Party("go-tuned", "tuned handler in Go", GO.source, True, {"TUNED": "
 
 PYTHON_PARTIES = (RECEIVER, USUAL, NOOP)
 GO_PARTIES = (GO, GO_TUNED)
+BY_NAME = {party.name: party for party in (*PYTHON_PARTIES, *GO_PARTIES)}
 
 
 @dataclass(frozen=True)
 class Running:
-    """A contestant at work: where it answers, and the first of its processes."""
+    """A running function: where it answers, and the first of its processes."""
 
     url: str
     pid: int
@@ -62,7 +63,7 @@ class Running:
 async def start(
     party: Party, environ: Mapping[str, str], binaries: Path, cores: Cores
 ) -> AsyncIterator[Running]:
-    """Run one contestant, on the core for parties, for as long as the context lasts."""
+    """Run a party, on the core for parties, while the context lasts."""
     environ = {**environ, **party.environ}
     if party.is_go:
         async with _go(binaries / "handler", environ, cores) as running:
@@ -76,7 +77,7 @@ async def start(
 async def function(
     target: str, environ: Mapping[str, str], cores: Cores, *, source: Path = FUNCTIONS
 ) -> AsyncIterator[Running]:
-    """Run one function on the core for parties for as long as the context lasts."""
+    """Run a function, on the core for parties, while the context lasts."""
     process = FunctionProcess(target, target=target, source=source, environ=environ)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(process.close)
@@ -123,13 +124,13 @@ def build_go(binaries: Path) -> bool:
 
 @dataclass(frozen=True)
 class Sink:
-    """The Pub/Sub that everybody publishes to: `address` for gRPC, `stats` for its count."""
+    """The Pub/Sub that all parties publish to: `address` for gRPC, `stats` for its count."""
 
     address: str
     stats: str
 
     async def messages(self) -> int:
-        """Return how many messages it has stored so far."""
+        """Return the number of messages that it has stored."""
         async with httpx2.AsyncClient(trust_env=False) as client:
             reply = await client.get(f"http://{self.stats}/count")
         return int(json.loads(reply.text)["messages"])
@@ -137,7 +138,7 @@ class Sink:
 
 @asynccontextmanager
 async def sink(binaries: Path) -> AsyncIterator[Sink]:
-    """Run the sink for as long as the context lasts: the Go program if built, else in Python."""
+    """Run the sink while the context lasts: the Go program if it was built, else in Python."""
     built = binaries / "sink"
     command = (built,) if built.exists() else module("bench.sink")
     async with child(*command) as running:

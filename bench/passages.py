@@ -19,7 +19,7 @@ from bench.cores import Cores
 from bench.identity import Signer, identity
 from bench.load import Delivery
 from bench.parties import Running
-from bench.plan import Plan, to_and_fro
+from bench.plan import Plan, alternate
 from bench.progress import Say
 from bench.quiet import Quiet
 from localcloud.core.rpc import Call
@@ -32,10 +32,13 @@ KIT, PASSING = "both functions", "passing on"
 _PATIENCE = 10.0
 """Seconds after the last delivery in which its event must have arrived."""
 
+_FIRST_BYTE = "http11.send_request_headers.started"
+"""What httpx2 calls the moment: https://www.encode.io/httpcore/extensions/#trace."""
+
 
 @dataclass(frozen=True)
 class Passage:
-    """How long events took from the sending of their delivery, in microseconds."""
+    """How long events took from their delivery's first byte, in microseconds."""
 
     events: int
     p50: float
@@ -111,9 +114,18 @@ class Way:
         sent: dict[str, float] = {}
 
         async def send(delivery: Delivery) -> None:
-            sent[delivery.id] = time.perf_counter()
-            url, headers = self.receive.url, delivery.headers
-            (await client.post(url, content=delivery.body, headers=headers)).raise_for_status()
+            async def trace(event: str, _info: object) -> None:
+                # Not before: what the client does to prepare a request is nobody's latency.
+                if event == _FIRST_BYTE:
+                    sent[delivery.id] = time.perf_counter()
+
+            reply = await client.post(
+                self.receive.url,
+                content=delivery.body,
+                headers=delivery.headers,
+                extensions={"trace": trace},
+            )
+            reply.raise_for_status()
 
         async with asyncio.TaskGroup() as group:
             for delivery in fresh:
@@ -149,7 +161,7 @@ async def _round(
     plan: Plan, quiet: Quiet, ways: Mapping[str, Way], number: int, say: Say
 ) -> Mapping[str, Passage]:
     came = {}
-    for name in to_and_fro(list(ways), number):
+    for name in alternate(list(ways), number):
         take = partial(ways[name].take, plan.passage_rate, plan.passage_seconds, number + 1)
         came[name] = await quiet.measure(name, take)
     told = ", ".join(

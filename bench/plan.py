@@ -1,4 +1,4 @@
-"""How long to measure, and in which order: the whole bench in ten minutes, a quick one in one."""
+"""How long to measure, and in which order: ten minutes for the bench, one for the quick bench."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """Rounds, and the seconds of load in each of them; wrk knows whole seconds only.
+    """Numbers of rounds, and the seconds of load in each; wrk takes whole seconds only.
 
-    Many short ones: what a shared machine's neighbours do lasts for seconds, so the ratio of what
-    was measured right after each other is the steadier for it.
+    Rounds are many and short: disturbances by other virtual machines last for seconds, so ratios of
+    measurements that are close in time vary less.
 
     `passage_rate` is how many deliveries a second go through both functions, `starts` are cold
-    starts of each party, `sizes` the ledger's sizes in documents. So many measurements may be
-    repeated that the host disturbed.
+    starts of each function, `sizes` the ledger's sizes in documents. `repeats` is how many
+    measurements may be repeated because the host disturbed them.
     """
 
     rounds: int
@@ -32,7 +32,7 @@ class Plan:
     size_seconds: float
 
     def loaded_seconds(self, parties: int) -> float:
-        """Return for how many seconds something is under load, where so many take part.
+        """Return for how many seconds something is under load with this number of parties.
 
         The rest is for building, starting, and filling ledgers.
         """
@@ -53,8 +53,8 @@ FULL = Plan(
     seconds=2,
     repeats=36,
     warm_seconds=2,
-    passage_seconds=3,
-    passage_rate=200,
+    passage_seconds=4,
+    passage_rate=100,
     starts=8,
     dispatcher_seconds=1.5,
     sizes=(10**3, 10**4, 10**5, 10**6),
@@ -67,7 +67,7 @@ QUICK = Plan(
     repeats=3,
     warm_seconds=1,
     passage_seconds=2,
-    passage_rate=200,
+    passage_rate=100,
     starts=1,
     dispatcher_seconds=1.0,
     sizes=(10**3, 10**5),
@@ -76,6 +76,6 @@ QUICK = Plan(
 )
 
 
-def to_and_fro(turns: Sequence[T], number: int) -> Sequence[T]:
-    """Return the turns of round `number`: there and back, so that nobody always comes first."""
+def alternate(turns: Sequence[T], number: int) -> Sequence[T]:
+    """Return the turns of a round: reversed in every other one, so that nobody is always first."""
     return turns[::-1] if number % 2 else turns

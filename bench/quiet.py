@@ -1,4 +1,4 @@
-"""Measuring while the host leaves the cores alone: those of a virtual machine are not its own."""
+"""Repeats measurements during which the host of a virtual machine took its cores away."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from typing import TypeVar
 from bench.progress import Say
 
 MOST_STOLEN = 0.05
-"""The share of the cores' time that a host may take away from what is measured."""
+"""The largest share of the cores' time that the host may take during a measurement."""
 
 T = TypeVar("T")
 
 Times = tuple[float, float]
-"""The cores' time that was stolen, and all of it, since the machine started."""
+"""The cores' stolen time, and all their time, in ticks since the machine started."""
 
 
 def cpu_times() -> Times:
-    """Return the times of all cores, in ticks; raises `OSError` where there is no `/proc/stat`.
+    """Return the times of all cores; raises `OSError` where there is no `/proc/stat`.
 
     https://man7.org/linux/man-pages/man5/proc_stat.5.html
     """
@@ -28,17 +28,17 @@ def cpu_times() -> Times:
 
 
 def stolen(before: Times, after: Times) -> float:
-    """Return the share of the cores' time that the host took away in between."""
+    """Return the share of the cores' time that the host took in between."""
     passed = after[1] - before[1]
     return (after[0] - before[0]) / passed if passed else 0.0
 
 
 @dataclass
 class Quiet:
-    """Repeats what was measured while the host took too much, `most` times in all.
+    """Repeats a measurement while the host takes too much, at most `most` times over all.
 
-    What it was that came out decides nothing. `disturbed` counts what stands all the same, for want
-    of further tries.
+    The result of a measurement does not decide whether it is repeated. `disturbed` counts the
+    results that are kept although the host took too much, because no repeats were left.
     """
 
     most: int
@@ -48,7 +48,7 @@ class Quiet:
     disturbed: int = 0
 
     async def measure(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
-        """Return what `act` measured, by the first try that was left alone."""
+        """Return the result of `act`, from the first try that the host did not disturb."""
         while True:
             before = self.times()
             came = await act()

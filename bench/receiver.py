@@ -14,8 +14,8 @@ from bench.cores import Cores, on
 from bench.figures import Rounds
 from bench.identity import Signer, identity
 from bench.load import Load
-from bench.parties import Party, Running, Sink
-from bench.plan import Plan, to_and_fro
+from bench.parties import Running, Sink
+from bench.plan import Plan, alternate
 from bench.processes import busy_seconds, cpu_seconds, resident_bytes
 from bench.progress import Say
 from bench.quiet import Quiet
@@ -41,12 +41,11 @@ class Received:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all measurements share: the contestants at work, and what to send them."""
+    """What all measurements share: the running parties, and the deliveries to send them."""
 
     sink: Sink
     cores: Cores
     running: Mapping[str, Running]
-    contestants: Mapping[str, Party]
     static: Path
     dynamic: Path
     plan: Plan
@@ -63,7 +62,7 @@ class Bench:
         pause_ms: float = 0.0,
         seconds: int = 0,
     ) -> Load:
-        """Load one contestant; every answer must be a 2xx, and a stored message if it says so."""
+        """Load a party. Each answer must be a 2xx, and a stored message where it publishes."""
         running = self.running[name]
         before = await self.sink.messages()
         cpu, busy = cpu_seconds(running.pid), busy_seconds(self.cores.load)
@@ -78,16 +77,16 @@ class Bench:
         stored = await self.sink.messages() - before
         if came.refused or came.broken:
             raise RuntimeError(f"{name} refused {came.refused} and broke {came.broken} of {came}")
-        if self.contestants[name].publishes and stored < came.requests:
+        if parties.BY_NAME[name].publishes and stored < came.requests:
             raise RuntimeError(f"{name} acknowledged {came.requests} and stored {stored}")
         return replace(came, cpu=cpu, load_busy=busy)
 
     async def measured(self, name: str, **options: Any) -> Load:
-        """Do the same for a round, and again if the host disturbed it."""
+        """Do the same, and repeat it if the host disturbed it."""
         return await self.quiet.measure(name, partial(self.load, name, **options))
 
     def sign(self) -> None:
-        """Sign anew, as each round does: a delivery is fresh for five minutes."""
+        """Sign again, as each round does: a delivery is accepted for five minutes."""
         load.write(self.static, load.deliveries(self.signer.static))
         load.write(self.dynamic, load.deliveries(self.signer.dynamic))
 
@@ -97,7 +96,7 @@ async def measure(
 ) -> Received:
     """Measure everything, in alternating rounds."""
     received = Received()
-    contestants = parties.PYTHON_PARTIES + (parties.GO_PARTIES if go else ())
+    everyone = parties.PYTHON_PARTIES + (parties.GO_PARTIES if go else ())
     static, dynamic = scratch / "static.tsv", scratch / "dynamic.tsv"
     async with AsyncExitStack() as stack:
         signer, environ = stack.enter_context(identity())
@@ -107,10 +106,9 @@ async def measure(
             party.name: await stack.enter_async_context(
                 parties.start(party, environ, binaries, cores)
             )
-            for party in contestants
+            for party in everyone
         }
-        by_name = {party.name: party for party in contestants}
-        bench = Bench(sink, cores, running, by_name, static, dynamic, plan, signer, quiet, say)
+        bench = Bench(sink, cores, running, static, dynamic, plan, signer, quiet, say)
         bench.sign()
         for name in running:
             say(f"warming {name}")
@@ -140,7 +138,7 @@ async def _alone(bench: Bench) -> Rounds:
 async def _round(bench: Bench, number: int, connections: int) -> Mapping[str, Load]:
     bench.sign()
     came = {}
-    for name in to_and_fro(list(bench.running), number):
+    for name in alternate(list(bench.running), number):
         came[name] = await bench.measured(name, connections=connections)
         bench.say(f"{connections} connections, round {number + 1}, {name}: {came[name].rate:.0f}/s")
     return came
@@ -153,7 +151,7 @@ async def _kinds(bench: Bench) -> tuple[Rounds, Sequence[float]]:
         kinds = [("v1", bench.static), ("v1a", bench.dynamic)]
         came = {
             kind: await bench.measured("receiver", requests=requests)
-            for kind, requests in to_and_fro(kinds, number)
+            for kind, requests in alternate(kinds, number)
         }
         with on(bench.cores.party):
             check = seconds_per_check(
@@ -167,15 +165,15 @@ async def _kinds(bench: Bench) -> tuple[Rounds, Sequence[float]]:
 
 
 async def _half(bench: Bench, busy: Rounds) -> Rounds:
-    """Offer half of what the receiver can to both, by connections that rest between requests."""
+    """Offer half of the receiver's rate to both, by connections that pause between requests."""
     wanted = statistics.median(came["receiver"].rate for came in busy) / 2
     pauses = dict.fromkeys(("receiver", "noop"), CONNECTIONS / wanted * 1000)
     rounds = []
-    # The first only finds out how long to rest.
+    # The first round only finds the right pauses.
     for number in range(bench.plan.rounds + 1):
         bench.sign()
         came = {}
-        for name, pause in to_and_fro(list(pauses.items()), number):
+        for name, pause in alternate(list(pauses.items()), number):
             if number:
                 came[name] = await bench.measured(name, pause_ms=pause)
             else:
@@ -191,5 +189,5 @@ async def _half(bench: Bench, busy: Rounds) -> Rounds:
 
 
 def next_pause(pause_ms: float, rate: float, wanted: float, connections: int) -> float:
-    """Return the pause between requests with which the rate should come to `wanted` a second."""
+    """Return the pause between requests that should lead to `wanted` requests a second."""
     return max(0.0, pause_ms + 1000 * connections * (1 / wanted - 1 / rate))

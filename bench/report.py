@@ -41,7 +41,7 @@ def write(results: Results, folder: Path | None, facts_file: Path | None) -> Non
 
 
 def facts(results: Results, now: datetime) -> dict[str, Any]:
-    """Return all that the page says, and every round, as JSON takes it."""
+    """Return all figures of the page, and every round, as JSON values."""
     return {
         "measured": now.isoformat(timespec="seconds"),
         "machine": machine.machine(),
@@ -210,6 +210,5 @@ def _spread(values: Sequence[float], form: str) -> str:
 def draw(results: Results) -> str:
     """Return a picture of the parties' throughput, as SVG."""
     busy = results.received.busy
-    titles = {p.name: p.title for p in (*parties.PYTHON_PARTIES, *parties.GO_PARTIES)}
-    rates = {titles[name]: _median(r[name].rate for r in busy) for name in busy[0]}
+    rates = {parties.BY_NAME[name].title: _median(r[name].rate for r in busy) for name in busy[0]}
     return picture.bars("Answers a second at 32 connections (median)", rates)

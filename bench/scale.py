@@ -1,8 +1,8 @@
-"""A discrete simulation of bursts, outages and backoff: what each hop must carry, on paper.
+"""A discrete simulation of bursts, outages and backoff.
 
-Time goes in steps of one second, messages in cohorts: those that arrived in one second and have
-been tried as often share a fate. Pub/Sub's retry policy, the dispatcher's instances and the
-ledger's capacity are the parameters; nothing is random, so that a run can be checked by hand.
+Time advances in steps of one second. Messages that arrived in the same second and have had the same
+number of attempts are one cohort. The parameters are Pub/Sub's retry policy and the capacity of the
+dispatcher's instances; nothing is random, so a run can be checked by hand.
 
 `python -m bench.scale` prints the table that docs/scale.md shows.
 """
@@ -34,7 +34,7 @@ class Scenario:
 
 @dataclass
 class Account:
-    """What came of a scenario. Sizes are in events, times in seconds."""
+    """The result of a scenario. Sizes are in events, times in seconds."""
 
     arrived: float = 0.0
     done: float = 0.0
@@ -60,7 +60,7 @@ def backoff(attempt: int) -> float:
 
 
 def simulate(scenario: Scenario) -> Account:
-    """Run a scenario until everything that arrived in it has ended."""
+    """Run a scenario until each event is processed or dead-lettered."""
     account = Account()
     queue: list[_Cohort] = []
     backlog = 0.0
@@ -80,7 +80,7 @@ def simulate(scenario: Scenario) -> Account:
 
 
 def _second(scenario: Scenario, account: Account, queue: list[_Cohort], now: int) -> float:
-    """Push what is due in this second; return how many events ended."""
+    """Push what is due in this second; return how many events were finished."""
     room, pushed, ended = scenario.capacity, 0.0, 0.0
     later: list[_Cohort] = []
     while queue and queue[0].due <= now and room > 0:
@@ -119,12 +119,12 @@ def _attempt(
 
 
 def steady(rate: float) -> Callable[[int], float]:
-    """Return arrivals that never change."""
+    """Return a constant rate of arrivals."""
     return lambda _now: rate
 
 
 def burst(rate: float, factor: float, begin: int, end: int) -> Callable[[int], float]:
-    """Return arrivals that are `factor` times as many between `begin` and `end`."""
+    """Return a rate that is `factor` times as high between `begin` and `end`."""
     return lambda now: rate * (factor if begin <= now < end else 1.0)
 
 

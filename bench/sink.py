@@ -1,7 +1,6 @@
-"""The sink in Python, for where Go is not installed: what `go/sink` does, on one event loop.
+"""The sink in Python, where Go is not installed; it does what `go/sink` does.
 
-It writes the addresses of its Publisher service and of its count, and stops with its standard
-input.
+It writes the addresses of its Publisher service and of its count, and ends with its standard input.
 """
 
 import asyncio
@@ -36,7 +35,7 @@ class Sink:
         return PublishResponse.pb()(message_ids=ids)
 
     async def count(self, _request: Request) -> Response:
-        """Tell how many messages and calls there were."""
+        """Return the numbers of messages and calls."""
         return JSONResponse({"messages": self.messages, "calls": self.calls})
 
     @property

@@ -1,6 +1,7 @@
 """Cold starts of the deployed functions: from the process to its answer to the first request."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -16,7 +17,7 @@ from bench.cores import Cores, on
 from bench.events import envelope, message
 from bench.identity import Signer, identity
 from bench.parties import PROJECT
-from bench.plan import Plan, to_and_fro
+from bench.plan import Plan, alternate
 from bench.progress import Say
 from localcloud.laptop.names import Names
 from localcloud.laptop.provision import keep_signing_secret, provision
@@ -46,8 +47,14 @@ class Starter:
     first: Callable[[], First]
 
 
-async def measure(plan: Plan, cores: Cores, say: Say) -> Sequence[Mapping[str, float]]:
+async def measure(
+    plan: Plan, cores: Cores, scratch: Path, say: Say
+) -> Sequence[Mapping[str, float]]:
     """Start each function in turn; return the seconds that each took, by name."""
+    # Cloud Build compiles the packages and not the source, so a deployed function does:
+    # https://github.com/GoogleCloudPlatform/buildpacks/blob/main/pkg/python/python.go
+    source, compiled = scratch / "functions", shutil.ignore_patterns("__pycache__")
+    shutil.copytree(FUNCTIONS, source, ignore=compiled)
     async with AsyncExitStack() as stack:
         signer, keys = stack.enter_context(identity())
         environ = keys | await stack.enter_async_context(cloud())
@@ -56,15 +63,17 @@ async def measure(plan: Plan, cores: Cores, say: Say) -> Sequence[Mapping[str, f
         for names in (NAMES, _REGISTERED):
             await keep_signing_secret(names, address, secret)
         await stack.enter_async_context(provision(NAMES, address, endpoint=_NOWHERE))
-        everyone = starters(signer, environ)
-        # The first start compiles what has changed, and the registrar's makes the webhook.
+        everyone = starters(signer, environ, source)
+        # The first start fills the disk's cache, and the registrar's makes the webhook.
         for each in everyone.values():
             await start(each, cores)
         return [await _round(everyone, cores, number, say) for number in range(plan.starts)]
 
 
-def starters(signer: Signer, environ: Mapping[str, str]) -> Mapping[str, Starter]:
-    """Return the deployed functions and the no-op, by name."""
+def starters(
+    signer: Signer, environ: Mapping[str, str], source: Path = FUNCTIONS
+) -> Mapping[str, Starter]:
+    """Return the deployed functions, from `source`, and the no-op, by name."""
     numbers = count(1)
 
     def delivery() -> First:
@@ -84,9 +93,9 @@ def starters(signer: Signer, environ: Mapping[str, str]) -> Mapping[str, Starter
     }
     receive = {**environ, "SIGNING_SECRET": NAMES.signing_secret}
     return {
-        "receive": Starter("receive", FUNCTIONS, receive, delivery),
-        "dispatch": Starter("dispatch", FUNCTIONS, environ, push),
-        "registrar": Starter("registrar", FUNCTIONS, {**environ, **registered}, converge),
+        "receive": Starter("receive", source, receive, delivery),
+        "dispatch": Starter("dispatch", source, environ, push),
+        "registrar": Starter("registrar", source, {**environ, **registered}, converge),
         "noop": Starter("receive", parties.NOOP.source, environ, delivery),
     }
 
@@ -95,7 +104,7 @@ async def _round(
     everyone: Mapping[str, Starter], cores: Cores, number: int, say: Say
 ) -> Mapping[str, float]:
     came = {}
-    for name in to_and_fro(list(everyone), number):
+    for name in alternate(list(everyone), number):
         came[name] = await start(everyone[name], cores)
     told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in came.items())
     say(f"cold start {number + 1}: {told}")

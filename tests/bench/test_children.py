@@ -1,4 +1,4 @@
-"""Processes that answer line by line, and end with their standard input."""
+"""Child processes answer line by line, and end with their standard input."""
 
 import sys
 
@@ -25,24 +25,24 @@ async def test_each_line_is_answered_with_one() -> None:
     assert running.process.returncode == 0
 
 
-async def test_it_sees_what_it_is_given_of_an_environment() -> None:
+async def test_a_child_gets_the_given_variables() -> None:
     script = "import os; print(os.environ['BENCH_COLOUR'])"
     async with child(*python(script), environ={"BENCH_COLOUR": "blue"}) as running:
         assert running.greeting == "blue"
 
 
-async def test_one_that_cannot_begin_is_a_failure() -> None:
+async def test_a_command_that_fails_to_start_raises() -> None:
     with pytest.raises(ChildFailed):
         async with child(*python("raise SystemExit(1)")):
-            pytest.fail("it has not begun")
+            pytest.fail("the block must not begin")
 
 
-async def test_one_that_ends_too_soon_is_a_failure() -> None:
+async def test_asking_a_child_that_has_ended_raises() -> None:
     async with child(*python("print('hello')")) as running:
         await running.process.wait()
         with pytest.raises(ChildFailed):
             await running.ask("are you there?")
 
 
-def test_modules_run_under_the_same_python() -> None:
+def test_a_module_runs_with_the_same_python() -> None:
     assert module("bench.ledger", "10") == (sys.executable, "-m", "bench.ledger", "10")

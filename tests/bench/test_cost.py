@@ -1,4 +1,4 @@
-"""The arithmetic against what can be worked out by hand, and the page against the arithmetic."""
+"""The arithmetic against sums by hand, and docs/cost.md against the arithmetic."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from bench import cost
 from bench.cost import Traffic, bill, total
 
 
-def test_two_writes_and_a_delete_for_an_event() -> None:
+def test_an_event_costs_two_writes_and_a_delete() -> None:
     ledger = {i.what: i.dollars for i in bill(Traffic(busy=True)) if i.hop == "ledger"}
     assert ledger == pytest.approx({"writes": 1.80, "reads": 0.0, "deletes by TTL": 0.10})
 
 
-def test_a_scattered_request_has_an_instance_for_a_tenth_of_a_second() -> None:
+def test_a_scattered_request_is_billed_a_tenth_of_a_second() -> None:
     (time,) = [
         i for i in bill(Traffic(busy=False)) if (i.hop, i.what) == ("receiver", "instance seconds")
     ]
@@ -21,7 +21,7 @@ def test_a_scattered_request_has_an_instance_for_a_tenth_of_a_second() -> None:
     assert time.dollars == pytest.approx(2.525)
 
 
-def test_every_duplicate_costs_something_and_no_fan_out() -> None:
+def test_a_duplicate_costs_nothing_behind_the_ledger() -> None:
     once, twice = (
         {(i.hop, i.what): i.dollars for i in bill(Traffic(busy=True, duplicates=share))}
         for share in (0.0, 1.0)
@@ -30,13 +30,13 @@ def test_every_duplicate_costs_something_and_no_fan_out() -> None:
     assert grown == {"receiver", "ingress topic", "dispatcher", "ledger"}
 
 
-def test_another_subscriber_costs_its_deliveries() -> None:
+def test_another_subscriber_adds_its_deliveries() -> None:
     assert total(Traffic(busy=True, subscribers=2)) - total(Traffic(busy=True)) == pytest.approx(
         1e9 / 2**40 * 40
     )
 
 
-def test_the_page_shows_what_the_arithmetic_says() -> None:
+def test_the_page_has_the_computed_tables() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text("utf-8")
     for table in (cost.arithmetic, cost.kinds):
         assert "\n".join(table()) in page

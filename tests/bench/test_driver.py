@@ -1,4 +1,4 @@
-"""The driver does no more than it is told."""
+"""The driver acts on each item once, and stops in time."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ async def test_each_item_is_acted_on_once() -> None:
     assert sorted(acted) == sorted(item.document for item in items(100))
 
 
-async def test_time_that_is_over_ends_the_work() -> None:
+async def test_no_item_is_started_after_the_time() -> None:
     async def act(item: Item) -> None:
         raise AssertionError(item)
 

@@ -1,4 +1,4 @@
-"""Ratios within a round, their spread, and what is made of a goal."""
+"""Ratios within a round, their spread, and the verdicts on goals."""
 
 import pytest
 
@@ -24,17 +24,17 @@ def test_a_ratio_is_a_median_with_its_extremes() -> None:
     assert str(ratio) == "2.00 (1.00 to 9.00)"
 
 
-def test_what_was_refused_is_no_throughput() -> None:
+def test_refused_requests_do_not_count_as_throughput() -> None:
     rounds = [{"a": load(100, refused=50), "b": load(100)}]
     assert figures.throughput(rounds, "a", "b") == Ratio(0.5, 0.5, 0.5)
 
 
-def test_tails_are_compared_by_their_99th_percentile() -> None:
+def test_tails_are_99th_percentiles() -> None:
     rounds = [{"a": load(p99=3000), "b": load(p99=2000)}]
     assert figures.tail(rounds, "a", "b") == Ratio(1.5, 1.5, 1.5)
 
 
-def test_who_took_no_part_has_no_ratio() -> None:
+def test_a_missing_party_has_no_ratio() -> None:
     assert figures.throughput([{"a": load()}], "a", "go") is None
     assert figures.of([]) is None
 
@@ -53,10 +53,10 @@ def test_the_median_decides(bound: float, better: str, median: float, verdict: s
     assert goal.verdict == verdict
 
 
-def test_what_was_not_measured_is_not_missed() -> None:
+def test_a_goal_without_a_ratio_is_not_measured() -> None:
     assert Goal("figure", 2, "more", None).verdict == "not measured"
 
 
-def test_a_bound_is_written_as_in_a_table() -> None:
+def test_a_bound_is_written_with_its_sign() -> None:
     assert Goal("figure", 12.0, "more", None).wanted == "≥ 12"
     assert Goal("figure", 1.1, "less", None).wanted == "≤ 1.1"

@@ -1,4 +1,4 @@
-"""The documents that a ledger is filled with are those of the dispatcher."""
+"""The documents of a filled ledger are like the dispatcher's."""
 
 from datetime import UTC, datetime
 
@@ -22,14 +22,14 @@ def test_a_document_has_the_fields_that_the_dispatcher_writes() -> None:
     assert document.fields["state"].string_value == DONE
 
 
-def test_documents_have_names_of_their_own_in_the_ledger() -> None:
+def test_each_document_has_its_own_name_in_the_ledger() -> None:
     names = [document.name for document in ledger.documents(50, NOW)]
     assert len(set(names)) == 50
     root = f"projects/{PROJECT}/databases/(default)/documents/deliveries/"
     assert all(name.startswith(root) for name in names)
 
 
-async def test_what_is_loaded_can_be_read() -> None:
+async def test_a_loaded_document_can_be_read() -> None:
     firestore = Firestore(ManualClock())
     firestore.load(ledger.documents(10, NOW))
     methods = firestore.services["google.firestore.v1.Firestore"]

@@ -1,4 +1,4 @@
-"""What the generator is given, and what is read of its report."""
+"""The deliveries for the load generator, and its report."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def test_deliveries_differ() -> None:
     assert len(set(ids)) == 20
 
 
-def test_each_delivery_is_a_line_that_the_script_can_part(tmp_path: Path) -> None:
+def test_each_delivery_is_a_line_of_four_fields(tmp_path: Path) -> None:
     signed = list(load.deliveries(load.sign_v1(SECRET), 3))
     load.write(tmp_path / "requests", signed)
     lines = (tmp_path / "requests").read_bytes().splitlines()
@@ -60,6 +60,14 @@ def test_the_report_is_the_last_line() -> None:
 
 
 @pytest.mark.parametrize("out", ["", "Usage: wrk <options>", "17", '{"requests":1}'])
-def test_a_report_that_is_none_is_a_failure_with_what_was_said(out: str) -> None:
+def test_output_without_a_report_raises_with_the_errors(out: str) -> None:
     with pytest.raises(LoadFailed, match="cannot connect"):
         load.read(out, "cannot connect")
+
+
+def test_without_wrk_the_program_ends_and_names_the_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="apt-get install wrk"):
+        load.find_wrk()

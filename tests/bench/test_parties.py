@@ -1,4 +1,4 @@
-"""Who takes part."""
+"""The parties that are measured."""
 
 from pathlib import Path
 

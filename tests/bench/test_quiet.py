@@ -1,4 +1,4 @@
-"""What the host disturbed is measured again, so many times and no more."""
+"""Disturbed measurements are repeated, up to a limit."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -7,7 +7,7 @@ from bench.quiet import Quiet, Times, cpu_times, stolen
 
 
 def machine(shares: Sequence[float]) -> Quiet:
-    """A machine whose host takes these shares of the time of one measurement after the other."""
+    """A machine whose host takes these shares of the time of successive measurements."""
     times: list[Times] = []
     for number, share in enumerate(shares):
         times += [
@@ -26,26 +26,26 @@ async def measured(quiet: Quiet) -> int:
     return await quiet.measure("it", act)
 
 
-async def test_what_was_left_alone_stands() -> None:
+async def test_an_undisturbed_measurement_is_kept() -> None:
     quiet = machine([0.05])
     assert await measured(quiet) == 0
     assert (quiet.repeated, quiet.disturbed) == (0, 0)
 
 
-async def test_what_was_disturbed_is_measured_again() -> None:
+async def test_a_disturbed_measurement_is_repeated() -> None:
     quiet = machine([0.2, 0.06, 0.0])
     assert await measured(quiet) == 2
     assert (quiet.repeated, quiet.disturbed) == (2, 0)
 
 
-async def test_but_only_so_often() -> None:
+async def test_repeats_are_limited() -> None:
     quiet = machine([0.2, 0.2, 0.2, 0.2])
     assert await measured(quiet) == 2
     assert await measured(quiet) == 0
     assert (quiet.repeated, quiet.disturbed) == (2, 2)
 
 
-def test_a_machines_times_only_grow() -> None:
+def test_cpu_times_only_grow() -> None:
     before = cpu_times()
     sum(range(100_000))
     after = cpu_times()
@@ -54,5 +54,5 @@ def test_a_machines_times_only_grow() -> None:
     assert 0.0 <= stolen(before, after) <= 1.0
 
 
-def test_no_time_is_none_of_it_stolen() -> None:
+def test_no_time_means_no_share() -> None:
     assert stolen((1.0, 5.0), (1.0, 5.0)) == 0.0

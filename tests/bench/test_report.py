@@ -1,4 +1,4 @@
-"""The page and the facts, from results that were made up."""
+"""The page and the facts, from invented results."""
 
 import dataclasses
 import json
@@ -55,19 +55,19 @@ def page(measured: Results) -> str:
     return "\n".join(report.page(measured, NOW))
 
 
-def test_the_page_says_what_the_host_disturbed() -> None:
+def test_the_page_counts_disturbed_measurements() -> None:
     text = " ".join(page(results()).split())
     assert "2 measurements, of at most 3, were repeated" in text
     assert "; 1 more were kept in spite of that" in text
 
 
-def test_the_page_says_which_core_was_whose() -> None:
+def test_the_page_names_the_cores() -> None:
     assert "- core 1 for the party, 0 for the load" in page(results())
     one = dataclasses.replace(results(), cores=divide({0}))
     assert "- core 0 for the party and the load: there is no other" in page(one)
 
 
-def test_every_goal_has_its_figure() -> None:
+def test_every_goal_has_its_bound_and_ratio() -> None:
     measured = list(goals.goals(results((*PYTHON, "go", "go-tuned"))))
     bounds = [goal.wanted for goal in measured]
     assert bounds == [
@@ -90,7 +90,7 @@ def test_every_goal_has_its_figure() -> None:
     )
 
 
-def test_what_was_not_run_is_not_measured() -> None:
+def test_goals_without_go_or_large_ledgers_are_not_measured() -> None:
     unmeasured = {goal.figure for goal in goals.goals(results()) if goal.ratio is None}
     assert unmeasured == {
         "receiver ÷ the usual Go handler, 32 connections",
@@ -102,7 +102,7 @@ def test_what_was_not_run_is_not_measured() -> None:
     }
 
 
-def test_the_page_gives_each_goal_its_verdict() -> None:
+def test_the_page_has_a_verdict_for_each_goal() -> None:
     text = page(results())
     usual = "receiver ÷ the usual handler, 32 connections"
     assert f"| {usual} | ≥ 20 | 2.00 (2.00 to 2.00) | missed |" in text
@@ -136,7 +136,7 @@ def test_a_table_gives_medians_and_extremes() -> None:
     assert "| 0.50 (0.25 to 1.00) | 50% | 25% |" in text
 
 
-def test_the_facts_are_json_with_every_round() -> None:
+def test_the_facts_are_json_and_hold_every_round() -> None:
     facts = json.loads(json.dumps(report.facts(results(), NOW)))
     assert facts["measured"] == "2026-01-22T12:00:00+00:00"
     assert facts["machine"]["cores"] >= 1
@@ -147,7 +147,7 @@ def test_the_facts_are_json_with_every_round() -> None:
     assert facts["dispatcher"]["sizes"][0]["1000"]["events"] == 100
 
 
-def test_writing_leaves_a_page_a_plot_and_the_facts(
+def test_writing_creates_the_page_the_picture_and_the_facts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report.write(results(), tmp_path, tmp_path / "facts.json")
@@ -157,7 +157,7 @@ def test_writing_leaves_a_page_a_plot_and_the_facts(
     assert "÷ the usual handler, 32 connections: 2.00" in capsys.readouterr().out
 
 
-def test_without_a_folder_the_goals_are_printed_only(
+def test_without_a_folder_goals_are_only_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report.write(results(), None, None)

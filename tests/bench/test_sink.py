@@ -8,7 +8,7 @@ from relay.gcp.channels import opener
 from relay.gcp.publisher import BatchingPublisher
 
 
-async def test_every_message_gets_an_id_and_is_counted() -> None:
+async def test_each_message_gets_an_id_and_is_counted() -> None:
     sink = Sink()
     request = PublishRequest.pb()(topic="t", messages=[{"data": b"a"}, {}])
     replies = [await sink.publish(request), await sink.publish(request)]

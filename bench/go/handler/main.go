@@ -24,7 +24,7 @@ func main() {
 	}
 	topic := client.Publisher(os.Getenv("INGRESS_TOPIC"))
 	if os.Getenv("TUNED") != "" {
-		// Found by trying: no waiting for company, and batches no larger than a burst.
+		// The best settings found: a short wait, and batches no larger than a burst.
 		topic.PublishSettings.DelayThreshold = time.Millisecond
 		topic.PublishSettings.CountThreshold = 32
 	}

@@ -1,6 +1,6 @@
-// Command sink is the Pub/Sub that every party of the benchmark publishes to: it takes Publish
-// calls over gRPC, answers with message ids, and counts messages. GET /count on its second address
-// tells how many it has taken. It stops with its standard input.
+// Command sink is the Pub/Sub that every party of the benchmark publishes to: it answers Publish
+// calls over gRPC with message ids, and counts messages. GET /count on its second address returns
+// the numbers. It ends with its standard input.
 package main
 
 import (
