@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from google.pubsub_v1.types import PublishRequest
-from hooks.local.rpc import Call
 
 from bench import parties
 from bench.cloud import NAMES, cloud
 from bench.cores import divide
 from bench.identity import identity
 from bench.passages import Arrivals, Way, summarise
+from localcloud.core.rpc import Call
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
 
