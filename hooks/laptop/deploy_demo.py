@@ -103,7 +103,7 @@ async def _deliver(made: Site) -> list[Check]:
         ]
         forged = made.gemini.emit("batch.succeeded", uris=[url], forgery="wrong-key")
         await made.gemini.courier.settled([*genuine, *forged], _ANSWER_SECONDS)
-        heard = await _heard(listener, {each.message.webhook_id for each in genuine})
+        heard = await _heard(listener, {each.message.event_id for each in genuine})
     return [
         _arrived(genuine, heard),
         Check(
@@ -115,7 +115,7 @@ async def _deliver(made: Site) -> list[Check]:
 
 
 def _arrived(genuine: Sequence[Delivery], heard: AbstractSet[str]) -> Check:
-    lost = [each.event_type for each in genuine if each.message.webhook_id not in heard]
+    lost = [each.event_type for each in genuine if each.message.event_id not in heard]
     detail = f"{', '.join(lost)} did not" if lost else f"{len(genuine)} of {len(genuine)}"
     return Check("v1, v1a and JWT deliveries reach a subscriber", not lost, detail)
 

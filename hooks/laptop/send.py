@@ -129,7 +129,7 @@ def _reason(refusal: dict[str, Any]) -> str:
 
 def _shown(delivery: Mapping[str, Any]) -> Text:
     shown = Text.assemble(
-        (f"{delivery['type']:<28} ", "bold"), f"{delivery['scheme']:<6} {delivery['webhook_id']}"
+        (f"{delivery['type']:<28} ", "bold"), f"{delivery['scheme']:<6} {delivery['event_id']}"
     )
     for attempt in delivery["attempts"]:
         status = attempt["status"]

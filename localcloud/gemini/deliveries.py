@@ -53,6 +53,7 @@ class Delivery:
         return {
             "number": self.number,
             "webhook_id": self.message.webhook_id,
+            "event_id": self.message.event_id,
             "type": self.event_type,
             "uri": self.uri,
             "scheme": self.scheme,

@@ -1,5 +1,7 @@
 """One attempt's request: the headers and body that Gemini would send for an event, signed."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +10,9 @@ from typing import Any
 from localcloud.gemini.keys import Ed25519Key, RsaKey
 from localcloud.gemini.settings import Scheme
 from localcloud.gemini.signing import entry, sign_jwt, sign_v1_all, sign_v1a, signed_bytes
+
+# https://www.rfc-editor.org/rfc/rfc7519#section-4.1
+_ABOUT_THE_TOKEN = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,11 @@ class Message:
     claims: Mapping[str, Any] | None
     token_lifetime_seconds: int
     token_id: bool
+
+    @property
+    def event_id(self) -> str:
+        """The id that a receiver can trust: a token signs no `webhook-id`, but the event."""
+        return self.webhook_id if self.claims is None else token_event_id(self.claims)
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,13 @@ def _signature(message: Message, scheme: Scheme, timestamp: int, signers: Signer
         return asymmetric
     unknown = entry("v2", os.urandom(32))
     return " ".join(filter(None, (unknown, sign_v1_all(signers.secrets, content), asymmetric)))
+
+
+def token_event_id(claims: Mapping[str, Any]) -> str:
+    """Return the digest of the event in a token's claims, without what is about the token."""
+    event = {name: value for name, value in claims.items() if name not in _ABOUT_THE_TOKEN}
+    text = json.dumps(event, separators=(",", ":"), sort_keys=True)
+    return f"sha256-{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def token_claims(message: Message, timestamp: int) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Inbox:
 
 def identifier(deliveries: list[Delivery]) -> str:
     """Return the id of the event that these deliveries announce."""
-    (found,) = {delivery.message.webhook_id for delivery in deliveries}
+    (found,) = {delivery.message.event_id for delivery in deliveries}
     return found
 
 

@@ -31,7 +31,7 @@ from localcloud.pubsub import PubSub
 from localcloud.runner.process import FunctionProcess
 from localcloud.secretmanager import SecretManager
 from tests.hostile.account import Account
-from tests.hostile.honest import Honest
+from tests.hostile.honest import Honest, honest_id
 from tests.hostile.sender import Order
 from tests.hostile.signers import Keys, Signer
 from tests.hostile.slow import SlowClients
@@ -73,7 +73,7 @@ class _Watch:
         self.calls[call.method] += 1
         if call.method == _PUBLISH:
             request: Any = call.request
-            self.published |= {message.attributes["webhook-id"] for message in request.messages}
+            self.published |= {honest_id(message) for message in request.messages}
 
     def counted(self, app: ASGIApp) -> ASGIApp:
         async def counting(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from typing import Any
 
 import httpx2
 
@@ -74,3 +75,9 @@ class Honest:
         if scheme == "v1a":
             return self._signer.v1a(content)
         return self._signer.token(identifier, {**json.loads(body), "jti": identifier})
+
+
+def honest_id(message: Any) -> str:
+    """Return the id that an honest delivery has in its body, else the message's `webhook-id`."""
+    event = json.loads(message.data) if message.attributes["scheme"] == "jwt" else {}
+    return str(event.get("honest", message.attributes["webhook-id"]))

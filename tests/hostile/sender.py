@@ -15,6 +15,7 @@ from typing import Any
 
 import uvloop
 
+from relay.web.connections import MAX_PIPELINED
 from tests.hostile.attacks import Attacks
 from tests.hostile.signers import Keys, Signer
 from tests.hostile.wire import Attack
@@ -25,7 +26,6 @@ PATIENCE = 60.0
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)\r\n")
 _STORED = b'"status":"received"'
-_MOST_PIPELINED = 12
 # How long a request that is none is left open for an answer.
 _LINGER = 0.2
 
@@ -93,7 +93,7 @@ class Sender:
     def _batch(self) -> Iterator[Attack]:
         # Pipelined, each connection with its own number; nothing follows what ends a connection,
         # and what is no request comes alone: the server drops all that is on its connection.
-        most = self._chance.randrange(1, _MOST_PIPELINED)
+        most = self._chance.randrange(1, MAX_PIPELINED + 2)
         for number, attack in enumerate(chain(self._next, self._attacks), 1):
             self._next = []
             if not attack.framed and number > 1:

@@ -42,7 +42,7 @@ class Subscriber:
 
     async def hears(self, deliveries: Sequence[Delivery]) -> None:
         """Return once every delivery's event has come."""
-        missing = {delivery.message.webhook_id for delivery in deliveries}
+        missing = {delivery.message.event_id for delivery in deliveries}
         missing -= {message.attributes.get("ce-id") for message in self.heard}
         async with asyncio.timeout(SECONDS):
             while missing:

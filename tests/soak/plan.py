@@ -11,7 +11,9 @@ from typing import Literal, get_args
 
 from localcloud.gemini.catalogue import TYPES, envelope, example_data
 from localcloud.gemini.forge import FORGERIES, Forgery
+from localcloud.gemini.outgoing import token_event_id
 from localcloud.gemini.settings import Scheme
+from localcloud.gemini.signing import event_claims
 
 Hostility = Forgery | Literal["garbage", "oversize"]
 HOSTILITIES: tuple[Hostility, ...] = (*FORGERIES, "garbage", "oversize")
@@ -75,6 +77,8 @@ def event(seed: int, number: int, name: str = "evt") -> Event:
     if event_type.endswith(".failed"):
         routes.add("failures")
     body = envelope(event_type, data, now=_BEGAN, user_metadata=metadata)
+    if scheme == "jwt":
+        identifier = token_event_id(event_claims(body))
     return Event(identifier, event_type, scheme, body, frozenset(routes))
 
 

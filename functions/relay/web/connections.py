@@ -60,11 +60,11 @@ class BoundedConnection(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             # The parser stops, and uvicorn refuses what it was parsing.
             raise ConnectionAbortedError("too many pipelined requests")
-        self._part = _Part.BODY
         # The framework names an execution that has no name by a dozen random numbers, which takes
         # longer than a delivery's signature. A name that was sent comes before this one.
         self.headers.append((b"function-execution-id", b"%012x" % random.getrandbits(48)))
         super().on_headers_complete()
+        self._part = _Part.BODY
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False
 

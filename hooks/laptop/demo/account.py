@@ -26,7 +26,7 @@ class Expected:
         genuine = [delivery for delivery in deliveries if not delivery.forgery]
         return cls(
             {
-                name: frozenset(each.message.webhook_id for each in genuine if wants(each))
+                name: frozenset(each.message.event_id for each in genuine if wants(each))
                 for name, wants in wanted.items()
             }
         )
@@ -155,7 +155,7 @@ def _differences(expected: Expected, audience: Audience) -> tuple[list[str], lis
 def _all_accepted(genuine: Sequence[Delivery]) -> Check:
     refused = [each for each in genuine if each.state != "delivered"]
     detail = ", ".join(
-        f"{each.message.webhook_id} ({each.scheme}): {[a.status or a.error for a in each.attempts]}"
+        f"{each.message.event_id} ({each.scheme}): {[a.status or a.error for a in each.attempts]}"
         for each in refused
     )
     return Check("every genuine delivery was accepted", not refused, detail or str(len(genuine)))
@@ -192,7 +192,7 @@ def _heard(name: str, wanted: frozenset[str], audience: Audience) -> Check:
 
 
 def _unaltered(genuine: Sequence[Delivery], audience: Audience) -> Check:
-    sent = {each.message.webhook_id: each for each in genuine}
+    sent = {each.message.event_id: each for each in genuine}
     altered = [
         event_id(message)
         for message in audience.heard["events"]

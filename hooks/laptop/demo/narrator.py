@@ -56,7 +56,7 @@ class Teller:
         last = delivery.attempts[-1] if delivery.attempts else None
         taken = last is not None and last.succeeded
         line = _travelling("Gemini", "receive", delivery.event_type, delivery.scheme)
-        line.append(f"{_short(delivery.message.webhook_id)}  ")
+        line.append(f"{_short(delivery.message.event_id)}  ")
         line.append(str(last.status or last.error) if last else "?", "green" if taken else "yellow")
         if delivery.forgery:
             line.append(f" {delivery.forgery}", "yellow")

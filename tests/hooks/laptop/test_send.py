@@ -17,6 +17,7 @@ def delivery(*statuses: int | None, forgery: str | None = None) -> dict[str, Any
         "type": "batch.failed",
         "scheme": "v1",
         "webhook_id": "evt_1",
+        "event_id": "evt_1",
         "state": "delivered" if statuses and statuses[-1] == 200 else "pending",
         "forgery": forgery,
         "attempts": attempts,

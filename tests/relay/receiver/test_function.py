@@ -29,6 +29,7 @@ from relay.receiver.settings import Settings
 from relay.receiver.signatures.asymmetric import AsymmetricScheme
 from relay.receiver.signatures.symmetric import SymmetricScheme
 from relay.receiver.signatures.token import TokenScheme
+from relay.receiver.signatures.token_claims import deduplication_key
 from relay.receiver.verifier import Enabled, Verifier
 from tests.support.publish_sink import Sink
 from tests.support.serving import serving
@@ -153,7 +154,7 @@ def told(response: Response) -> tuple[int, Any]:
         (v1(seed=1), "v1", "msg_1"),
         (v1a(), "v1a", "msg_1"),
         (v1a(seed=3), "v1a", "msg_1"),
-        (token(claims(iat=NOW - 9)), "jwt", "evt_1"),
+        (token(claims(iat=NOW - 9)), "jwt", deduplication_key(EVENT)),
         (f"v2,x {v1(seed=9)} {v1a()}", "v1a", "msg_1"),
     ],
 )

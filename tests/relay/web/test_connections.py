@@ -268,6 +268,12 @@ async def test_a_request_to_upgrade_is_answered_as_one_without_a_body_and_ends_i
     assert found.endswith(b"\r\n\r\n0")
 
 
+@pytest.mark.parametrize("target", [b"http://", b"a b", b"\xff"])
+async def test_a_target_that_is_none_is_refused(port: int, target: bytes) -> None:
+    found = await sent(port, b"GET " + target + b" HTTP/1.1\r\nhost: relay\r\n\r\n")
+    assert found.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_pipelined_requests_beyond_the_bound_end_the_connection() -> None:
     held = asyncio.Event()
     running = 0

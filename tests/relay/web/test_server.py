@@ -19,6 +19,7 @@ def test_the_worker_serves_with_bounds_and_tells_nothing(monkeypatch: pytest.Mon
         "http": BoundedConnection,
         "proxy_headers": False,
         "server_header": False,
+        "ws": "none",
     } == UvicornWorker.CONFIG_KWARGS
     assert before["http"] == "auto"
 

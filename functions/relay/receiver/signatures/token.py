@@ -72,4 +72,4 @@ class TokenScheme:
         issued = check_times(claims, delivery.received_at, self._tolerance)
         event = event_claims(claims)
         body = signed_body(delivery.body, base64url_decode(token.split(b".")[1]), event)
-        return Verified(self.name, deduplication_key(claims, event), issued, body)
+        return Verified(self.name, deduplication_key(event), issued, body)

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from relay.keys.keyset import parse_key_set
 from relay.receiver.signatures import Outcome, Verified
 from relay.receiver.signatures.token import TokenScheme
+from relay.receiver.signatures.token_claims import deduplication_key
 from tests.support.signing import (
     AUDIENCE,
     BODY,
+    EVENT,
     NOW,
     OTHER_RSA_KEY,
     RSA_KEY,
@@ -40,7 +42,9 @@ def segment(value: Any) -> str:
 
 
 def test_identity_time_and_event_come_from_the_claims() -> None:
-    assert verify(token(claims(iat=NOW - 7))) == Verified("jwt", "evt_1", NOW - 7, BODY)
+    assert verify(token(claims(iat=NOW - 7))) == Verified(
+        "jwt", deduplication_key(EVENT), NOW - 7, BODY
+    )
 
 
 def test_an_empty_body_stands_for_the_claims() -> None:
@@ -164,3 +168,13 @@ def test_one_token_that_verifies_is_enough() -> None:
 def test_nothing_raises(text: str) -> None:
     assert verify(text) is Outcome.INVALID
     assert verify(f"{token().rpartition('.')[0]}.{text}") is Outcome.INVALID
+
+
+def test_tokens_for_one_event_have_one_deduplication_key() -> None:
+    found = {
+        verify(token(claims(jti=jti, iat=NOW - age, exp=NOW + 600 - age)))
+        for age, jti in enumerate(("evt_1", "evt_2", "", None))
+    }
+    assert {verified.id for verified in found if isinstance(verified, Verified)} == {
+        deduplication_key(EVENT)
+    }

@@ -11,7 +11,7 @@ from relay.receiver.signatures.token_claims import (
     event_claims,
     signed_body,
 )
-from tests.support.signing import BODY, EVENT, NOW, claims
+from tests.support.signing import EVENT, NOW, claims
 
 JSON = st.recursive(
     st.none()
@@ -150,19 +150,9 @@ def test_times_that_refuse_a_token(changes: dict[str, Any]) -> None:
         check_times(claims(**changes), NOW, 300)
 
 
-def test_the_token_id_is_the_deduplication_key() -> None:
-    assert deduplication_key(claims(jti="evt_7"), EVENT) == "evt_7"
-
-
-@pytest.mark.parametrize("jti", [None, "", "a b", "é", "x" * 257])
-def test_without_one_that_serves_it_is_a_digest_of_the_event(jti: str | None) -> None:
-    first = deduplication_key(claims(jti=jti, iat=1, exp=2), EVENT)
-    again = deduplication_key(claims(jti=jti, iat=3, exp=4), dict(reversed(EVENT.items())))
-    other = deduplication_key(claims(jti=jti), {**EVENT, "version": "v2"})
-    assert first == again != other
-    assert first.startswith("sha256-")
-    assert len(first) == 71
-
-
-def test_the_bodies_bytes_do_not_enter() -> None:
-    assert agree(BODY, claims()) == BODY
+def test_the_deduplication_key_is_a_digest_of_the_event_whatever_its_order() -> None:
+    key = deduplication_key(EVENT)
+    assert key == deduplication_key(dict(reversed(EVENT.items())))
+    assert key != deduplication_key({**EVENT, "version": "v2"})
+    assert key.startswith("sha256-")
+    assert len(key) == 71
