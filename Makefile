@@ -45,8 +45,9 @@ test: venv ## all tests, with the coverage of functions/
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra
 
-tables: venv ## docs/inputs-outputs.md anew from the variables and outputs of infra/
+tables: venv ## the tables in docs/ again, from the variables and outputs of infra/ and from schemas/
 	@$(BIN)/python infra/tables.py
+	@PYTHONPATH=functions:. $(BIN)/python -m tests.catalogue.table
 
 check: venv ## format, lint, types
 	@$(BIN)/ruff format --check .
