@@ -47,7 +47,7 @@ test-infra: venv ## the tests of the Terraform alone
 
 tables: venv ## the tables in docs/ again, from the variables and outputs of infra/ and from schemas/
 	@$(BIN)/python infra/tables.py
-	@PYTHONPATH=functions:. $(BIN)/python -m tests.catalogue.table
+	@$(BIN)/python docs/event_types.py
 
 check: venv ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -63,7 +63,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             continue
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), target
-        assert not anchor or anchor in anchors(there), target
+        assert there.suffix != ".md" or not anchor or anchor in anchors(there), target
 
 
 PRODUCT_PAGES = [param for param in PAGES if "bench" not in str(param.id)]

@@ -1,1 +1,1 @@
-"""The event catalogue, `schemas/`: that it is sound, and the table that the docs show of it."""
+"""The event catalogue, `schemas/`: that it is sound, and what is made of it."""
