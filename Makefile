@@ -45,8 +45,9 @@ test: venv ## all tests, with the coverage of functions/
 test-infra: venv ## the tests of the Terraform alone
 	@$(BIN)/pytest tests/infra
 
-tables: venv ## the tables in docs/ again, from the variables and outputs of infra/ and from schemas/
+tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds
 	@$(BIN)/python infra/tables.py
+	@$(BIN)/python docs/bounds.py
 	@$(BIN)/python docs/event_types.py
 
 check: venv ## format, lint, types
