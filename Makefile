@@ -48,6 +48,7 @@ test-infra: venv ## the tests of the Terraform alone
 tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds
 	@$(BIN)/python infra/tables.py
 	@$(BIN)/python docs/bounds.py
+	@$(BIN)/python docs/event_types.py
 
 check: venv ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -1,23 +1,26 @@
-"""The catalogue of events: their types, what their data looks like, and who may subscribe."""
+"""The catalogue of events: their types, what their data looks like, and who may subscribe.
+
+It is read from `schemas/`: one JSON Schema for each event type, with examples. A link beside this
+module leads there, so that an installed package holds the schemas too.
+"""
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-SUBSCRIBABLE = (
-    "batch.succeeded",
-    "batch.failed",
-    "batch.expired",
-    "interaction.completed",
-    "interaction.requires_action",
-    "interaction.failed",
-    "video.generated",
-)
-"""The API's enum for `subscribed_events`."""
+SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in sorted((Path(__file__).parent / "schemas").glob("*.json"))
+}
+"""The JSON Schema of each event type's body."""
 
-TYPES = (*SUBSCRIBABLE, "batch.completed", "batch.cancelled", "interaction.cancelled")
+TYPES = tuple(SCHEMAS)
 """Every type that Google's documentation names. The catalogue is open: others may come."""
+
+SUBSCRIBABLE = tuple(name for name, schema in SCHEMAS.items() if schema["x-subscribable"])
+"""The API's enum for `subscribed_events`."""
 
 
 def rfc3339(time: float) -> str:
@@ -26,16 +29,15 @@ def rfc3339(time: float) -> str:
 
 
 def example_data(event_type: str, identifier: str) -> dict[str, Any]:
-    """Return the data of an event as the documentation shows it, for a job called `identifier`."""
-    if event_type == "video.generated":
-        uri = f"https://generativelanguage.googleapis.com/v1beta/files/{identifier}:download"
-        return {"file_id": f"files/{identifier}", "video_uri": uri}
-    data: dict[str, Any] = {"id": identifier}
-    if event_type in {"batch.succeeded", "batch.completed"}:
-        data["output_file_uri"] = "gs://my-bucket/results.jsonl"
-    if event_type.endswith(".failed"):
-        data |= {"error_code": "INTERNAL", "error_message": "The job failed."}
-    return data
+    """Return the data of an event as its schema's first example has it, for a job `identifier`.
+
+    Of a type that the catalogue does not know it holds the id alone.
+    """
+    if event_type not in SCHEMAS:
+        return {"id": identifier}
+    data = SCHEMAS[event_type]["examples"][0]["data"]
+    shown = data.get("id") or data["file_id"].removeprefix("files/")
+    return {name: value.replace(shown, identifier) for name, value in data.items()}
 
 
 def envelope(

@@ -15,6 +15,7 @@ from localcloud.gemini import Settings
 from localcloud.gemini.deliveries import Delivery
 from localcloud.laptop import stack
 from localcloud.laptop.provision import PushTimes
+from tests.support.schemas import check_event
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
 WRITE = "google.firestore.v1.Firestore/BatchWrite"
@@ -118,7 +119,9 @@ class Inbox:
         """Return the messages so far once all of these events are among them."""
         async with asyncio.timeout(60):
             while not set(identifiers) <= set(self.ids()):
-                self.received.append(await anext(self.messages))
+                message = await anext(self.messages)
+                check_event(message.attributes.get("ce-type", ""), message.data)
+                self.received.append(message)
         return self.received
 
     def ids(self) -> list[str]:

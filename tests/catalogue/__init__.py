@@ -1,0 +1,1 @@
+"""The event catalogue, `schemas/`: that it is sound, and what is made of it."""

@@ -1,0 +1,219 @@
+"""Every command and program of `docs/subscribing.md` does what the page says."""
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from localcloud.core.serving import AppServer
+from tests.e2e.reader import (
+    ROOT,
+    Page,
+    commands,
+    exported,
+    lay_checkout,
+    line,
+    lines,
+    shell,
+    succeed,
+)
+
+PAGE = Page("docs/subscribing.md")
+RUN = (
+    "make dev",
+    ".venv/bin/python subscribe.py ",
+    ".venv/bin/python worker.py ",
+    "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
+    ".venv/bin/hooks send ",
+    *(f".venv/bin/hooks events {action} " for action in ("list", "show", "replay")),
+)
+PROGRAMS = {
+    "subscribe.py": "python",
+    "worker.py": "python",
+    "push.py": "python",
+    "subscriber.mjs": "javascript",
+}
+
+
+def test_no_command_is_left_out() -> None:
+    assert not [command for command in PAGE.commands if not command.startswith(RUN)]
+    # What is shown as HCL is planned by tests/infra/test_pages.py.
+    assert PAGE.languages == {"sh", "text", "python", "javascript", "json", "hcl"}
+
+
+@dataclass
+class Desk:
+    """A reader's checkout, with the programs of the page, beside a running `make dev`."""
+
+    directory: Path
+    environ: Mapping[str, str]
+
+    async def run(self, command: str) -> str:
+        return await succeed(command, self.directory, self.environ)
+
+    def start(
+        self, command: str, **more: str
+    ) -> contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]:
+        return shell(f"exec {command}", self.directory, {**self.environ, **more})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    directory = lay_checkout(tmp_path_factory.mktemp("checkout"))
+    for name, language in PROGRAMS.items():
+        (directory / name).write_text(PAGE.block(language, name))
+    async with shell(PAGE.block("sh", "make dev"), directory) as developing:
+        variables = exported(await lines(developing, "Ctrl-C stops everything"))
+        names = re.findall(r"^export (\w+)=", PAGE.block("text", "export"), re.MULTILINE)
+        yield Desk(directory, {name: variables[name] for name in names})
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return str(listening.getsockname()[1])
+
+
+async def test_subscriptions_workers_and_replays(desk: Desk) -> None:
+    for command in commands(PAGE.block("sh", "subscribe.py everything")):
+        assert "created projects/laptop/subscriptions/" in await desk.run(command)
+    (work,) = commands(PAGE.block("sh", "worker.py batches"))
+    first, repeated, other = commands(PAGE.block("sh", "interaction.completed"))
+    events, show, replay = commands(PAGE.block("sh", "hooks events replay"))
+    async with desk.start(work) as worker:
+        await line(worker, "waiting for events")
+        for command in (first, repeated, other):
+            await desk.run(command)
+        seen = [await line(worker, " batch.") for _ in range(2)]
+        identifier = seen[0].split()[0]
+
+        assert identifier in await desk.run(events)
+        assert identifier in await desk.run(show.replace("EVENT_ID", identifier))
+        await desk.run(replay.replace("EVENT_ID", identifier))
+        # The next thing that the worker says: it heard neither a repeat nor another type.
+        assert await line(worker, "") == seen[0]
+
+    assert all(re.match(r"\S+ batch\.succeeded \{'id': ", each) for each in seen)
+    assert len({each.split()[0] for each in seen}) == 2
+
+
+async def test_a_worker_that_fails_is_given_the_event_again(desk: Desk) -> None:
+    program = (desk.directory / "worker.py").read_text()
+    failing = (
+        "    if not processed:\n        processed.add(('', ''))\n        raise ValueError('no')\n"
+    )
+    work = re.sub(r"(def work\(.*\n)", lambda found: found[1] + failing, program)
+    (desk.directory / "failing.py").write_text(work)
+    # No pause between attempts, unlike the page's subscription.
+    subscribe = (desk.directory / "subscribe.py").read_text()
+    (desk.directory / "eager.py").write_text(re.sub(r'    "retry_policy".*\n', "", subscribe))
+    await desk.run(".venv/bin/python eager.py eager")
+    async with desk.start(".venv/bin/python failing.py eager") as worker:
+        await line(worker, "waiting for events")
+        await desk.run(".venv/bin/hooks send batch.expired")
+        await line(worker, "failed, to be tried again")
+        await line(worker, "batch.expired {'id': ")
+
+
+@pytest.mark.parametrize("program", ["push.py", "subscriber.mjs"])
+async def test_pushes(desk: Desk, program: str) -> None:
+    (serve,) = commands(PAGE.block("sh", "push.py"))
+    if program == "subscriber.mjs":
+        if not shutil.which("node"):
+            pytest.skip("needs Node.js (node) on the PATH")
+        serve = serve.replace(".venv/bin/python push.py", "node subscriber.mjs")
+    subscribe, send = commands(PAGE.block("sh", "subscribe.py pushed"))
+    port = free_port()
+    async with desk.start(f"env {serve.replace('8081', port)}") as server:
+        assert port in await line(server, "listening on port")
+        await desk.run(subscribe.replace("8081", port).replace("pushed", f"pushed-to-{program}"))
+        await desk.run(send)
+        said = await line(server, "video.generated")
+
+    assert re.match(r"\S+ video\.generated \{['\"]file_id", said)
+
+
+AUDIENCE, PUSHER = "https://worker.example/", "my-pusher@laptop.iam.gserviceaccount.com"
+KEY, STRANGERS_KEY = generate_private_key(65537, 2048), generate_private_key(65537, 2048)
+
+
+def token(key: Any = KEY, **changes: Any) -> str:
+    now = int(time.time())
+    claims = {
+        "iss": "https://accounts.google.com",
+        "aud": AUDIENCE,
+        "email": PUSHER,
+        "email_verified": True,
+        "iat": now,
+        "exp": now + 3600,
+    }
+    return jwt.encode(claims | changes, key, algorithm="RS256", headers={"kid": "1"})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def guarded(desk: Desk) -> AsyncIterator[httpx2.AsyncClient]:
+    """The push server with its check on, and certificates of a local issuer."""
+    pem = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    async def certificates(_request: Request) -> Response:
+        return JSONResponse({"1": pem.decode()})
+
+    async with AppServer(Starlette(routes=[Route("/certs", certificates)])) as issuer:
+        environ = {
+            "AUDIENCE": AUDIENCE,
+            "PUSHER": PUSHER,
+            "CERTS_URL": f"{issuer.url}/certs",
+            "PORT": "0",
+        }
+        async with desk.start(".venv/bin/python push.py", **environ) as server:
+            port = (await line(server, "listening on port")).split()[-1]
+            base = f"http://127.0.0.1:{port}"
+            async with httpx2.AsyncClient(base_url=base, trust_env=False) as client:
+                yield client
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (f"Bearer {token()}", 204),
+        ("", 401),
+        ("Bearer x", 401),
+        (f"Bearer {token(STRANGERS_KEY)}", 401),
+        (f"Bearer {token(aud='https://other.example/')}", 401),
+        (f"Bearer {token(email='other@laptop.iam.gserviceaccount.com')}", 401),
+        (f"Bearer {token(email_verified=False)}", 401),
+        (f"Bearer {token(iss='https://issuer.example')}", 401),
+        (f"Bearer {token(exp=1)}", 401),
+    ],
+    ids=["good", "none", "garbage", "key", "audience", "email", "unverified", "issuer", "expired"],
+)
+async def test_only_pubsubs_token_is_taken(
+    guarded: httpx2.AsyncClient, authorization: str, status: int
+) -> None:
+    attributes = {"ce-id": "msg_1", "ce-type": "batch.expired"}
+    push = {"message": {"attributes": attributes, "data": "eyJkYXRhIjp7fX0="}}
+    answer = await guarded.post("/", json=push, headers={"authorization": authorization})
+    assert answer.status_code == status
+
+
+def test_the_example_is_in_the_catalogue() -> None:
+    example = json.loads(PAGE.block("json", "batch.succeeded"))
+    schema = json.loads((ROOT / "schemas/batch.succeeded.json").read_text())
+    assert example in schema["examples"]

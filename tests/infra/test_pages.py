@@ -1,0 +1,100 @@
+"""What the documents show of Terraform exists: variables, outputs, and a workflow to apply it."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.infra.project import project
+from tests.infra.workspace import REPOSITORY, Workspace
+
+# With the other plans, whose worker has made the workspace.
+pytestmark = pytest.mark.xdist_group("terraform-plan")
+
+PAGES = ("README.md", "docs/deploy.md", "docs/operations.md", "docs/subscribing.md")
+TEXT = "\n".join((REPOSITORY / page).read_text("utf-8") for page in PAGES)
+WORKFLOW = (REPOSITORY / "infra/examples/github/deploy.yml").read_text("utf-8")
+BLOCKS = [
+    pytest.param(text, id=f"{page}-{number}")
+    for page in ("deploy", "subscribing")
+    for number, text in enumerate(
+        re.findall(
+            r"^```hcl\n(.*?)^```$",
+            (REPOSITORY / f"docs/{page}.md").read_text("utf-8"),
+            re.MULTILINE | re.DOTALL,
+        ),
+        1,
+    )
+]
+
+
+@pytest.mark.parametrize("variables", BLOCKS)
+def test_the_variables_are_accepted(workspace: Workspace, tmp_path: Path, variables: str) -> None:
+    file = tmp_path / "shown.tfvars"
+    file.write_text(variables)
+    # The root module would ask Google who applies.
+    deployer = () if "deployer" in variables else ("-var=deployer=user:me@example.com",)
+    given = ("-var=project=my-project", "-var=region=europe-west1", *deployer)
+    with project() as environ:
+        environ |= {"TF_VAR_gemini_api_key": "an-API-key"}
+        said = workspace.require(
+            *("plan", "-no-color", "-input=false", f"-var-file={file}", *given), environ=environ
+        )
+
+    assert "Value for undeclared variable" not in said
+    for name in re.findall(r"^  (\w+) += \{", variables, re.MULTILINE):
+        assert re.search(rf'\["(route-)?{name}"\]', said)
+
+
+def declared(kind: str) -> set[str]:
+    files = (REPOSITORY / "infra").glob("*.tf")
+    text = "".join(file.read_text("utf-8") for file in files)
+    return set(re.findall(rf'^{kind} "(\w+)"', text, re.MULTILINE))
+
+
+def test_outputs_and_variables_that_pages_name_exist() -> None:
+    outputs = set(re.findall(r"terraform output (?:-raw )?(\w+)", TEXT))
+    variables = set(re.findall(r"(?:TF_VAR_|-var )(\w+)", TEXT))
+
+    assert {"registrar_url", "subscriptions"} <= outputs <= declared("output")
+    assert {"gemini_api_key", "registered"} <= variables <= declared("variable")
+
+
+@pytest.fixture(scope="module")
+def deploy() -> dict[str, Any]:
+    workflow = yaml.safe_load(WORKFLOW)
+    job: dict[str, Any] = workflow["jobs"]["deploy"]
+    return job
+
+
+def test_the_workflow_pins_its_actions_by_commit(deploy: dict[str, Any]) -> None:
+    used = [step["uses"] for step in deploy["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in used)
+
+
+def test_the_workflow_has_no_rights_but_those_that_it_needs() -> None:
+    assert yaml.safe_load(WORKFLOW)["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_the_workflow_sets_what_terraform_needs(deploy: dict[str, Any]) -> None:
+    given = {name.removeprefix("TF_VAR_") for name in deploy["env"] if name.startswith("TF_VAR_")}
+    commands = [shlex.split(step["run"])[:2] for step in deploy["steps"] if "run" in step]
+
+    assert given <= declared("variable")
+    assert {"project", "region", "gemini_api_key"} <= given
+    assert commands[-2:] == [["terraform", "init"], ["terraform", "apply"]]
+
+
+def test_no_expression_of_the_workflow_is_part_of_a_script(deploy: dict[str, Any]) -> None:
+    assert not [step for step in deploy["steps"] if "${{" in step.get("run", "")]
+
+
+def test_the_page_names_every_setting_of_the_workflow() -> None:
+    settings = set(re.findall(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}", WORKFLOW))
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    assert settings
+    assert not [name for name in settings if f"`{name}`" not in page]
