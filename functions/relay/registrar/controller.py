@@ -10,16 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from relay.errors import Unavailable
 from relay.gcp.store import Store
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.log import log
 from relay.registrar.lease import Lease, Now, Pause, give_back, take
 from relay.registrar.plan import ENABLED, alike, differences, listed
-from relay.registrar.problems import Busy, NotRegistered, Problem
+from relay.registrar.problems import FAILURES, Busy, NotRegistered
 from relay.registrar.settings import Settings
 from relay.registrar.state import AFTER_A_DAY, State
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import Webhook, WebhookService
 
 BUDGET_SECONDS = 50.0
 """How long a request may act: well within its lease, and with the wait before, within a minute
@@ -27,7 +26,7 @@ and a half, which is what the schedule allows."""
 
 
 class Controller:
-    """Makes the webhook as `settings` want it. Raises `Problem` or `Unavailable`.
+    """Makes the webhook as `settings` want it. Raises `problems.FAILURES`.
 
     Its methods return whether they changed anything.
     """
@@ -35,7 +34,7 @@ class Controller:
     def __init__(
         self,
         settings: Settings,
-        gemini: WebhookService,
+        gemini: GeminiWebhooks,
         vault: Vault,
         store: Store,
         now: Now,
@@ -197,8 +196,8 @@ class Controller:
         except TimeoutError:
             await self._fail(lease, f"It took more than {BUDGET_SECONDS:.0f} seconds.")
             raise Busy("Not done in time; the next converge goes on.") from None
-        except (Problem, Unavailable) as problem:
-            await self._fail(lease, problem.reason)
+        except FAILURES as failure:
+            await self._fail(lease, failure.reason)
             raise
         problemless = replace(lease.state, problem="", problem_generation=None)
         await lease.end(problemless, self._now())

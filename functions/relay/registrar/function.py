@@ -14,12 +14,12 @@ from relay.environment import Environment
 from relay.gcp.channels import opener
 from relay.gcp.secrets import HOST, SecretVersions
 from relay.gcp.store import create_store
+from relay.gemini.webhooks import GeminiWebhooks
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
 from relay.registrar.service import Service
 from relay.registrar.settings import Settings
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import GeminiWebhooks
 from relay.web.identity import IdentityCheck, create_identity_check
 from relay.web.replies import Reply, hush_lost_connections
 

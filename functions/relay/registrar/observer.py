@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from relay.errors import Unavailable
 from relay.gcp.store import Store
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.registrar.lease import Pause, remembered
 from relay.registrar.plan import alike, differences, listed
-from relay.registrar.problems import Problem
+from relay.registrar.problems import FAILURES
 from relay.registrar.report import ABSENT, UNKNOWN, Report
 from relay.registrar.settings import Settings
 from relay.registrar.state import State
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import Webhook, WebhookService
 
 _PAUSE_SECONDS = 1.0
 
@@ -22,13 +22,13 @@ class Observer:
     """Reads Gemini, Secret Manager and the registrar's memory; writes nothing anywhere."""
 
     settings: Settings
-    gemini: WebhookService
+    gemini: GeminiWebhooks
     vault: Vault
     store: Store
     pause: Pause = asyncio.sleep
 
     async def look(self) -> Report:
-        """Return the webhook as it is now. Raises `Problem` or `Unavailable`."""
+        """Return the webhook as it is now. Raises `problems.FAILURES`."""
         state = await remembered(self.store)
         webhooks = await self.gemini.all()
         ours = listed(webhooks, state.webhook_id)
@@ -62,7 +62,7 @@ class Observer:
     async def _looked(self, state: State) -> Report:
         try:
             return await self.look()
-        except (Problem, Unavailable) as failure:
+        except FAILURES as failure:
             return self._unreached(state, failure.reason)
 
     def _why(self, state: State, generation: str) -> str:

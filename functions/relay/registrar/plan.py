@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from relay.gemini.webhooks import Webhook
 from relay.registrar.settings import Settings
-from relay.registrar.webhooks import Webhook
 
 ENABLED = "enabled"
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from localcloud.gemini.faults import Fault
+from relay.errors import GeminiRefused
 from relay.registrar import controller as controller_module
 from relay.registrar.lease import LEASE
-from relay.registrar.problems import Busy, GeminiRefused, NotRegistered, VaultRefused
+from relay.registrar.problems import Busy, NotRegistered, VaultRefused
 from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 from tests.relay.registrar.world import Strike, World
 

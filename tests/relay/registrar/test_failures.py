@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from relay.errors import RelayError
+from relay.errors import GeminiRefused, RelayError
 from relay.registrar.controller import Controller
 from relay.registrar.lease import LEASE
-from relay.registrar.problems import GeminiRefused
 from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 from tests.relay.registrar.world import Killed, Site, Strike, World
 

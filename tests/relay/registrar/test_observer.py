@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from relay.errors import GeminiRefused
 from relay.gcp.store import LedgerUnavailable, Snapshot
 from relay.registrar.observer import Observer
-from relay.registrar.problems import GeminiRefused
 from tests.relay.registrar.world import World
 
 

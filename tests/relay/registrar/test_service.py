@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from localcloud.gemini.faults import Fault, FaultKind
 from relay.errors import ConfigurationError
+from relay.gemini.webhooks import GeminiWebhooks
 from relay.registrar.function import create
 from relay.registrar.settings import EVENTS
-from relay.registrar.webhooks import GeminiWebhooks
 from tests.relay.registrar.world import API_KEY, PROJECT, World
 
 URI = "https://receive.example/"
