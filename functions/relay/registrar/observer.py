@@ -1,4 +1,4 @@
-"""Looking without touching: what the webhook is, and whether the desired state was reached."""
+"""Read-only: the webhook as it is, and whether the desired state has been reached."""
 
 import asyncio
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PAUSE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Observer:
-    """Reads Gemini, Secret Manager and the registrar's memory; writes nothing anywhere."""
+    """Reads Gemini, Secret Manager and the registrar's state; writes nothing."""
 
     settings: Settings
     gemini: GeminiWebhooks
@@ -42,7 +42,7 @@ class Observer:
     async def wait(self, generation: str, seconds: float) -> Report:
         """Return once that generation has been reached, or with the reason after `seconds`.
 
-        What fails is the reason: nothing is raised.
+        Raises nothing: a failure becomes the reason.
         """
         end = asyncio.get_running_loop().time() + seconds
         state, failure = await self._remembered()

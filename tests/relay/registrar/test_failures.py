@@ -134,7 +134,7 @@ async def recover(site: Site) -> Site:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_the_next_converge_mends_whatever_failed(world: World, name: str) -> None:
+async def test_the_next_converge_repairs_any_failure(world: World, name: str) -> None:
     scenario = SCENARIOS[name]
     foreign = [(await world.site()).register(uri=f"https://foreign-{n}.example") for n in range(3)]
     strike = Strike()
@@ -165,7 +165,7 @@ async def check_revoked(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["create", "remove"])
-async def test_an_absence_is_reached_after_whatever_failed(world: World, name: str) -> None:
+async def test_absence_is_reached_after_any_failure(world: World, name: str) -> None:
     scenario = SCENARIOS[name]
     strike = Strike()
     await run(await world.site(), scenario, strike)

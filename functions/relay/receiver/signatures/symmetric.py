@@ -22,7 +22,7 @@ class SymmetricScheme:
     def verify(
         self, delivery: Delivery, entries: Sequence[bytes], keys: Sequence[bytes]
     ) -> Verified | Outcome:
-        """Return what the first entry that verifies vouches for, or why none does."""
+        """Return what the first entry that verifies proves, or why none does."""
         for key in keys:
             # Comparing the base64 text accepts one encoding only, not every one that decodes alike.
             expected = binascii.b2a_base64(hmac_data(key, delivery.signed), newline=False)
