@@ -63,6 +63,18 @@ class VersionInactive(SecretManagerError):
     """The version is disabled or destroyed."""
 
 
+class GeminiRefused(RelayError):
+    """Gemini refused a call, or gave no usable answer; the call may have had its effect.
+
+    `reason` is a sentence without any secret, `status` the HTTP status if there was one.
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+
+
 class Poison(RelayError):
     """An authentic message that can never succeed: it belongs in the dead-letter topic.
 

@@ -18,7 +18,7 @@ from hooks.leases import lease_messages, patience
 from hooks.subscription import listening
 from localcloud.core import clients
 from localcloud.laptop.webhook import API_KEY
-from relay.registrar.webhooks import GeminiWebhooks, Webhook
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 
 _HTTP_SECONDS = 15.0
 _MOST_LETTERS = 100

@@ -23,7 +23,7 @@ from hooks.doctor.webhook_source import WebhookSource
 from hooks.errors import HooksError
 from hooks.subscription import Received
 from hooks.webhook.states import ENABLED, explain
-from relay.registrar.webhooks import Webhook
+from relay.gemini.webhooks import Webhook
 
 REGISTERED = "the webhook is registered"
 STATE = "the webhook is enabled"

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import httpx2
 
 from hooks.errors import HooksError
-from relay.registrar.problems import Problem
-from relay.registrar.webhooks import GeminiWebhooks, Webhook
+from relay.errors import GeminiRefused
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 
 _ABSENT = "absent"
 
@@ -35,8 +35,8 @@ class AtGemini:
         """Return the webhook, or None where none is registered."""
         try:
             webhooks = await self._service.all()
-        except Problem as problem:
-            raise HooksError(problem.reason) from None
+        except GeminiRefused as refused:
+            raise HooksError(refused.reason) from None
         ours = [each for each in webhooks if each.uri.rstrip("/") == self._uri.rstrip("/")]
         # Of several, one that delivers.
         return min(ours, key=lambda each: each.state != "enabled", default=None)
@@ -45,8 +45,8 @@ class AtGemini:
         """Have Gemini deliver a test event."""
         try:
             await self._service.ping(webhook.id)
-        except Problem as problem:
-            raise HooksError(problem.reason) from None
+        except GeminiRefused as refused:
+            raise HooksError(refused.reason) from None
 
 
 class AtRegistrar:

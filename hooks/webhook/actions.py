@@ -1,55 +1,39 @@
-"""What `hooks webhook` does: WebhookService through the SDK, and the secret kept, never shown."""
+"""What `hooks webhook` does: webhooks at Gemini, and their signing secrets stored, never shown."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
-
-from google import genai
-from google.genai._interactions import APIStatusError
-from google.genai.types import HttpOptions, HttpRetryOptions
+from typing import Any, Self, TypeVar
 
 from hooks.console import err, out, pairs, print_json
 from hooks.errors import HooksError, UsageError
-from hooks.webhook.secret_store import Keeper, NotKept
+from hooks.webhook.secret_store import SecretNotStored, SecretStore
 from hooks.webhook.states import ENABLED, explain
-from relay.registrar.problems import redacted
+from relay.errors import GeminiRefused
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.registrar.settings import EVENTS
+from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 
-_PAGE = 1000
-_MOST_PAGES = 1000
-_MILLISECONDS = 15_000
 _COLUMNS = ("id", "state", "uri", "name")
-_AT_ONCE = "revoke_previous_secrets_immediately"
 
 Described = dict[str, Any]
 """A webhook as Gemini shows it, in snake_case; times as text."""
 
-
-class GeminiRefused(HooksError):
-    """Gemini refused a call or did not answer; `status` is the HTTP status, None without one."""
-
-    def __init__(self, message: str, status: int | None) -> None:
-        super().__init__(message)
-        self.status = status
+Answer = TypeVar("Answer")
 
 
 class Registration:
     """The webhooks of the project that an API key belongs to. Use it in a `with` block.
 
-    Every call is made once: a POST that is repeated after a 5xx could make two webhooks. Raises
-    `GeminiRefused`, `NotKept` and `UsageError`, never with a secret in it.
+    Raises `HooksError` where Gemini refuses, `SecretNotStored` and `UsageError`, never with a
+    secret in it.
     """
 
     def __init__(self, api_key: str, base_url: str | None) -> None:
-        self._api_key = api_key
-        options = HttpOptions(
-            base_url=base_url,
-            timeout=_MILLISECONDS,
-            retry_options=HttpRetryOptions(attempts=1),
-        )
-        self._client = genai.Client(api_key=api_key, enterprise=False, http_options=options)
-        self._service = self._client.webhooks
+        self._gemini = GeminiWebhooks(api_key=api_key, base_url=base_url)
+        # One loop for all calls: the client belongs to the first that it is used on.
+        self._runner = asyncio.Runner()
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
@@ -70,134 +54,112 @@ class Registration:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._client.close()
+        with self._runner as runner:
+            runner.run(self._gemini.close())
 
     def list(self, page_size: int | None = None, page_token: str = "") -> Described:
         """Return `{"webhooks", "next_page_token"}`: all, or the page asked for."""
-        if page_size is not None or page_token:
-            return self._page(page_size, page_token)
-        webhooks: list[Described] = []
-        for _ in range(_MOST_PAGES):
-            page = self._page(_PAGE, page_token)
-            webhooks += page["webhooks"]
-            page_token = page.get("next_page_token", "")
-            if not page_token:
-                return {"webhooks": webhooks}
-        raise GeminiRefused("Gemini's list of webhooks does not end.", None)
+        if page_size is None and not page_token:
+            return {"webhooks": [_described(each) for each in self._run(self._gemini.all())]}
+        page, following = self._run(self._gemini.page(page_size, page_token))
+        more = {"next_page_token": following} if following else {}
+        return {"webhooks": [_described(each) for each in page]} | more
 
     def get(self, identifier: str) -> Described:
         """Return a webhook."""
-        return self._call("show the webhook", self._service.get, id=identifier)
+        return _described(self._run(self._gemini.get(identifier)))
 
     def identify(self, identifier: str, uri: str) -> str:
-        """Return the id that is given, or of the one webhook that leads to a URI."""
+        """Return the id that is given, or that of the one webhook with a URI."""
         if bool(identifier) == bool(uri):
             raise UsageError("Name the webhook: by its id, or with --uri.")
         if identifier:
             return identifier
-        webhook = self._by_uri(uri)
+        webhook = self._run(self._by_uri(uri))
         if webhook is None:
-            raise UsageError(f"No webhook leads to {uri}; `hooks webhook list` shows all.")
-        return str(webhook["id"])
+            raise UsageError(f"No webhook has the URI {uri}; `hooks webhook list` shows all.")
+        return webhook.id
 
     def create(
-        self, uri: str, name: str, events: Iterable[str] | None, keeper: Keeper | None
+        self, uri: str, name: str, events: Iterable[str] | None, store: SecretStore | None
     ) -> Described:
-        """Create a webhook, and return it with `secret`: where its secret is kept."""
-        place = _needed(keeper)
-        place.prepare()
-        request = {"uri": uri, "name": name, "subscribed_events": list(events or EVENTS)}
-        created = self._call("create the webhook", self._service.create, **request)
-        secret = created.pop("new_signing_secret", None)
-        return created | {"secret": self._keep(created["id"], secret, place, alone=True)}
+        """Create a webhook, and return it with `secret`: where its secret is stored."""
+        return self._run(self._create(uri, name, list(events or EVENTS), _needed(store)))
 
     def update(self, identifier: str, changes: Mapping[str, Any]) -> Described:
         """Change the fields that are not None."""
         given = {name: value for name, value in changes.items() if value is not None}
         if not given:
             raise UsageError("Nothing to change: give --name, --uri, --event or --state.")
-        return self._call("update the webhook", self._service.update, id=identifier, **given)
+        return _described(self._run(self._gemini.update(identifier, **given)))
 
     def ping(self, identifier: str) -> Described:
         """Have a test event delivered."""
-        self._call("ping the webhook", self._service.ping, id=identifier)
+        self._run(self._gemini.ping(identifier))
         return {"id": identifier, "pinged": True}
 
-    def rotate(self, identifier: str, behavior: str, keeper: Keeper | None) -> Described:
-        """Rotate the signing secret, and return where the new one is kept."""
-        place = _needed(keeper)
-        place.prepare()
-        reply = self._call(
-            "rotate the signing secret",
-            self._service.rotate_signing_secret,
-            id=identifier,
-            revocation_behavior=behavior,
-        )
-        alone = behavior == _AT_ONCE
-        where = self._keep(identifier, reply.get("secret"), place, alone=alone)
+    def rotate(self, identifier: str, behavior: str, store: SecretStore | None) -> Described:
+        """Rotate the signing secret, and return where the new one is stored."""
+        where = self._run(self._rotate(identifier, behavior, _needed(store)))
         return {"id": identifier, "revocation_behavior": behavior, "secret": where}
 
     def delete(self, identifier: str) -> Described:
         """Delete a webhook."""
-        self._call("delete the webhook", self._service.delete, id=identifier)
+        if not self._run(self._gemini.delete(identifier)):
+            raise HooksError(f"Gemini has no webhook {identifier}; `hooks webhook list` shows all.")
         return {"id": identifier, "deleted": True}
 
     def apply(
-        self, uri: str, name: str, events: Iterable[str] | None, keeper: Keeper | None
+        self, uri: str, name: str, events: Iterable[str] | None, store: SecretStore | None
     ) -> Described:
         """Make the webhook of a URI as it should be; `changed` says what had to be done."""
-        wanted = list(events or EVENTS)
-        webhook = self._by_uri(uri)
+        return self._run(self._apply(uri, name, list(events or EVENTS), store))
+
+    async def _apply(
+        self, uri: str, name: str, events: Iterable[str], store: SecretStore | None
+    ) -> Described:
+        webhook = await self._by_uri(uri)
         if webhook is None:
-            return self.create(uri, name, wanted, keeper) | {"changed": ["created"]}
-        changes = _differences(webhook, name, wanted)
+            created = await self._create(uri, name, events, _needed(store))
+            return created | {"changed": ["created"]}
+        changes = _differences(webhook, name, events)
         changed = sorted(changes)
         where = {}
-        if keeper is not None and not keeper.holds(_time(webhook.get("create_time"))):
-            # Its secret was shown to nobody who kept it.
-            rotated = self.rotate(webhook["id"], "revoke_previous_secrets_after_h24", keeper)
-            where = {"secret": rotated["secret"]}
+        if store is not None and not await store.holds(_created_at(webhook)):
+            # Nobody stored the secret of this webhook when it was shown.
+            where = {"secret": await self._rotate(webhook.id, AFTER_A_DAY, store)}
             changed.append("secret")
         if changes:
-            webhook = self.update(webhook["id"], changes)
-        return webhook | where | {"changed": changed}
+            webhook = await self._gemini.update(webhook.id, **changes)
+        return _described(webhook) | where | {"changed": changed}
 
-    def _by_uri(self, uri: str) -> Described | None:
-        found = [each for each in self.list()["webhooks"] if each.get("uri") == uri]
+    async def _create(
+        self, uri: str, name: str, events: Iterable[str], store: SecretStore
+    ) -> Described:
+        await store.prepare()
+        webhook, secret = await self._gemini.create(name, uri, events)
+        where = await _store(webhook.id, secret, store, alone=True)
+        return _described(webhook) | {"secret": where}
+
+    async def _rotate(self, identifier: str, behavior: str, store: SecretStore) -> str:
+        await store.prepare()
+        secret = await self._gemini.rotate(identifier, behavior)
+        return await _store(identifier, secret, store, alone=behavior == AT_ONCE)
+
+    async def _by_uri(self, uri: str) -> Webhook | None:
+        found = [each for each in await self._gemini.all() if each.uri == uri]
         if len(found) > 1:
-            identifiers = ", ".join(str(each.get("id")) for each in found)
-            raise UsageError(f"{len(found)} webhooks lead to {uri}: {identifiers}. Delete but one.")
+            identifiers = ", ".join(each.id for each in found)
+            raise UsageError(
+                f"{len(found)} webhooks have the URI {uri}: {identifiers}. Delete all but one."
+            )
         return found[0] if found else None
 
-    def _page(self, page_size: int | None, page_token: str) -> Described:
-        token = page_token or None
-        page = self._call(
-            "list the webhooks", self._service.list, page_size=page_size, page_token=token
-        )
-        return {"webhooks": [], **page}
-
-    def _keep(self, identifier: str, secret: object, place: Keeper, *, alone: bool) -> str:
-        advice = f" It is lost: run `hooks webhook rotate {identifier}`."
-        if not isinstance(secret, str) or not secret:
-            raise GeminiRefused(f"Gemini showed no signing secret.{advice}", None)
+    def _run(self, call: Coroutine[Any, Any, Answer]) -> Answer:
         try:
-            return place.keep(secret, alone=alone)
-        except NotKept as failure:
-            reason = str(failure)
-        raise NotKept(reason + advice)
-
-    def _call(self, what: str, method: Callable[..., Any], **arguments: Any) -> Described:
-        status: int | None = None
-        try:
-            reply: Described = method(**arguments).model_dump(mode="json", exclude_none=True)
-            return reply
-        except APIStatusError as error:
-            status = error.status_code
-            reason = f"Gemini answered {status}: {_message(error)}"
-        except Exception as error:  # noqa: BLE001 - whatever the SDK raises may hold the API key
-            reason = f"Gemini gave no usable answer ({type(error).__name__}); it may have acted."
-        # Out of the except block, so that the SDK's error, with its request, is no context.
-        raise GeminiRefused(f"Could not {what}. {redacted(reason, self._api_key)}", status)
+            return self._runner.run(call)
+        except GeminiRefused as refused:
+            raise HooksError(refused.reason) from None
 
 
 def show(webhook: Described, *, as_json: bool) -> None:
@@ -235,27 +197,40 @@ def _advise(webhook: Described) -> None:
         err.print(f"{webhook['id']} is {state}: {meaning}. To leave that: {remedy}", style="yellow")
 
 
-def _needed(keeper: Keeper | None) -> Keeper:
-    if keeper is None:
+async def _store(identifier: str, secret: str, store: SecretStore, *, alone: bool) -> str:
+    try:
+        return await store.store(secret, alone=alone)
+    except SecretNotStored as failure:
+        advice = f" It is lost: run `hooks webhook rotate {identifier}`."
+        raise SecretNotStored(str(failure) + advice) from None
+
+
+def _needed(store: SecretStore | None) -> SecretStore:
+    if store is None:
         raise UsageError(
-            "Gemini shows the signing secret once. Say where it is to go: --signing-secret"
+            "Gemini shows the signing secret once. Say where to store it: --signing-secret"
             " projects/PROJECT/secrets/NAME, or --secret-file FILE."
         )
-    return keeper
+    return store
 
 
-def _differences(webhook: Described, name: str, events: list[str]) -> Described:
+def _described(webhook: Webhook) -> Described:
+    return dict(webhook.description)
+
+
+def _differences(webhook: Webhook, name: str, events: Iterable[str]) -> Described:
     wanted: Described = {}
-    if webhook.get("name", "") != name:
+    if webhook.name != name:
         wanted["name"] = name
-    if set(webhook.get("subscribed_events", [])) != set(events):
-        wanted["subscribed_events"] = events
-    if webhook.get("state") != "enabled":
-        wanted["state"] = "enabled"
+    if webhook.events != set(events):
+        wanted["subscribed_events"] = list(events)
+    if webhook.state != ENABLED:
+        wanted["state"] = ENABLED
     return wanted
 
 
-def _time(text: object) -> datetime | None:
+def _created_at(webhook: Webhook) -> datetime | None:
+    text = webhook.description.get("create_time")
     try:
         return datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -268,9 +243,3 @@ def _text(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{name}={_text(each)}" for name, each in value.items())
     return "yes" if value is True else str(value)
-
-
-def _message(error: APIStatusError) -> str:
-    described = error.body.get("error") if isinstance(error.body, dict) else None
-    message = described.get("message") if isinstance(described, dict) else None
-    return str(message or "without a reason")

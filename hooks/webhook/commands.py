@@ -9,7 +9,7 @@ from hooks.options import AsJson
 
 if TYPE_CHECKING:
     from hooks.webhook.actions import Registration
-    from hooks.webhook.secret_store import Keeper
+    from hooks.webhook.secret_store import SecretStore
 
 app = typer.Typer(
     help="The webhooks of a Gemini project, straight at Gemini: needs GEMINI_API_KEY.",
@@ -63,7 +63,7 @@ def apply(
     from hooks.webhook import actions as registering
 
     with _registration() as registration:
-        applied = registration.apply(uri, name, event, _keeper(signing_secret, secret_file))
+        applied = registration.apply(uri, name, event, _store(signing_secret, secret_file))
     registering.show(applied, as_json=as_json)
 
 
@@ -106,7 +106,7 @@ def create(
     from hooks.webhook import actions as registering
 
     with _registration() as registration:
-        created = registration.create(uri, name, event, _keeper(signing_secret, secret_file))
+        created = registration.create(uri, name, event, _store(signing_secret, secret_file))
     registering.show(created, as_json=as_json)
 
 
@@ -152,7 +152,7 @@ def rotate(
 
     with _registration() as registration:
         found = registration.identify(identifier, uri)
-        rotated = registration.rotate(found, behavior, _keeper(signing_secret, secret_file))
+        rotated = registration.rotate(found, behavior, _store(signing_secret, secret_file))
     registering.show(rotated, as_json=as_json)
 
 
@@ -174,9 +174,9 @@ def _registration() -> "Registration":
     return Registration.of(os.environ)
 
 
-def _keeper(signing_secret: str, secret_file: Path | None) -> "Keeper | None":
+def _store(signing_secret: str, secret_file: Path | None) -> "SecretStore | None":
     import os
 
-    from hooks.webhook.secret_store import keeper
+    from hooks.webhook.secret_store import open_secret_store
 
-    return keeper(signing_secret, secret_file, os.environ)
+    return open_secret_store(signing_secret, secret_file, os.environ)

@@ -1,87 +1,79 @@
-"""Where a signing secret goes that Gemini shows once: into Secret Manager, or a file of one's own.
-
-It is never printed.
-"""
+"""Where `hooks webhook` stores a signing secret, which Gemini shows once and hooks never prints."""
 
 import os
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import grpc
-from google.api_core.exceptions import GoogleAPIError
-from google.auth.exceptions import GoogleAuthError
-from google.cloud.secretmanager_v1 import SecretManagerServiceClient, SecretVersion
-from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
-    SecretManagerServiceGrpcTransport,
-)
-
 from hooks.errors import HooksError, UsageError
+from relay.environment import Environment
+from relay.errors import ConfigurationError, SecretManagerError
+from relay.gcp.channels import opener
+from relay.gcp.secrets import HOST, SecretVersions
 
-_SECRET = re.compile(r"projects/[^/]+/secrets/[A-Za-z0-9_-]{1,255}")
 _SECONDS = 10.0
 _MOST_IN_A_FILE = 3
 
 Answer = TypeVar("Answer")
 
 
-class NotKept(HooksError):
-    """The place for the secret cannot be read or written."""
+class SecretNotStored(HooksError):
+    """The secret store cannot be read or written."""
 
 
-class Keeper(Protocol):
-    """A place for signing secrets. Every method raises `NotKept`."""
+class SecretStore(Protocol):
+    """A place for signing secrets. Every method raises `SecretNotStored`."""
 
-    def prepare(self) -> None:
-        """Find out that a secret can be kept, before one is asked for."""
+    async def prepare(self) -> None:
+        """Check that a secret can be stored, before Gemini is asked for one."""
         ...
 
-    def holds(self, since: datetime | None) -> bool:
-        """Say whether a secret is kept that was stored after `since`."""
+    async def holds(self, since: datetime | None) -> bool:
+        """Say whether a secret is stored that may date from `since` or later."""
         ...
 
-    def keep(self, secret: str, *, alone: bool) -> str:
-        """Keep a secret as the newest (`alone`: the others are revoked), and say where it is."""
+    async def store(self, secret: str, *, alone: bool) -> str:
+        """Store a secret as the newest (`alone`: the others are revoked), and say where it is."""
         ...
 
 
-def keeper(
+def open_secret_store(
     signing_secret: str, secret_file: Path | None, environ: Mapping[str, str]
-) -> Keeper | None:
-    """Return the place that the options name, None for none; raises `UsageError`."""
+) -> SecretStore | None:
+    """Return the store that the options name, None without one; raises `UsageError`."""
     if secret_file is not None:
-        return FileKeeper(secret_file)
+        return FileStore(secret_file)
     if not signing_secret:
         return None
-    if not _SECRET.fullmatch(signing_secret):
+    try:
+        path = Environment({"SIGNING_SECRET": signing_secret}).secret("SIGNING_SECRET")
+    except ConfigurationError as error:
         raise UsageError(
-            f"{signing_secret!r} is no secret: write projects/PROJECT/secrets/NAME, or name a file"
-            " with --secret-file."
-        )
-    return SecretManagerKeeper(signing_secret, environ.get("SECRET_MANAGER_EMULATOR_HOST", ""))
+            f"{signing_secret!r} {error.problem}: correct it, or name a file with --secret-file."
+        ) from None
+    return SecretManagerStore(path, environ.get("SECRET_MANAGER_EMULATOR_HOST", ""))
 
 
-class FileKeeper:
-    """A file that only its owner may read: one secret a line, the newest first, three at most.
+class FileStore:
+    """A file that only its owner may read: one secret a line, newest first, at most three.
 
-    This is the form that `WEBHOOK_SIGNING_SECRET` takes.
+    `WEBHOOK_SIGNING_SECRET` takes a value of this form.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def prepare(self) -> None:
-        """Make the file, or see that it can be written."""
+    async def prepare(self) -> None:
+        """Create the file, or check that it can be written."""
         self._write(self._lines())
 
-    def holds(self, since: datetime | None) -> bool:
-        """Say whether there is a secret; of its age a file knows nothing."""
+    async def holds(self, since: datetime | None) -> bool:
+        """Say whether the file holds a secret; it does not record when it was stored."""
         del since
         return bool(self._lines())
 
-    def keep(self, secret: str, *, alone: bool) -> str:
+    async def store(self, secret: str, *, alone: bool) -> str:
         """Put a secret on the first line."""
         self._write([secret, *([] if alone else self._lines())][:_MOST_IN_A_FILE])
         return str(self._path)
@@ -95,7 +87,7 @@ class FileKeeper:
             raise self._failed(error) from None
 
     def _write(self, lines: list[str]) -> None:
-        # Beside the file and then in its place: it is never half written, nor readable by others.
+        # Written beside the file, then renamed: never half written, never readable by others.
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -108,62 +100,42 @@ class FileKeeper:
             draft.unlink(missing_ok=True)
             raise self._failed(error) from None
 
-    def _failed(self, error: Exception) -> NotKept:
+    def _failed(self, error: Exception) -> SecretNotStored:
         reason = getattr(error, "strerror", None) or "it holds no signing secrets"
-        return NotKept(f"{self._path} cannot keep the signing secret: {reason}.")
+        return SecretNotStored(f"{self._path} cannot store the signing secret: {reason}.")
 
 
-class SecretManagerKeeper:
-    """A secret in Secret Manager, at `emulator` (`host:port`) if there is one."""
+class SecretManagerStore:
+    """A secret in Secret Manager, at `emulator` (`host:port`) if that is set."""
 
     def __init__(self, secret: str, emulator: str) -> None:
         self._secret = secret
         self._emulator = emulator
 
-    def prepare(self) -> None:
-        """See that the secret is there and can be listed."""
-        self._versions()
+    async def prepare(self) -> None:
+        """Check that the secret exists and can be listed."""
+        await self._call(SecretVersions.enabled)
 
-    def holds(self, since: datetime | None) -> bool:
-        """Say whether an enabled version is as new as that."""
-        enabled = [each for each in self._versions() if each.state == SecretVersion.State.ENABLED]
-        return any(since is None or each.create_time >= since for each in enabled)
+    async def holds(self, since: datetime | None) -> bool:
+        """Say whether an enabled version was created at or after `since`."""
+        enabled = await self._call(SecretVersions.enabled)
+        return any(since is None or created >= since for created in enabled.values())
 
-    def keep(self, secret: str, *, alone: bool) -> str:
+    async def store(self, secret: str, *, alone: bool) -> str:
         """Add a version. Those before it are left for the receiver, which tries the newest."""
         del alone
-        request = {"parent": self._secret, "payload": {"data": secret.encode()}}
-        return self._call(lambda client: client.add_secret_version(request, timeout=_SECONDS).name)
+        number = await self._call(lambda versions: versions.add(secret.encode()))
+        return f"{self._secret}/versions/{number}"
 
-    def _versions(self) -> Sequence[SecretVersion]:
-        # Newest first, so that the first page is all that matters.
-        request = {"parent": self._secret, "page_size": 100}
-        return self._call(
-            lambda client: (
-                next(iter(client.list_secret_versions(request, timeout=_SECONDS).pages)).versions
-            )
-        )
-
-    def _call(self, ask: Callable[[SecretManagerServiceClient], Answer]) -> Answer:
+    async def _call(self, ask: Callable[[SecretVersions], Awaitable[Answer]]) -> Answer:
+        versions = SecretVersions(self._secret, opener(HOST, self._emulator), timeout=_SECONDS)
         try:
-            with _client(self._emulator) as client:
-                return ask(client)
-        except (GoogleAPIError, GoogleAuthError) as error:
-            reason = self._reason(error)
-        raise NotKept(reason)
-
-    def _reason(self, error: Exception) -> str:
-        code = getattr(error, "grpc_status_code", None)
-        status = code.name if code is not None else type(error).__name__
-        return (
-            f"Secret Manager cannot keep the signing secret in {self._secret}: {status}. See that"
-            " it exists, and that you may list and add its versions (gcloud auth"
-            " application-default login)."
-        )
-
-
-def _client(emulator: str) -> SecretManagerServiceClient:
-    if not emulator:
-        return SecretManagerServiceClient()
-    channel = grpc.insecure_channel(emulator)
-    return SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
+            return await ask(versions)
+        except SecretManagerError as error:
+            raise SecretNotStored(
+                f"Secret Manager cannot store the signing secret in {self._secret}: {error.status}."
+                " Check that it exists, and that you may list and add its versions (gcloud auth"
+                " application-default login)."
+            ) from None
+        finally:
+            await versions.close()

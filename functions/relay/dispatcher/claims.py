@@ -20,7 +20,7 @@ DEAD_LETTERED = "dead-lettered"
 
 SHARDS = 16
 
-# A dead letter may be replayed as long as it is kept, so what is known of its progress stays too.
+# A dead letter may be replayed for as long as it is kept, so its progress is kept as long.
 _DEAD_LETTER_RETENTION = timedelta(days=31)
 
 Fields = dict[str, Any]
@@ -31,8 +31,8 @@ Fields = dict[str, Any]
 class Terms:
     """The times of the protocol, in proportion to the lease.
 
-    With the default lease of 120 s: a budget of 45 s to work in, 60 s that clocks may differ by,
-    and 15 s of margin. The budget never exceeds 45 s, since the function's own timeout is 60 s.
+    The default lease of 120 s covers a budget of 45 s to work in, 60 s of clock difference and
+    15 s of margin. The budget never exceeds 45 s, since the function's own timeout is 60 s.
     """
 
     lease: timedelta = timedelta(seconds=120)
@@ -45,7 +45,7 @@ class Terms:
 
     @property
     def patience(self) -> float:
-        """How long a request looks again at another worker's claim, in seconds."""
+        """How long a request keeps reading another worker's claim, in seconds."""
         return self.budget / 15
 
 
@@ -70,7 +70,7 @@ class Record:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Record":
-        """Read a document. A field that is missing or odd is taken to mean that work remains."""
+        """Read a document. A missing or malformed field means that work remains."""
         return cls(
             state=str(fields.get("state", "")),
             owner=str(fields.get("owner", "")),
@@ -99,7 +99,7 @@ def shard(document: str) -> int:
 
 
 def judge(record: Record, now: datetime) -> Verdict:
-    """Decide what a document that another request wrote means at this time."""
+    """Decide what a document that another request wrote means at `now`."""
     if record.state == DONE:
         return Verdict.DUPLICATE if now < record.expire_at else Verdict.FREE
     return Verdict.BUSY if now < record.lease_until else Verdict.FREE
@@ -126,15 +126,15 @@ def first_claim(event: Event, owner: str, now: datetime, terms: Terms) -> Fields
 
 
 def resumed(record: Record) -> tuple[str, ...]:
-    """Return the routes that whoever takes the document over may skip.
+    """Return the routes that a takeover may skip.
 
-    One that was done and has expired is a new event, which starts from nothing.
+    Where a done document has expired, the event counts as new: none.
     """
     return () if record.state == DONE else record.routes_done
 
 
 def takeover(record: Record, event: Event, owner: str, now: datetime, terms: Terms) -> Fields:
-    """Return what a worker writes to take a document over whose lease is over."""
+    """Return the fields that take over a document whose lease has expired."""
     done = resumed(record)
     fields = first_claim(event, owner, now, terms)
     return {
@@ -146,7 +146,7 @@ def takeover(record: Record, event: Event, owner: str, now: datetime, terms: Ter
 
 
 def ended(state: str, routes_done: Iterable[str], now: datetime, terms: Terms) -> Fields:
-    """Return what a worker writes when it stops: its progress, and the end of its lease."""
+    """Return the fields that end a claim: its progress, and the end of its lease."""
     done = sorted(routes_done)
     return {
         "state": state,

@@ -38,7 +38,7 @@ _BARRED = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 
 
 class _Number(str):
-    """A number as the body writes it: nothing is rounded, and no size is too much."""
+    """A number exactly as the body writes it, of any size."""
 
     __slots__ = ()
 
@@ -99,7 +99,7 @@ def read(message: IngressMessage, *, source: str) -> Event:
         received_at=given.get("received-at", ""),
         route=given.get("replay-route", ""),
         metadata=metadata,
-        attributes={**_convenience(metadata, MAX_ATTRIBUTES - len(present)), **present},
+        attributes={**_metadata_attributes(metadata, MAX_ATTRIBUTES - len(present)), **present},
         data=message.data,
     )
 
@@ -108,8 +108,8 @@ def dead_letter(message: IngressMessage, reason: str) -> dict[str, str]:
     """Return the attributes of the dead letter of a message; its data is the message's own.
 
     They are the message's attributes and `reason`, so that publishing it to the ingress topic again
-    is a replay. Names that Pub/Sub reserves for itself (`goog…`) are left out, and so is what goes
-    beyond a hundred: either would make the dead letter itself unpublishable.
+    is a replay. Names that Pub/Sub reserves (`goog…`) are left out, and so are attributes beyond a
+    hundred: either would make the dead letter itself unpublishable.
     """
     kept = [
         entry
@@ -189,7 +189,7 @@ def _scalars(entries: Mapping[str, object]) -> Iterator[tuple[str, str]]:
             yield _clean(key), _clean(text)
 
 
-def _convenience(metadata: Mapping[str, str], room: int) -> dict[str, str]:
+def _metadata_attributes(metadata: Mapping[str, str], room: int) -> dict[str, str]:
     shortened: dict[str, str] = {}
     for key, value in metadata.items():
         if len(shortened) == room:
@@ -200,7 +200,7 @@ def _convenience(metadata: Mapping[str, str], room: int) -> dict[str, str]:
 
 
 def _clean(text: str) -> str:
-    # JSON can escape half a surrogate pair; Pub/Sub takes UTF-8 only.
+    # JSON can escape a lone surrogate; Pub/Sub takes UTF-8 only.
     return _BARRED.sub("", text.encode("utf-8", "replace").decode())
 
 

@@ -1,4 +1,4 @@
-"""Publishing one event to its routes, side by side: a topic that hangs holds up no other."""
+"""Publishing one event to its routes concurrently: a topic that hangs delays no other."""
 
 import asyncio
 from collections.abc import Iterable
@@ -11,13 +11,13 @@ from relay.errors import PublishRefused, PublishUnavailable
 from relay.gcp.publisher import Publisher
 from relay.log import log
 
-# One publish gets no more than this of the budget: a request that waits holds memory and a slot.
+# The most that one publish gets of the budget: a waiting request holds memory and a slot.
 _PUBLISH_SECONDS = 15.0
 
 
 @dataclass
 class Progress:
-    """Which routes, by name, have the event, which can never have it, and which may yet."""
+    """Routes by name: `done` have the event, `refused` never can, `failed` may on a retry."""
 
     done: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -32,7 +32,7 @@ async def fan_out(
     *,
     deadline: float,
 ) -> Progress:
-    """Publish an event to every route; return what came of it by `deadline` (the loop's clock)."""
+    """Publish an event to every route; return the progress at `deadline` (the loop's clock)."""
     routes = tuple(routes)
     progress = Progress()
     try:

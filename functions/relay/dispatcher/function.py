@@ -1,9 +1,9 @@
 """The dispatcher: one Pub/Sub push in, one event out to every route that it takes.
 
-Answers 204 once nothing is left to do, 400 for what is no push, 401 and 403 for a caller that is
-not Pub/Sub, 405 for other methods than POST, 408 for a body that does not arrive, 409 while another
-worker holds the event, 413 for a body over the cap, and 503 where trying again may help. Pub/Sub
-delivers again after all but 204.
+Answers 204 once nothing is left to do, 400 for a request that is not a push, 401 and 403 for a
+caller that is not Pub/Sub, 405 for other methods than POST, 408 for a body that does not arrive,
+409 while another worker holds the event, 413 for a body over the limit, and 503 where a retry may
+help. Pub/Sub retries after every answer but 204.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _REFUSALS = {
     401: Reply(401, b'{"error":"unauthorized"}'),
     403: Reply(403, b'{"error":"forbidden"}'),
     405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "POST"}),
-    # The rest of a body that is late would be taken for the next request.
+    # Closed: the rest of a late body would be read as the next request.
     408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
     413: Reply(413, b'{"error":"content too large"}'),
 }
@@ -47,7 +47,7 @@ class Dispatcher:
     def __init__(self, worker: Worker, identity: IdentityCheck | None) -> None:
         self._worker = worker
         self._identity = identity
-        self._heeds_stop = False
+        self._handles_stop = False
 
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
@@ -71,10 +71,10 @@ class Dispatcher:
         return parse(request.headers, body)
 
     def _ready(self) -> Worker:
-        if not self._heeds_stop:
-            # Not before: it is the process that serves which hears the signal.
+        if not self._handles_stop:
+            # Not in `create`: only the forked worker gets SIGTERM.
             self._worker.stopping.on_signal()
-            self._heeds_stop = True
+            self._handles_stop = True
         return self._worker
 
 
@@ -83,7 +83,7 @@ def create(environ: Mapping[str, str]) -> Dispatcher:
     settings = Settings.read(environ)
     identity = create_identity_check(Environment(environ))
     silence_disconnect_errors()
-    # Built before the server forks, which is safe: both connect at the first message.
+    # Safe before the server forks: both connect at the first message.
     publisher, store = create_publisher(environ), create_store(environ, COLLECTION)
     return Dispatcher(Worker(settings, store, publisher, _now), identity)
 

@@ -1,4 +1,4 @@
-"""The claim protocol's reads and writes: who may fan an event out, and what is done of it.
+"""The claim protocol's reads and writes: who may fan an event out, and how far it got.
 
 The protocol and its invariants are recorded in docs/decisions/0002-claim-protocol.md.
 """
@@ -23,7 +23,7 @@ _PAUSES = (0, 1 / 15, 2 / 15, 4 / 15, 8 / 15)
 
 
 class Ending(Enum):
-    """How the write that ends a claim came out."""
+    """The outcome of the write that ends a claim."""
 
     RECORDED = "recorded"
     ALREADY_DONE = "already-done"
@@ -47,8 +47,7 @@ class Claim:
 class Ledger:
     """Claims over a store. `now` returns the time in UTC.
 
-    Every method may raise `LedgerUnavailable`; whatever was written stands, and the lease ends by
-    itself.
+    Every method may raise `LedgerUnavailable`; what was written stays, and the lease expires.
     """
 
     def __init__(self, store: Store, terms: Terms, now: Callable[[], datetime]) -> None:
@@ -59,9 +58,9 @@ class Ledger:
     async def claim(self, event: Event, deadline: float) -> Claim | Verdict:
         """Claim an event for this request, or say why not: `DUPLICATE` or `BUSY`.
 
-        Where another worker's lease is alive, looks again for as long as the terms' patience.
-        After `deadline` (the loop's clock) nothing is taken over any more: a worker that was frozen
-        must not reopen what others have closed.
+        While another worker's lease is alive, reads again for as long as the terms' patience.
+        Takes nothing over after `deadline` (the loop's clock): a worker that was frozen must not
+        reopen an event that others have finished.
         """
         owner = secrets.token_hex(16)
         outcome = await self._create(event, owner)
@@ -73,13 +72,13 @@ class Ledger:
         return outcome
 
     async def end(self, claim: Claim, state: str, routes_done: Iterable[str]) -> Ending:
-        """End a claim: record its progress and state, and let go of the lease, in one write.
+        """End a claim: record its progress and state, and end the lease, in one write.
 
         `LOST` means that another worker has taken the event over.
         """
         fields = claims.ended(state, routes_done, self._now(), self._terms)
         version = claim.version
-        # A second time only if the document turns out to be ours still.
+        # A second time only if the document is still ours.
         for _ in range(2):
             try:
                 await self._store.update(claim.document, fields, version)
@@ -113,7 +112,7 @@ class Ledger:
             return await self._create(event, owner)
         record = Record.of(found.fields)
         if record.owner == owner:
-            # Our own write was applied, though we were told of a conflict: its reply was lost.
+            # Our own write was applied, its reply was lost, and the retry met a conflict.
             return Claim(document, owner, record.attempt, record.routes_done, found.version)
         verdict = claims.judge(record, self._now())
         if verdict is not Verdict.FREE:

@@ -25,8 +25,8 @@ _STRUCTURED = "application/cloudevents+json"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL_SAFE = str.maketrans("-_", "+/")
 
-# What an ingress message may carry. Unwrapped pushes mix attributes with the request's own headers,
-# so those that count have to be named.
+# The attributes of an ingress message. Unwrapped pushes mix them with the request's own headers, so
+# they are listed here.
 _ATTRIBUTES = (
     "webhook-id",
     "webhook-timestamp",
@@ -122,7 +122,7 @@ def _attributes(value: object) -> Mapping[str, str]:
 
 
 def _utf8(value: object) -> str:
-    # JSON can escape half a surrogate pair, which is no character and cannot be sent on.
+    # JSON can escape a lone surrogate, which has no UTF-8 encoding.
     if not isinstance(value, str) or _SURROGATE.search(value):
         raise NotAPush("attributes-malformed")
     return value

@@ -1,4 +1,4 @@
-"""Ending work in good order when the platform stops the process.
+"""Ending work in time when the platform stops the process.
 
 Cloud Run sends SIGTERM and kills ten seconds later.
 https://cloud.google.com/run/docs/container-contract#instance-shutdown
@@ -13,9 +13,9 @@ from types import FrameType
 
 
 class Stopping:
-    """Time limits that are brought forward once the process is asked to stop.
+    """Time limits that move forward when the process is asked to stop.
 
-    From then on, work under way has `grace` seconds left. Belongs to one event loop.
+    From then on, current work has `grace` seconds left. It belongs to one event loop.
     """
 
     def __init__(self, grace: float) -> None:
@@ -34,7 +34,7 @@ class Stopping:
                 self._limits.discard(limit)
 
     def begin(self) -> None:
-        """Bring every limit forward; those that are set from now on, too."""
+        """Move every limit forward, and those that are set from now on."""
         self._end = min(self._end, asyncio.get_running_loop().time() + self._grace)
         for limit in self._limits:
             when = limit.when()
@@ -42,10 +42,10 @@ class Stopping:
                 limit.reschedule(self._end)
 
     def on_signal(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Begin when the process gets the signal, and let the server's own handler see it as well.
+        """Begin when the process gets the signal, then call the server's own handler.
 
-        To be called in the worker, once the server has set its handler. Without effect outside the
-        main thread, where Python lets nobody handle signals.
+        Call it in the worker, after the server has set its handler. It does nothing outside the
+        main thread, where Python allows no signal handlers.
         """
         if threading.current_thread() is not threading.main_thread():
             return

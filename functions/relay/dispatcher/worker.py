@@ -1,4 +1,4 @@
-"""Taking one ingress message to its end: claim, fan out, record."""
+"""Handling one ingress message: claim, fan out, record."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -22,15 +22,15 @@ from relay.log import log
 
 UNKNOWN_ROUTE = "unknown-route"
 
-# From the stop signal: four seconds for publishes under way, five to record what came of them, and
-# a second to spare before the platform kills the process.
+# From the stop signal: four seconds for publishes in flight, five to record their outcome, and one
+# to spare before the platform kills the process.
 _GRACE_SECONDS = 4.0
 _RECORD_SECONDS = 5.0
 _RECORD_PAUSE_SECONDS = 1.0
 
 
 class Outcome(Enum):
-    """What became of one push. All but `BUSY` and `UNFINISHED` leave nothing to do."""
+    """The outcome of one push. All but `BUSY` and `UNFINISHED` leave nothing to do."""
 
     DONE = "done"
     DUPLICATE = "duplicate"
@@ -55,9 +55,9 @@ class Worker:
         self.stopping = Stopping(_GRACE_SECONDS)
 
     async def handle(self, message: IngressMessage) -> Outcome:
-        """Do what is left to do for one message, within the budget.
+        """Do what remains to be done for one message, within the budget.
 
-        Raises `Unavailable` where the message must be delivered again for want of something.
+        Raises `Unavailable` where Pub/Sub must deliver the message again.
         """
         deadline = asyncio.get_running_loop().time() + self._settings.terms.budget
         try:
@@ -109,7 +109,7 @@ class Worker:
         progress.done.update(claim.routes_done)
         state, outcome = claims.DONE, Outcome.DONE
         if progress.failed:
-            # Whoever tries next goes on at once, and from here.
+            # The lease ends at once, so that the next attempt resumes from here.
             state, outcome = claims.CLAIMED, Outcome.UNFINISHED
         elif progress.refused:
             state, outcome = await self._give_up(message)
@@ -130,8 +130,8 @@ class Worker:
     async def _record(
         self, claim: Claim, state: str, progress: Progress, deadline: float
     ) -> Ending:
-        # Without its record a publish would be repeated, so this is tried for as long as there is
-        # time, and once in any case.
+        # A publish that is not recorded is repeated, so the record is retried until the deadline,
+        # and attempted once in any case.
         while True:
             try:
                 async with asyncio.timeout(_RECORD_SECONDS):
@@ -152,6 +152,6 @@ class Worker:
                 timeout = max(0.0, deadline - asyncio.get_running_loop().time())
                 await self._publisher.publish(topic, message.data, attributes, timeout=timeout)
         except (TimeoutError, PublishRefused) as error:
-            # Its own subscription keeps the message, and in the end dead-letters it itself.
+            # The subscription keeps the message, and dead-letters it after its last attempt.
             raise Unavailable("dead-letter-unpublished") from error
         log("ERROR", "dead letter", message_id=message.message_id, reason=reason)

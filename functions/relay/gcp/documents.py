@@ -1,7 +1,7 @@
 """Documents as Firestore's messages: the writes that a lease needs, and fields as values.
 
-The library's own conversion belongs to its high-level client, which makes one call for each write,
-and takes eight times as long: an object of Python's for every value.
+The library's own conversion belongs to its high-level client, which makes one call per write, and
+takes eight times as long, since it makes a Python object of every value.
 
 https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1
 """
@@ -26,7 +26,7 @@ _Value: Callable[[], Message] = Value.pb()
 def creation(name: str, fields: Mapping[str, Any]) -> Message:
     """Return the write of a document that must not exist; `name` is its full one.
 
-    Raises `TypeError` for a field that is not text, a number, a time, a truth value, `None`, or a
+    Raises `TypeError` for a field that is not text, an integer, a time, a boolean, `None`, or a
     list or mapping of such.
     """
     write = _Write()
@@ -39,7 +39,7 @@ def creation(name: str, fields: Mapping[str, Any]) -> Message:
 def change(name: str, fields: Mapping[str, Any], version: Version) -> Message:
     """Return the write of some fields of a document that must be at `version`.
 
-    Names of fields are identifiers, which need no quotes in a mask. Raises as `creation` does.
+    Field names are identifiers, which need no quotes in a mask. Raises as `creation` does.
     """
     write = _Write()
     write.update.name = name
@@ -50,9 +50,9 @@ def change(name: str, fields: Mapping[str, Any], version: Version) -> Message:
 
 
 def read_fields(document: Message) -> dict[str, Any]:
-    """Return a document's fields, or a mapping's, as Python's values, times in UTC.
+    """Return a document's fields, or a mapping's, as Python values, times in UTC.
 
-    What the relay never writes is returned as protobuf has it.
+    Types that the relay never writes are returned as protobuf represents them.
     """
     return {name: _get(value) for name, value in document.fields.items()}
 
@@ -66,7 +66,7 @@ def _put(value: Message, field: object) -> None:
     match field:
         case str():
             value.string_value = field
-        # A truth value is an integer too, for Python.
+        # Before int, of which bool is a subclass.
         case bool():
             value.boolean_value = field
         case int():
@@ -76,7 +76,7 @@ def _put(value: Message, field: object) -> None:
         case None:
             value.null_value = 0
         case list():
-            # Also where there is nothing in it.
+            # Sets the field even if the list is empty.
             value.array_value.SetInParent()
             for each in field:
                 _put(value.array_value.values.add(), each)
@@ -84,7 +84,7 @@ def _put(value: Message, field: object) -> None:
             value.map_value.SetInParent()
             _put_all(value.map_value.fields, field)
         case _:
-            raise TypeError(f"no field of a document can be of type {type(field).__name__}")
+            raise TypeError(f"a document's field cannot be of type {type(field).__name__}")
 
 
 def _get(value: Message) -> Any:

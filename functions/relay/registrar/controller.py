@@ -1,7 +1,7 @@
 """The registrar's work under the lease: converge, rotate, ping, remove.
 
-Every step can be repeated: whatever an earlier request left undone, or may have done without
-anybody knowing, the next one finishes.
+Every step can be repeated: the next request finishes what an earlier one left undone, and repairs
+what it may have done without learning of it.
 """
 
 import asyncio
@@ -10,24 +10,23 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from relay.errors import Unavailable
 from relay.gcp.store import Store
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.log import log
 from relay.registrar.lease import Lease, Now, Pause, give_back, take
 from relay.registrar.plan import ENABLED, alike, differences, listed
-from relay.registrar.problems import Busy, NotRegistered, Problem
+from relay.registrar.problems import FAILURES, Busy, NotRegistered
 from relay.registrar.settings import Settings
 from relay.registrar.state import AFTER_A_DAY, State
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import Webhook, WebhookService
 
 BUDGET_SECONDS = 50.0
-"""How long a request may act: well within its lease, and with the wait before, within a minute
-and a half, which is what the schedule allows."""
+"""How long a request may act: well within its lease. With the wait for the lease it stays within
+the minute and a half that the schedule allows."""
 
 
 class Controller:
-    """Makes the webhook as `settings` want it. Raises `Problem` or `Unavailable`.
+    """Makes the webhook as `settings` describe it. Raises `problems.FAILURES`.
 
     Its methods return whether they changed anything.
     """
@@ -35,7 +34,7 @@ class Controller:
     def __init__(
         self,
         settings: Settings,
-        gemini: WebhookService,
+        gemini: GeminiWebhooks,
         vault: Vault,
         store: Store,
         now: Now,
@@ -104,7 +103,7 @@ class Controller:
     async def _ours(self, webhooks: Sequence[Webhook], state: State) -> Webhook | None:
         known = listed(webhooks, state.webhook_id)
         if known is None and state.webhook_id:
-            # A list may lag behind what is remembered.
+            # Gemini's list may lag behind our own state.
             known = await self._gemini.find(state.webhook_id)
         return known or next(iter(alike(webhooks, self._settings.uri)), None)
 
@@ -138,7 +137,7 @@ class Controller:
     async def _keep(
         self, lease: Lease, webhook_id: str, secret: str, enabled: frozenset[int]
     ) -> None:
-        # Whoever holds the lease by now: it is the newest secret, so it belongs there.
+        # Even if another request holds the lease by now: the newest secret must be stored.
         version = await self._vault.add(secret)
         log("NOTICE", "signing secret stored", id=webhook_id, version=version)
         await lease.write(lease.state.stored(webhook_id, version, self._now(), enabled))
@@ -155,7 +154,7 @@ class Controller:
 
     async def _ping_if_due(self, lease: Lease, webhook: Webhook) -> None:
         if lease.state.ping_due:
-            # A ping that fails is tried again, but the webhook is registered all the same.
+            # The next converge retries a failed ping; the webhook is registered either way.
             await lease.write(lease.state)
             await self._gemini.ping(webhook.id)
             lease.state = replace(lease.state, ping_due=False)
@@ -196,12 +195,12 @@ class Controller:
                 yield lease
         except TimeoutError:
             await self._fail(lease, f"It took more than {BUDGET_SECONDS:.0f} seconds.")
-            raise Busy("Not done in time; the next converge goes on.") from None
-        except (Problem, Unavailable) as problem:
-            await self._fail(lease, problem.reason)
+            raise Busy("Not done in time; the next converge continues.") from None
+        except FAILURES as failure:
+            await self._fail(lease, failure.reason)
             raise
-        problemless = replace(lease.state, problem="", problem_generation=None)
-        await lease.end(problemless, self._now())
+        settled = replace(lease.state, problem="", problem_generation=None)
+        await lease.end(settled, self._now())
 
     async def _fail(self, lease: Lease, reason: str) -> None:
         generation = self._settings.generation

@@ -1,7 +1,7 @@
 """The registrar: keeps the webhook at Gemini, and its secret in Secret Manager, as they should be.
 
-A controller in the sense of control theory: called every minute, it compares the webhook with its
-environment, and mends what differs. It is the only holder of the API key.
+A controller: called every minute, it compares the webhook with its environment and repairs what
+differs. It is the only function that holds the API key.
 """
 
 import functools
@@ -14,19 +14,19 @@ from relay.environment import Environment
 from relay.gcp.channels import opener
 from relay.gcp.secrets import HOST, SecretVersions
 from relay.gcp.store import create_store
+from relay.gemini.webhooks import GeminiWebhooks
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
 from relay.registrar.service import Service
 from relay.registrar.settings import Settings
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import GeminiWebhooks
 from relay.web.identity import IdentityCheck, create_identity_check
 from relay.web.replies import Reply, silence_disconnect_errors
 
 COLLECTION = "registrar"
 
-# People's tokens from gcloud name gcloud as their audience, and Cloud Run takes them for any
-# service. Who may call is IAM's decision; we only look at who it was.
+# gcloud's identity tokens for people name gcloud as their audience, and Cloud Run accepts them for
+# any service. IAM decides who may call; this check only learns who did.
 # https://cloud.google.com/run/docs/authenticating/developers
 _GCLOUD_AUDIENCE = "32555940559.apps.googleusercontent.com"
 
@@ -54,7 +54,7 @@ def create(environ: Mapping[str, str]) -> Handler:
         )
 
     async def handle(request: Request) -> Reply:
-        # Made at the first request: in the worker, on its loop, not before the server forks.
+        # At the first request: in the worker, on its loop, after the server has forked.
         return await service()(request)
 
     return handle

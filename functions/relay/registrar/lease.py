@@ -1,8 +1,8 @@
-"""The right to act, held by one request at a time, and the memory that comes with it.
+"""The lease that one request holds at a time, and the state that it guards.
 
-Every write is conditional on the one before. A write whose reply was lost is recognised by the
-mark that it left. A holder that dies keeps others out until its lease is over; one that is late
-finds its next write refused.
+Every write is conditional on the one before. A write whose reply was lost is recognised by its
+mark. A holder that dies blocks others until its lease expires; one whose lease has expired finds
+its next write refused.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class Lease:
-    """A lease that is held. `state` is what was last written, or found when it was taken."""
+    """A held lease. `state` is what was last written, or found when the lease was taken."""
 
     def __init__(self, store: Store, state: State, version: Version) -> None:
         self._store = store
@@ -38,12 +38,12 @@ class Lease:
         self.state = state
 
     async def write(self, state: State) -> None:
-        """Remember a state. Raises `Busy` when the lease is another's by now."""
+        """Store a state. Raises `Busy` when another request has taken the lease."""
         await self._update(to_fields(state))
         self.state = state
 
     async def end(self, state: State, now: datetime) -> None:
-        """Remember a state and let others in."""
+        """Store a state and end the lease."""
         await self._update({**to_fields(state), "lease_until": now})
         self.state = state
 
@@ -59,13 +59,13 @@ class Lease:
 
 
 async def take(store: Store, now: Now, pause: Pause = asyncio.sleep) -> Lease:
-    """Return the lease, waiting for another's to end; raises `Busy` after half a minute."""
+    """Take the lease, waiting for another's to end; raises `Busy` after half a minute."""
     owner = secrets.token_hex(16)
     give_up = now() + PATIENCE
     while now() < give_up:
         found = await store.read(DOCUMENT)
         if found is not None and found.fields.get("owner") == owner:
-            # Our claim was applied, and its reply lost.
+            # Our claim was applied, and its reply was lost.
             return Lease(store, from_fields(found.fields), found.version)
         if found is None or _free(found, now()):
             lease = await _claim(store, found, owner, now())
@@ -77,13 +77,13 @@ async def take(store: Store, now: Now, pause: Pause = asyncio.sleep) -> Lease:
 
 
 async def remembered(store: Store) -> State:
-    """Return what the registrar remembers, without the right to act on it."""
+    """Return the stored state without taking the lease."""
     found = await store.read(DOCUMENT)
     return State() if found is None else from_fields(found.fields)
 
 
 async def give_back(lease: Lease, state: State, now: datetime) -> None:
-    """End a lease after a failure; where that fails too it ends by itself."""
+    """End a lease after a failure; if that fails too, the lease expires."""
     try:
         await lease.end(state, now)
     except (Busy, Unavailable) as error:
@@ -104,6 +104,6 @@ async def _claim(store: Store, found: Snapshot | None, owner: str, now: datetime
         else:
             version = await store.update(DOCUMENT, claim, found.version)
     except Conflict:
-        # Another was faster, or the reply was lost: looking again tells.
+        # Another request was faster, or the reply was lost: the next read tells which.
         return None
     return Lease(store, state, version)

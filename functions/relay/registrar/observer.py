@@ -1,34 +1,34 @@
-"""Looking without touching: what the webhook is, and whether the desired state was reached."""
+"""Read-only: the webhook as it is, and whether the desired state has been reached."""
 
 import asyncio
 from dataclasses import dataclass
 
 from relay.errors import Unavailable
 from relay.gcp.store import Store
+from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.registrar.lease import Pause, remembered
 from relay.registrar.plan import alike, differences, listed
-from relay.registrar.problems import Problem
+from relay.registrar.problems import FAILURES
 from relay.registrar.report import ABSENT, UNKNOWN, Report
 from relay.registrar.settings import Settings
 from relay.registrar.state import State
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import Webhook, WebhookService
 
 _PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Observer:
-    """Reads Gemini, Secret Manager and the registrar's memory; writes nothing anywhere."""
+    """Reads Gemini, Secret Manager and the registrar's state; writes nothing."""
 
     settings: Settings
-    gemini: WebhookService
+    gemini: GeminiWebhooks
     vault: Vault
     store: Store
     pause: Pause = asyncio.sleep
 
     async def look(self) -> Report:
-        """Return the webhook as it is now. Raises `Problem` or `Unavailable`."""
+        """Return the webhook as it is now. Raises `problems.FAILURES`."""
         state = await remembered(self.store)
         webhooks = await self.gemini.all()
         ours = listed(webhooks, state.webhook_id)
@@ -42,7 +42,7 @@ class Observer:
     async def wait(self, generation: str, seconds: float) -> Report:
         """Return once that generation has been reached, or with the reason after `seconds`.
 
-        What fails is the reason: nothing is raised.
+        Raises nothing: a failure becomes the reason.
         """
         end = asyncio.get_running_loop().time() + seconds
         state, failure = await self._remembered()
@@ -62,7 +62,7 @@ class Observer:
     async def _looked(self, state: State) -> Report:
         try:
             return await self.look()
-        except (Problem, Unavailable) as failure:
+        except FAILURES as failure:
             return self._unreached(state, failure.reason)
 
     def _why(self, state: State, generation: str) -> str:

@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 from typing import Any
 
+from relay.gemini.webhooks import Webhook
 from relay.registrar.settings import Settings
-from relay.registrar.webhooks import Webhook
 
 ENABLED = "enabled"
 
 
 def listed(webhooks: Iterable[Webhook], identifier: str) -> Webhook | None:
-    """Return the webhook of that id, if it is among these; none has an empty one."""
+    """Return the webhook with that id, or None; an empty id matches none."""
     return next((each for each in webhooks if identifier and each.id == identifier), None)
 
 
 def alike(webhooks: Iterable[Webhook], uri: str, but: str = "") -> tuple[Webhook, ...]:
-    """Return those with our URI, except the one whose id is `but`.
+    """Return the webhooks with our URI, except the one whose id is `but`.
 
-    Nobody else's webhook leads to our URI: we made it, and the reply was lost.
+    Every webhook with our URI is ours: the reply to its creation was lost.
     """
     return tuple(each for each in webhooks if _same(each.uri, uri) and each.id != but)
 
@@ -37,7 +37,7 @@ def differences(webhook: Webhook, settings: Settings) -> dict[str, Any]:
 
 
 def _same(one: str, other: str) -> bool:
-    # An address without a path may come back with the root's slash.
+    # Gemini may return a URI without a path with a trailing slash.
     return one == other or _rooted(one) == _rooted(other)
 
 

@@ -1,31 +1,20 @@
-"""What keeps the registrar from its work, each with the status and reason that its caller gets.
+"""The registrar's errors, each with the status and the reason that its caller gets.
 
 A reason never holds a signing secret or the API key, and these errors never chain what a client
 library raised: its exceptions carry the request, headers included.
 """
 
-import re
-
-from relay.errors import RelayError
-
-_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_\-]+")
-_LONGEST = 500
+from relay.errors import GeminiRefused, RelayError, Unavailable
 
 
 class Problem(RelayError):
-    """`status` is the HTTP status to answer, `reason` a sentence for whoever has to mend it."""
+    """`status` is the HTTP status to answer, `reason` a sentence for whoever has to fix it."""
 
     status = 500
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-class GeminiRefused(Problem):
-    """Gemini refused a call, or gave no answer that could be understood; it may have acted."""
-
-    status = 502
 
 
 class VaultRefused(Problem):
@@ -47,12 +36,10 @@ class BadRequest(Problem):
 
 
 class Busy(Problem):
-    """Another request holds the lease; trying again helps."""
+    """Another request holds the lease; a retry helps."""
 
     status = 503
 
 
-def redacted(text: str, api_key: str) -> str:
-    """Return a text from outside without secrets, at most 500 characters of it, on one line."""
-    shown = _SECRET.sub("whsec_…", text.replace(api_key, "…") if api_key else text)
-    return " ".join(shown.split())[:_LONGEST]
+FAILURES = (Problem, GeminiRefused, Unavailable)
+"""What the work for a request may end with: each has a `reason`."""

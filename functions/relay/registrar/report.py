@@ -1,4 +1,4 @@
-"""What the registrar answers: the webhook as it is, and whether that is as it should be."""
+"""What the registrar answers: the webhook as it is, and whether it is as desired."""
 
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from relay.errors import Refused, Unavailable
+from relay.errors import GeminiRefused, Refused, Unavailable
 from relay.log import log
 from relay.registrar.controller import Controller
 from relay.registrar.observer import Observer
@@ -67,6 +67,8 @@ class Service:
             return _problem(refused.status, _REFUSALS[refused.status])
         except Problem as problem:
             return _failed(request, problem.status, problem.reason)
+        except GeminiRefused as refused:
+            return _failed(request, 502, refused.reason)
         except Unavailable as failure:
             return _failed(request, 503, f"Not available: {failure.reason}.")
         return Reply.json(200, {} if report is None else report.body())

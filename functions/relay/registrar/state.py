@@ -1,7 +1,7 @@
-"""What the registrar remembers: one document, which only the holder of its lease writes.
+"""The registrar's state: one document, which only the holder of its lease writes.
 
-Gemini shows a signing secret once. So the intention to ask for one is written before it is asked
-for, and cleared when the secret is stored: whoever finds it knows that a secret may be lost.
+Gemini shows a signing secret once. So the intention to request one is written before the request,
+and cleared when the secret is stored: a request that finds it knows that a secret may be lost.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ BEHAVIORS = (AFTER_A_DAY, AT_ONCE)
 
 OVERLAP = timedelta(hours=24)
 
-# A document is bounded; those left out are found by the list when the next secret is stored.
+# A document is bounded; the list finds the versions left out when the next secret is stored.
 _MOST_RETIRING = 200
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -23,7 +23,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class State:
-    """The registrar's memory; times are UTC.
+    """What the document holds; times are UTC.
 
     `pending` is the revocation behaviour of the secret that was asked for and is not known to be
     stored; empty when there is none. `secret_version` is the newest stored version, `stored_at`
@@ -44,7 +44,7 @@ class State:
     problem_generation: str | None = None
 
     def lacks_secret(self, webhook_id: str) -> bool:
-        """Say whether nobody knows that the secret which signs for a webhook is stored."""
+        """Say whether the secret that signs for a webhook may not be stored."""
         return bool(self.pending) or self.webhook_id != webhook_id or self.secret_version == 0
 
     def asking(self, webhook_id: str, behavior: str) -> "State":

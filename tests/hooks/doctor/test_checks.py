@@ -13,7 +13,7 @@ from hooks.doctor.findings import Finding
 from hooks.errors import HooksError
 from hooks.leases import LeasedMessage
 from hooks.subscription import Received
-from relay.registrar.webhooks import Webhook
+from relay.gemini.webhooks import Webhook
 
 NOW = datetime.now(UTC)
 URL = "https://relay.example"

@@ -7,8 +7,8 @@ import pytest
 
 from hooks.doctor.webhook_source import AtGemini, AtRegistrar
 from hooks.errors import HooksError
-from relay.registrar.problems import GeminiRefused
-from relay.registrar.webhooks import Webhook
+from relay.errors import GeminiRefused
+from relay.gemini.webhooks import Webhook
 
 REPORT = {"id": "wh_1", "uri": "https://r.example", "events": ["a"], "state": "enabled"}
 

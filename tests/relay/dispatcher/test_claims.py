@@ -56,7 +56,7 @@ def test_the_times_stay_in_proportion_to_the_lease() -> None:
 
 
 @pytest.mark.parametrize("lease", [2, 60, 120, 600])
-def test_half_of_the_lease_covers_clocks_that_differ(lease: int) -> None:
+def test_half_of_the_lease_covers_clock_differences(lease: int) -> None:
     terms = Terms(lease=timedelta(seconds=lease))
     assert terms.budget < lease / 2
 
@@ -105,11 +105,11 @@ def test_a_reception_without_time_counts_as_now() -> None:
         ({"state": DONE, "expire_at": "soon"}, 0, Verdict.FREE),
     ],
 )
-def test_what_a_document_means(fields: Mapping[str, Any], seconds: float, verdict: Verdict) -> None:
+def test_judging_a_document(fields: Mapping[str, Any], seconds: float, verdict: Verdict) -> None:
     assert judge(record(**fields), after(seconds)) is verdict
 
 
-def test_a_takeover_goes_on_where_the_other_stopped() -> None:
+def test_a_takeover_resumes_where_the_other_worker_stopped() -> None:
     fields = takeover(record(routes_done=["blue"]), EVENT, "b", after(130), TERMS)
     assert fields["owner"] == "b"
     assert fields["attempt"] == 2
@@ -125,7 +125,7 @@ def test_after_its_retention_an_event_is_new() -> None:
     )
 
 
-def test_what_an_end_records() -> None:
+def test_an_end_records_state_and_progress() -> None:
     assert ended(DONE, {"events", "blue"}, NOW, TERMS) == {
         "state": DONE,
         "lease_until": NOW,
@@ -163,7 +163,7 @@ def test_documents_have_legal_ids_and_spread_over_the_shards() -> None:
         | st.lists(st.integers() | st.text()),
     )
 )
-def test_whatever_a_document_holds_work_goes_on(fields: Mapping[str, Any]) -> None:
+def test_any_document_can_be_judged(fields: Mapping[str, Any]) -> None:
     found = Record.of(fields)
     if judge(found, NOW) is Verdict.FREE:
         assert takeover(found, EVENT, "b", NOW, TERMS)["owner"] == "b"

@@ -163,7 +163,7 @@ def test_only_scalars_of_user_metadata_become_attributes() -> None:
 
 
 @pytest.mark.parametrize("metadata", ["text", 7, [], None])
-def test_user_metadata_that_is_no_object_is_left_alone(metadata: object) -> None:
+def test_user_metadata_that_is_not_an_object_is_ignored(metadata: object) -> None:
     assert read_body({**BODY, "user_metadata": metadata}).metadata == {}
 
 
@@ -174,7 +174,7 @@ def test_numbers_keep_every_digit() -> None:
     assert event.attributes["meta-b"] == "9" * 1024
 
 
-def test_convenience_is_shortened_to_what_pubsub_takes() -> None:
+def test_metadata_attributes_are_shortened_to_pubsubs_limits() -> None:
     metadata = {"k" * 300: "é" * 600, "k" * 301: "dropped", **{f"n{i}": i for i in range(200)}}
     event = read_body({**BODY, "user_metadata": metadata})
     assert len(event.attributes) == events.MAX_ATTRIBUTES
@@ -208,7 +208,7 @@ def test_convenience_is_shortened_to_what_pubsub_takes() -> None:
     ],
     ids=str,
 )
-def test_what_can_never_be_relayed_is_poison(body: object, reason: str) -> None:
+def test_a_message_that_can_never_be_relayed_is_poison(body: object, reason: str) -> None:
     assert reason_for(body) == reason
 
 
@@ -221,7 +221,7 @@ def test_what_can_never_be_relayed_is_poison(body: object, reason: str) -> None:
         ({"dedup_key": ""}, events.NO_KEY),
     ],
 )
-def test_without_an_identity_it_is_poison(given: Mapping[str, str], reason: str) -> None:
+def test_a_message_without_an_identity_is_poison(given: Mapping[str, str], reason: str) -> None:
     assert reason_for(BODY, **given) == reason
 
 
@@ -246,7 +246,7 @@ def test_a_dead_letter_can_be_published_whatever_the_message_carried() -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-01-22T12:00:00", "", "now", "2026-01-22T12:00:00+9:00"])
-def test_what_is_no_rfc_3339_time(text: str) -> None:
+def test_malformed_times(text: str) -> None:
     assert parse_time(text) is None
 
 

@@ -47,7 +47,7 @@ async def test_every_route_gets_the_event() -> None:
     assert all(timeout <= 15.0 for timeout in topics.timeouts)
 
 
-async def test_a_topic_that_refuses_or_fails_holds_up_no_other(
+async def test_a_topic_that_refuses_or_fails_delays_no_other(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def behave(topic: str) -> None:
@@ -63,7 +63,7 @@ async def test_a_topic_that_refuses_or_fails_holds_up_no_other(
     assert "publish-not-found" in written
 
 
-def test_a_topic_that_hangs_costs_no_other_its_message() -> None:
+def test_a_topic_that_hangs_delays_no_other() -> None:
     def behave(topic: str) -> str | None:
         return "hang" if topic == "events" else None
 
@@ -80,13 +80,13 @@ async def test_a_stop_cuts_the_fan_out_short() -> None:
     assert (await work).failed == {"events", "blue", "green"}
 
 
-async def test_after_the_deadline_nothing_is_published() -> None:
+async def test_nothing_is_published_after_the_deadline() -> None:
     topics = Topics()
     assert (await run(topics, seconds=-1.0)).failed == {"events", "blue", "green"}
     assert topics.timeouts == []
 
 
-def test_a_worker_that_was_frozen_publishes_nothing_more() -> None:
+def test_a_worker_frozen_past_its_deadline_publishes_nothing() -> None:
     with runner() as virtual:
         loop: Any = virtual.get_loop()
 

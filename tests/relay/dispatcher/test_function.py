@@ -148,7 +148,7 @@ async def test_a_duplicate_costs_one_refused_write_and_one_read(
     assert running.calls == {"BatchWrite": 1, "BatchGetDocuments": 1}
 
 
-async def test_the_ledger_is_a_log(post: Post, store: FirestoreStore) -> None:
+async def test_the_ledger_records_each_event(post: Post, store: FirestoreStore) -> None:
     await post()
     found = await store.read(document_id("evt_1"))
     assert found is not None
@@ -171,7 +171,7 @@ async def test_a_replay_passes_the_ledger_once(post: Post, running: Emulated) ->
     assert replays == [None, "r1"]
 
 
-async def test_a_replay_may_be_meant_for_one_route(post: Post, running: Emulated) -> None:
+async def test_a_replay_may_name_one_route(post: Post, running: Emulated) -> None:
     assert (await post(replay="r1", replay_route="blue")).status_code == 204
     assert len(await running.messages(BLUE)) == 1
     assert await running.messages(EVENTS) == []
@@ -197,7 +197,7 @@ async def test_poison_goes_to_the_dead_letters_with_its_reason(
     assert running.calls == {"Publish": 1}
 
 
-async def test_a_dead_letter_replayed_as_it_is_goes_on_where_it_stopped(
+async def test_a_dead_letter_replayed_unchanged_resumes_where_it_stopped(
     post: Post, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invalid = refuse("Publish", grpc.StatusCode.INVALID_ARGUMENT, topic=BLUE)
@@ -212,7 +212,7 @@ async def test_a_dead_letter_replayed_as_it_is_goes_on_where_it_stopped(
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.PERMISSION_DENIED])
-async def test_a_missing_topic_or_right_is_tried_again(
+async def test_a_missing_topic_or_right_is_retried(
     post: Post,
     running: Emulated,
     monkeypatch: pytest.MonkeyPatch,
@@ -229,7 +229,7 @@ async def test_a_missing_topic_or_right_is_tried_again(
     assert len(await running.messages(EVENTS)) == len(await running.messages(BLUE)) == 1
 
 
-async def test_a_dead_letter_that_cannot_be_published_is_tried_again(
+async def test_a_dead_letter_that_cannot_be_published_is_retried(
     post: Post, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     invalid = refuse("Publish", grpc.StatusCode.INVALID_ARGUMENT)
@@ -241,7 +241,7 @@ async def test_a_dead_letter_that_cannot_be_published_is_tried_again(
     assert len(await running.messages(EVENTS)) == 1
 
 
-async def test_while_another_worker_holds_the_event_it_is_refused(
+async def test_an_event_that_another_worker_holds_is_refused(
     post: Post, running: Emulated, store: FirestoreStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relay.dispatcher.ledger._PAUSES", (0,))
@@ -256,7 +256,7 @@ async def test_while_another_worker_holds_the_event_it_is_refused(
     assert await running.messages(EVENTS) == []
 
 
-async def test_a_ledger_that_is_away_is_not_acknowledged(
+async def test_a_push_is_not_acknowledged_without_the_ledger(
     post: Post, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = refuse("BatchWrite", grpc.StatusCode.PERMISSION_DENIED)
@@ -266,13 +266,13 @@ async def test_a_ledger_that_is_away_is_not_acknowledged(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-async def test_only_post(method: str) -> None:
+async def test_other_methods_than_post_are_refused(method: str) -> None:
     answer = await Dispatcher(Unused(), None)(request(method=method))
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("body", [b"", b"hello", b"{}", b"[" * 100_000])
-async def test_what_is_no_push_is_refused(body: bytes) -> None:
+async def test_a_request_that_is_not_a_push_is_refused(body: bytes) -> None:
     answer = await Dispatcher(Unused(), None)(request(body))
     assert answer.status_code == 400
 
@@ -283,7 +283,7 @@ async def test_a_body_over_the_cap_is_refused() -> None:
     assert answer.status_code == 413
 
 
-async def test_what_the_environment_describes(running: Emulated) -> None:
+async def test_the_environment_names_the_ledgers_database(running: Emulated) -> None:
     handler = create({**running.environ, "FIRESTORE_DATABASE": "gemini-webhooks"})
     assert isinstance(handler, Dispatcher)
     message = {"data": base64.b64encode(json.dumps(BODY).encode()).decode(), "attributes": GIVEN}
@@ -297,7 +297,7 @@ async def test_what_the_environment_describes(running: Emulated) -> None:
     await worker._publisher.close()
 
 
-async def test_the_first_message_makes_the_worker_hear_the_stop_signal(
+async def test_the_first_message_installs_the_stop_signals_handler(
     post: Post, running: Emulated
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
@@ -306,7 +306,7 @@ async def test_the_first_message_makes_the_worker_hear_the_stop_signal(
     assert running.calls["Publish"] == 2
 
 
-async def test_missing_credentials_are_not_a_crash(
+async def test_missing_credentials_are_answered_503(
     running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse_to_open(**_arguments: object) -> None:
@@ -319,7 +319,7 @@ async def test_missing_credentials_are_not_a_crash(
     assert answer.status_code == 503
 
 
-async def test_with_an_audience_the_caller_is_looked_at() -> None:
+async def test_with_an_audience_the_caller_is_checked() -> None:
     handler = create({"GOOGLE_CLOUD_PROJECT": "my-project", "OIDC_AUDIENCE": "https://x"})
     assert (await handler(request(b'{"message":{"data":"e30="}}'))).status_code == 401
 

@@ -84,7 +84,7 @@ async def test_a_duplicate_takes_one_refused_write_and_one_read(
     assert store.calls == ["create", "read"]
 
 
-async def test_a_live_claim_is_looked_at_again_and_then_left(
+async def test_a_live_claim_is_read_again_until_patience_ends(
     ledger: Ledger, store: MemoryStore
 ) -> None:
     await claimed(ledger)
@@ -93,7 +93,7 @@ async def test_a_live_claim_is_looked_at_again_and_then_left(
     assert store.calls == ["create", *["read"] * 5]
 
 
-async def test_work_that_ends_meanwhile_is_a_duplicate(
+async def test_work_that_another_worker_finishes_is_a_duplicate(
     ledger: Ledger, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await claimed(ledger)
@@ -109,7 +109,7 @@ async def test_work_that_ends_meanwhile_is_a_duplicate(
     assert await ledger.claim(EVENT, float("inf")) is Verdict.DUPLICATE
 
 
-async def test_a_lease_that_is_over_is_taken_over(ledger: Ledger, clock: Clock) -> None:
+async def test_an_expired_lease_is_taken_over(ledger: Ledger, clock: Clock) -> None:
     first = await claimed(ledger)
     clock.advance(seconds=1)
     second = await claimed(ledger)
@@ -126,13 +126,13 @@ async def test_nothing_is_taken_over_after_the_deadline(ledger: Ledger, clock: C
     assert await ledger.claim(EVENT, now) is Verdict.BUSY
 
 
-async def test_letting_go_keeps_progress_for_the_next(ledger: Ledger) -> None:
+async def test_an_ended_claim_keeps_its_progress(ledger: Ledger) -> None:
     first = await claimed(ledger)
     assert await ledger.end(first, CLAIMED, ["blue"]) is Ending.RECORDED
     assert (await claimed(ledger)).routes_done == ("blue",)
 
 
-async def test_a_dead_lettered_event_goes_on_when_it_comes_again(ledger: Ledger) -> None:
+async def test_a_dead_lettered_event_resumes_when_delivered_again(ledger: Ledger) -> None:
     await ledger.end(await claimed(ledger), DEAD_LETTERED, ["blue"])
     assert (await claimed(ledger)).routes_done == ("blue",)
 
@@ -167,7 +167,7 @@ async def test_an_end_whose_reply_was_lost_is_done(
     assert await ledger.end(claim, DONE, ["events"]) is Ending.ALREADY_DONE
 
 
-async def test_letting_go_whose_reply_was_lost_is_recorded(
+async def test_an_ended_claim_whose_reply_was_lost_is_recorded(
     ledger: Ledger, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await claimed(ledger)
@@ -176,7 +176,7 @@ async def test_letting_go_whose_reply_was_lost_is_recorded(
     assert store.calls == ["create", "update", "read", "update"]
 
 
-async def test_an_end_that_conflicts_again_and_again_is_lost(
+async def test_an_end_that_conflicts_twice_is_lost(
     ledger: Ledger, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim = await claimed(ledger)
@@ -188,7 +188,7 @@ async def test_an_end_that_conflicts_again_and_again_is_lost(
     assert await ledger.end(claim, DONE, ["events"]) is Ending.LOST
 
 
-async def test_a_document_deleted_meanwhile_is_created_again(
+async def test_a_document_deleted_between_reads_is_created_again(
     ledger: Ledger, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await claimed(ledger)
@@ -205,20 +205,20 @@ async def test_a_document_deleted_meanwhile_is_created_again(
     assert await ledger.end(first, DONE, ["events"]) is Ending.LOST
 
 
-async def test_of_many_claims_at_once_one_wins(ledger: Ledger, store: MemoryStore) -> None:
+async def test_one_of_many_concurrent_claims_wins(ledger: Ledger, store: MemoryStore) -> None:
     outcomes = await asyncio.gather(*(ledger.claim(EVENT, float("inf")) for _ in range(50)))
     assert sum(isinstance(outcome, Claim) for outcome in outcomes) == 1
     assert store.calls.count("create") == 50
 
 
-async def test_of_many_takeovers_at_once_one_wins(ledger: Ledger, clock: Clock) -> None:
+async def test_one_of_many_concurrent_takeovers_wins(ledger: Ledger, clock: Clock) -> None:
     await claimed(ledger)
     clock.advance(seconds=1)
     outcomes = await asyncio.gather(*(ledger.claim(EVENT, float("inf")) for _ in range(50)))
     assert sum(isinstance(outcome, Claim) for outcome in outcomes) == 1
 
 
-async def test_a_store_that_is_away_is_reported(
+async def test_an_unavailable_store_is_reported(
     ledger: Ledger, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_arguments: Any) -> None:

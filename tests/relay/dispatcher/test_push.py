@@ -81,14 +81,14 @@ def test_base64_of_either_alphabet_and_without_padding(text: str) -> None:
     ],
     ids=lambda body: body[:40].decode("latin-1"),
 )
-def test_what_is_no_push(body: bytes) -> None:
+def test_malformed_pushes(body: bytes) -> None:
     with pytest.raises(NotAPush) as refused:
         parse({"content-type": "application/json"}, body)
     assert refused.value.status == 400
 
 
 @pytest.mark.parametrize("attempt", [None, True, "3", 1.5, {}])
-def test_an_odd_delivery_attempt_is_no_reason_to_refuse(attempt: object) -> None:
+def test_a_malformed_delivery_attempt_is_ignored(attempt: object) -> None:
     assert parse({}, encoded(envelope(deliveryAttempt=attempt))).delivery_attempt is None
 
 
@@ -120,14 +120,14 @@ def test_a_structured_cloudevent_whose_data_is_base64() -> None:
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
-def test_a_cloudevent_of_another_type_is_no_push(convert: Any) -> None:
+def test_a_cloudevent_of_another_type_is_not_a_push(convert: Any) -> None:
     other = {**PUBLISHED, "type": "google.cloud.storage.object.v1.finalized"}
     headers, body = convert(CloudEvent(other, envelope()))
     with pytest.raises(NotAPush, match="another-type"):
         parse({name.lower(): value for name, value in headers.items()}, body)
 
 
-def test_a_structured_cloudevent_without_data_is_no_push() -> None:
+def test_a_structured_cloudevent_without_data_is_not_a_push() -> None:
     body = encoded({"specversion": "1.0", "id": "1", **PUBLISHED})
     with pytest.raises(NotAPush, match="no-message"):
         parse({"content-type": "application/cloudevents+json"}, body)
@@ -153,7 +153,7 @@ header_values = st.text() | st.sampled_from(["application/cloudevents+json", PUB
     | json_values.map(encoded)
     | st.dictionaries(names, json_values | st.dictionaries(names, json_values)).map(encoded),
 )
-def test_any_request_is_a_message_or_no_push(headers: Mapping[str, str], body: bytes) -> None:
+def test_any_request_is_a_message_or_not_a_push(headers: Mapping[str, str], body: bytes) -> None:
     try:
         message = parse(headers, body)
     except NotAPush:

@@ -24,7 +24,7 @@ def routes_of(routes: object) -> tuple[Route, ...]:
     return read_routes(Environment({"GOOGLE_CLOUD_PROJECT": "my-project", "ROUTES": text}))
 
 
-def test_without_routes_there_is_the_events_topic() -> None:
+def test_the_events_topic_is_always_a_route() -> None:
     assert routes_of("") == (
         Route(EVENTS, "projects/my-project/topics/gemini-webhooks-events", ("*",)),
     )
@@ -110,7 +110,7 @@ def test_an_event_takes_every_route_that_matches_and_each_topic_once() -> None:
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_wrong_value_is_refused_with_what_to_do(routes: Any, problem: str) -> None:
+def test_a_wrong_value_is_refused_with_a_remedy(routes: Any, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem) as refused:
         routes_of(routes)
     assert refused.value.variable == "ROUTES"

@@ -36,14 +36,14 @@ async def test_without_a_stop_the_deadline_holds() -> None:
     assert await work(Stopping(0.0), asyncio.get_running_loop().time()) == "cut short"
 
 
-async def test_work_that_is_done_is_not_limited() -> None:
+async def test_a_stop_after_the_work_changes_nothing() -> None:
     stopping = Stopping(0.0)
     async with stopping.limit(float("inf")):
         pass
     stopping.begin()
 
 
-async def test_a_stop_brings_work_under_way_and_work_to_come_to_an_end() -> None:
+async def test_a_stop_ends_current_and_later_work() -> None:
     stopping = Stopping(0.0)
     under_way = asyncio.create_task(work(stopping, float("inf")))
     await asyncio.sleep(0)
@@ -52,7 +52,7 @@ async def test_a_stop_brings_work_under_way_and_work_to_come_to_an_end() -> None
     assert await work(stopping, float("inf")) == "cut short"
 
 
-async def test_a_stop_never_puts_a_deadline_off() -> None:
+async def test_a_stop_never_extends_a_deadline() -> None:
     stopping = Stopping(3600.0)
     under_way = asyncio.create_task(work(stopping, asyncio.get_running_loop().time() + 0.01))
     await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_a_second_stop_gives_no_more_time() -> None:
     assert await work(stopping, float("inf")) == "cut short"
 
 
-async def test_a_stop_leaves_alone_what_has_expired() -> None:
+async def test_a_stop_leaves_expired_limits_alone() -> None:
     stopping = Stopping(0.0)
 
     async def stubborn() -> None:
@@ -109,7 +109,7 @@ def test_a_signal_after_the_loop_has_closed_reaches_the_server(handler: list[int
     assert handler == [signal.SIGUSR1]
 
 
-def test_outside_the_main_thread_signals_are_left_alone(handler: list[int]) -> None:
+def test_no_handler_is_installed_outside_the_main_thread(handler: list[int]) -> None:
     async def install() -> None:
         Stopping(0.0).on_signal(signal.SIGUSR1)
 

@@ -70,18 +70,18 @@ async def test_a_claim_is_cut_short_when_its_time_is_over() -> None:
     assert cut_short.value.reason == "claim-cut-short"
 
 
-async def test_what_another_worker_has_finished_meanwhile_is_done() -> None:
+async def test_an_event_that_another_worker_finished_is_done() -> None:
     assert await make(Overtaken()).handle(MESSAGE) is Outcome.DONE
 
 
-async def test_a_record_that_fails_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_record_that_fails_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_RECORD_PAUSE_SECONDS", 0.0)
     store = Failing(times=2)
     assert await make(store).handle(MESSAGE) is Outcome.DONE
     assert store.calls == ["create", "update"]
 
 
-async def test_but_only_while_there_is_time() -> None:
+async def test_a_record_is_retried_until_the_deadline() -> None:
     with pytest.raises(Unavailable) as cut_short:
         await make(Failing(float("inf")), timedelta(seconds=0.5)).handle(MESSAGE)
     assert cut_short.value.reason == "record-cut-short"

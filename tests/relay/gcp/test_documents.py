@@ -25,7 +25,7 @@ documents = st.dictionaries(names, values, max_size=4)
 
 
 @given(fields=documents)
-def test_what_is_written_reads_the_same(fields: dict[str, Any]) -> None:
+def test_fields_read_as_they_were_written(fields: dict[str, Any]) -> None:
     assert read_fields(creation(NAME, fields).update) == fields
 
 
@@ -51,7 +51,7 @@ def test_times_of_other_zones_are_the_same_moment() -> None:
     assert (time, time.tzinfo) == (east, UTC)
 
 
-def test_what_the_relay_never_writes_can_be_read() -> None:
+def test_other_types_can_be_read() -> None:
     fields = {
         "n": Value(double_value=1.5),
         "where": Value(geo_point_value={"latitude": 1.0}),
@@ -63,6 +63,6 @@ def test_what_the_relay_never_writes_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("field", [1.5, b"bytes", {1}], ids=repr)
-def test_what_the_relay_never_writes_is_refused(field: object) -> None:
+def test_other_types_cannot_be_written(field: object) -> None:
     with pytest.raises(TypeError, match=type(field).__name__):
         creation(NAME, {"field": field})

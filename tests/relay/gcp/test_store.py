@@ -113,7 +113,7 @@ async def test_updates_follow_each_other(store: FirestoreStore) -> None:
     await store.update("d", {"state": "again"}, found.version)
 
 
-async def test_a_document_that_is_gone_is_a_conflict(
+async def test_updating_a_missing_document_is_a_conflict(
     store: FirestoreStore, running: Emulated
 ) -> None:
     version = await store.create("d", FIELDS)
@@ -123,7 +123,7 @@ async def test_a_document_that_is_gone_is_a_conflict(
         await store.update("d", {"state": "done"}, version)
 
 
-async def test_of_many_creates_one_wins(store: FirestoreStore) -> None:
+async def test_one_of_many_concurrent_creates_wins(store: FirestoreStore) -> None:
     outcomes = await asyncio.gather(
         *(store.create("d", {"n": n}) for n in range(100)), return_exceptions=True
     )
@@ -139,7 +139,7 @@ async def test_of_many_creates_one_wins(store: FirestoreStore) -> None:
         grpc.StatusCode.UNAVAILABLE,
     ],
 )
-async def test_what_may_pass_is_tried_again(
+async def test_a_transient_error_is_retried(
     store: FirestoreStore, running: Emulated, code: grpc.StatusCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "guard", failing(code, times=1))
@@ -148,7 +148,7 @@ async def test_what_may_pass_is_tried_again(
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND])
-async def test_what_will_not_pass_is_reported_at_once(
+async def test_a_permanent_error_is_reported_at_once(
     store: FirestoreStore, running: Emulated, code: grpc.StatusCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "guard", failing(code))
@@ -159,7 +159,7 @@ async def test_what_will_not_pass_is_reported_at_once(
     assert running.calls["BatchWrite"] == 1
 
 
-async def test_what_does_not_pass_is_reported_in_time(
+async def test_a_lasting_transient_error_is_reported_in_time(
     store: FirestoreStore, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relay.gcp.store._CALL_SECONDS", 0.2)
@@ -179,7 +179,7 @@ async def test_missing_credentials_are_reported() -> None:
         await store.create("d", FIELDS)
 
 
-async def test_a_read_without_a_reply_does_not_say_that_there_is_none(
+async def test_an_empty_reply_to_a_read_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def around(services: Services) -> Services:
@@ -214,7 +214,7 @@ async def test_writes_that_arrive_together_share_a_call(
         assert found.fields == {"n": -n}
 
 
-async def test_each_write_of_a_call_is_refused_for_itself(
+async def test_each_write_of_a_call_is_refused_on_its_own(
     store: FirestoreStore, running: Emulated
 ) -> None:
     version = await store.create("old", FIELDS)
@@ -237,7 +237,7 @@ async def test_each_write_of_a_call_is_refused_for_itself(
         assert found.version == written
 
 
-async def test_a_write_that_may_yet_succeed_is_tried_again_for_itself() -> None:
+async def test_a_contended_write_is_retried_on_its_own() -> None:
     behaviour = Behaviour(contended="hot")
     async with emulated(behaviour.around) as running, ledger_store(running) as store:
         await asyncio.gather(*(store.create(name, FIELDS) for name in ("a", "hot", "b")))
@@ -245,7 +245,7 @@ async def test_a_write_that_may_yet_succeed_is_tried_again_for_itself() -> None:
         assert await store.read("hot")
 
 
-async def test_a_call_that_is_refused_does_not_take_good_writes_along(
+async def test_a_refused_call_does_not_fail_its_valid_writes(
     store: FirestoreStore, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def guard(call: Call) -> None:
@@ -266,7 +266,7 @@ async def test_a_call_that_is_refused_does_not_take_good_writes_along(
     assert running.calls == {"BatchWrite": 4}
 
 
-async def test_a_missing_database_is_no_conflict(
+async def test_a_missing_database_is_not_a_conflict(
     store: FirestoreStore, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = await store.create("d", FIELDS)
@@ -275,7 +275,7 @@ async def test_a_missing_database_is_no_conflict(
         await store.update("d", {"state": "done"}, version)
 
 
-async def test_a_read_is_tried_again(
+async def test_a_read_is_retried(
     store: FirestoreStore, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "guard", failing(grpc.StatusCode.UNAVAILABLE, times=1))
@@ -283,7 +283,7 @@ async def test_a_read_is_tried_again(
     assert running.calls == {"BatchGetDocuments": 2}
 
 
-async def test_a_write_that_nobody_waits_for_any_more_is_not_sent() -> None:
+async def test_an_abandoned_write_is_not_sent() -> None:
     behaviour = Behaviour(holding=True)
     async with emulated(behaviour.around) as running:
         store = FirestoreStore(opener("", running.address), DATABASE, "deliveries", Limits(calls=1))
@@ -299,7 +299,7 @@ async def test_a_write_that_nobody_waits_for_any_more_is_not_sent() -> None:
     assert behaviour.calls == [["first"], ["last"]]
 
 
-async def test_one_that_gives_up_leaves_the_others_alone() -> None:
+async def test_a_cancelled_write_leaves_others_in_its_call_alone() -> None:
     behaviour = Behaviour(holding=True)
     async with emulated(behaviour.around) as running, ledger_store(running) as store:
         impatient, other = (asyncio.create_task(store.create(name, FIELDS)) for name in "ab")
@@ -309,7 +309,7 @@ async def test_one_that_gives_up_leaves_the_others_alone() -> None:
         assert await other
 
 
-async def test_closing_ends_what_is_under_way() -> None:
+async def test_closing_ends_calls_in_flight() -> None:
     behaviour = Behaviour(holding=True)
     async with emulated(behaviour.around) as running, ledger_store(running) as store:
         waiting = asyncio.create_task(store.create("d", FIELDS))

@@ -61,9 +61,7 @@ async def test_rsa_keys_only_on_demand() -> None:
         (200, gzip.compress(DOCUMENT), {"content_encoding": "gzip"}),
     ],
 )
-async def test_an_answer_that_cannot_be_used(
-    status: int, content: bytes, headers: dict[str, str]
-) -> None:
+async def test_unusable_answers(status: int, content: bytes, headers: dict[str, str]) -> None:
     with pytest.raises(JwksError):
         await loader(response(status, content, **headers))()
 

@@ -95,7 +95,7 @@ def test_a_junk_key_is_skipped(junk: Any) -> None:
         b'{"keys": ' + b"9" * 10_000 + b"}",
     ],
 )
-def test_what_is_no_key_set(document: bytes) -> None:
+def test_malformed_key_sets(document: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - Python's own among them
         parse_key_set(document, rsa=True)
 

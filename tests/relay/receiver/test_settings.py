@@ -60,7 +60,7 @@ def test_an_audience_turns_tokens_on() -> None:
     assert read(JWT_AUDIENCE="me", SCHEMES="v1a").schemes == ("v1a",)
 
 
-def test_the_secret_may_lie_in_secret_manager() -> None:
+def test_the_secret_may_be_in_secret_manager() -> None:
     settings = read(WEBHOOK_SIGNING_SECRET=None, SIGNING_SECRET=SECRET_PATH)
     assert (settings.secrets, settings.secret_path) == ((), SECRET_PATH)
 

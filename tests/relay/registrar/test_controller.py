@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from localcloud.gemini.faults import Fault
+from relay.errors import GeminiRefused
 from relay.registrar import controller as controller_module
 from relay.registrar.lease import LEASE
-from relay.registrar.problems import Busy, GeminiRefused, NotRegistered, VaultRefused
+from relay.registrar.problems import Busy, NotRegistered, VaultRefused
 from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 from tests.relay.registrar.world import Strike, World
 
@@ -47,7 +48,7 @@ async def test_the_secret_is_stored_before_the_ping(world: World) -> None:
         {"uri": "https://elsewhere.example/"},
     ],
 )
-async def test_converge_heals_an_edited_webhook(world: World, change: dict[str, Any]) -> None:
+async def test_converge_repairs_an_edited_webhook(world: World, change: dict[str, Any]) -> None:
     site = await world.site()
     await site.controller().converge()
     (webhook,) = site.registered()
@@ -57,7 +58,7 @@ async def test_converge_heals_an_edited_webhook(world: World, change: dict[str, 
     await site.check()
 
 
-async def test_a_webhook_that_gemini_disabled_is_enabled_and_told(
+async def test_a_webhook_that_gemini_disabled_is_enabled_and_logged(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site = await world.site()
@@ -79,7 +80,7 @@ async def test_the_webhook_follows_its_uri(world: World) -> None:
     assert site.registered() == [webhook]
 
 
-async def test_a_webhook_that_nobody_remembers_is_adopted(world: World) -> None:
+async def test_an_unknown_webhook_with_our_uri_is_adopted(world: World) -> None:
     site = await world.site()
     known = site.register(name="by hand")
     assert await site.controller().converge()
@@ -89,7 +90,9 @@ async def test_a_webhook_that_nobody_remembers_is_adopted(world: World) -> None:
 
 
 @pytest.mark.parametrize(("uri", "shown"), [("", "/"), ("/", ""), ("/a", "/a")])
-async def test_a_slash_at_the_root_is_no_difference(world: World, uri: str, shown: str) -> None:
+async def test_a_trailing_slash_at_the_root_makes_no_difference(
+    world: World, uri: str, shown: str
+) -> None:
     site = await world.site(uri=f"https://slash.example{uri}")
     site.register(uri=f"https://slash.example{shown}", name="relay")
     await site.controller().converge()
@@ -98,14 +101,14 @@ async def test_a_slash_at_the_root_is_no_difference(world: World, uri: str, show
     assert len([*world.gemini.webhooks]) == 1
 
 
-async def test_a_slash_at_the_end_of_a_path_is_one(world: World) -> None:
+async def test_a_trailing_slash_on_a_path_makes_a_difference(world: World) -> None:
     site = await world.site(uri="https://slash.example/a")
     site.register(uri="https://slash.example/a/")
     await site.controller().converge()
     assert len([*world.gemini.webhooks]) == 2
 
 
-async def test_what_is_to_be_revoked_at_once_is_not_put_off(world: World) -> None:
+async def test_a_failed_immediate_revocation_is_made_up_for(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     world.gemini.gate.faults.add(Fault("webhooks.rotate", "error-before"))
@@ -127,7 +130,7 @@ async def test_a_webhook_of_the_same_name_is_not_ours(world: World) -> None:
     assert world.gemini.webhooks.get(foreign["id"])["uri"] == "https://foreign.example/"
 
 
-async def test_a_remembered_webhook_that_the_list_leaves_out_is_not_created_again(
+async def test_a_known_webhook_missing_from_the_list_is_not_created_again(
     world: World,
 ) -> None:
     site = await world.site()
@@ -166,7 +169,7 @@ async def test_concurrent_converges_end_in_one_webhook(world: World) -> None:
     assert len(await site.versions()) == 1
 
 
-async def test_a_double_left_behind_is_deleted(world: World) -> None:
+async def test_a_duplicate_webhook_is_deleted(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     (webhook,) = site.registered()
@@ -242,7 +245,7 @@ async def test_a_secret_whose_version_was_destroyed_is_replaced(world: World) ->
     assert list(await site.versions()) == [2]
 
 
-async def test_versions_that_others_left_enabled_retire_too(world: World) -> None:
+async def test_enabled_versions_stored_by_others_retire_too(world: World) -> None:
     site = await world.site()
     parent = site.settings.signing_secret
     for _ in range(2):
@@ -254,7 +257,7 @@ async def test_versions_that_others_left_enabled_retire_too(world: World) -> Non
     assert list(await site.versions()) == [3]
 
 
-async def test_a_version_that_is_gone_counts_as_disabled(world: World) -> None:
+async def test_a_missing_version_counts_as_disabled(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     await site.controller().rotate(AFTER_A_DAY, NEVER)
@@ -265,7 +268,7 @@ async def test_a_version_that_is_gone_counts_as_disabled(world: World) -> None:
     assert (await site.state()).retiring == {}
 
 
-async def test_no_secret_is_asked_for_while_none_can_be_stored(world: World) -> None:
+async def test_no_secret_is_requested_while_none_can_be_stored(world: World) -> None:
     site = await world.site(signing_secret="projects/test-project/secrets/missing")
     with pytest.raises(VaultRefused, match="NOT_FOUND"):
         await site.controller().converge()
@@ -299,7 +302,7 @@ async def test_no_ping_before_the_secret_is_stored(world: World) -> None:
     assert calls(world, "ping") == 1
 
 
-async def test_a_ping_that_fails_is_tried_again_and_hinders_nothing(world: World) -> None:
+async def test_a_failed_ping_is_retried_and_blocks_nothing(world: World) -> None:
     site = await world.site()
     world.gemini.gate.faults.add(Fault("webhooks.ping", "error-before"))
     with pytest.raises(GeminiRefused):
@@ -310,7 +313,7 @@ async def test_a_ping_that_fails_is_tried_again_and_hinders_nothing(world: World
     assert calls(world, "ping") == 2
 
 
-async def test_what_was_removed_stays_so_until_the_generation_changes(world: World) -> None:
+async def test_a_removed_webhook_stays_absent_until_the_generation_changes(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     assert await site.controller().remove()
@@ -340,7 +343,7 @@ async def test_absence_can_be_the_desired_state(world: World) -> None:
     await site.check()
 
 
-async def test_an_absence_that_was_reached_ends_the_hold_of_a_removal(world: World) -> None:
+async def test_a_reached_absence_ends_the_hold_of_a_removal(world: World) -> None:
     site = await world.site()
     await site.controller().remove()
     present = site.settings
@@ -352,14 +355,14 @@ async def test_an_absence_that_was_reached_ends_the_hold_of_a_removal(world: Wor
     await site.check()
 
 
-async def test_the_generation_of_an_absence_is_told(world: World) -> None:
+async def test_the_generation_of_an_absence_is_reported(world: World) -> None:
     site = await world.site(present=False, generation="g2")
     await site.controller().converge()
     report = await site.observer().look()
     assert report.generation == "g2"
 
 
-async def test_what_takes_too_long_is_left_to_the_next_converge(
+async def test_a_converge_past_its_budget_leaves_the_rest_to_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = await world.site()
@@ -386,7 +389,7 @@ async def test_the_reason_of_a_failure_is_remembered(world: World) -> None:
     assert (await site.state()).problem == ""
 
 
-async def test_a_frozen_worker_finds_its_lease_gone(world: World) -> None:
+async def test_a_frozen_worker_finds_its_lease_taken(world: World) -> None:
     site = await world.site()
     thawed = asyncio.Event()
     frozen = asyncio.Event()

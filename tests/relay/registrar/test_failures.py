@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from relay.errors import RelayError
+from relay.errors import GeminiRefused, RelayError
 from relay.registrar.controller import Controller
 from relay.registrar.lease import LEASE
-from relay.registrar.problems import GeminiRefused
 from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 from tests.relay.registrar.world import Killed, Site, Strike, World
 
@@ -135,7 +134,7 @@ async def recover(site: Site) -> Site:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_the_next_converge_mends_whatever_failed(world: World, name: str) -> None:
+async def test_the_next_converge_repairs_any_failure(world: World, name: str) -> None:
     scenario = SCENARIOS[name]
     foreign = [(await world.site()).register(uri=f"https://foreign-{n}.example") for n in range(3)]
     strike = Strike()
@@ -166,7 +165,7 @@ async def check_revoked(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", ["create", "remove"])
-async def test_an_absence_is_reached_after_whatever_failed(world: World, name: str) -> None:
+async def test_absence_is_reached_after_any_failure(world: World, name: str) -> None:
     scenario = SCENARIOS[name]
     strike = Strike()
     await run(await world.site(), scenario, strike)

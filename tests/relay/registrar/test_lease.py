@@ -32,7 +32,7 @@ class Failing(FirestoreStore):
         raise LedgerUnavailable("ledger-ServiceUnavailable")
 
 
-async def test_a_lease_remembers_what_was_written(world: World) -> None:
+async def test_a_lease_holds_the_state_last_written(world: World) -> None:
     store = world.store("lease")
     assert await remembered(store) == State()
     lease = await take(store, world.now)
@@ -52,14 +52,14 @@ async def test_lost_replies_are_recognised(world: World) -> None:
     assert again.state.webhook_id == "w"
 
 
-async def test_another_waits_and_gives_up(world: World) -> None:
+async def test_a_second_request_waits_and_gives_up(world: World) -> None:
     store = world.store("busy")
     await take(store, world.now)
     with pytest.raises(Busy):
         await take(store, world.now, world.clock.advance)
 
 
-async def test_a_lease_that_is_over_is_taken_and_its_holder_refused(world: World) -> None:
+async def test_an_expired_lease_is_taken_and_its_holder_refused(world: World) -> None:
     store = world.store("over")
     late = await take(store, world.now)
     await world.clock.advance(LEASE.total_seconds())
@@ -77,7 +77,7 @@ async def test_a_document_that_was_deleted_is_no_lease(world: World) -> None:
         await lease.write(lease.state)
 
 
-async def test_a_lease_that_cannot_be_given_back_ends_by_itself(world: World) -> None:
+async def test_a_lease_that_cannot_be_ended_expires(world: World) -> None:
     store = world.store("failing", Failing)
     lease = await take(store, world.now)
     with pytest.raises(Unavailable):

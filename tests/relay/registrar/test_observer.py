@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from relay.errors import GeminiRefused
 from relay.gcp.store import LedgerUnavailable, Snapshot
 from relay.registrar.observer import Observer
-from relay.registrar.problems import GeminiRefused
 from tests.relay.registrar.world import World
 
 
-async def test_waiting_sees_what_another_reaches(world: World) -> None:
+async def test_waiting_ends_when_another_request_reaches_the_generation(world: World) -> None:
     site = await world.site()
     waiting = asyncio.create_task(site.observer().wait("g1", 1e6))
     await site.controller().converge()
@@ -43,7 +43,7 @@ async def test_waiting_outlasts_an_outage_of_firestore(world: World) -> None:
     assert (await observer.wait("g1", 1e6)).in_sync
 
 
-async def test_a_secret_that_was_disabled_or_lost_is_seen(world: World) -> None:
+async def test_a_disabled_or_lost_secret_is_reported(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     name = f"{site.settings.signing_secret}/versions/1"
@@ -57,7 +57,7 @@ async def test_a_secret_that_was_disabled_or_lost_is_seen(world: World) -> None:
     assert lease_free.pending == ""
 
 
-async def test_a_generation_not_reached_yet_is_not_in_sync(world: World) -> None:
+async def test_a_pending_generation_is_not_in_sync(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     site.settings = replace(site.settings, generation="g2")
@@ -74,7 +74,7 @@ async def test_a_problem_of_another_generation_is_not_the_reason(world: World) -
     assert "No converge" in (await site.observer().wait("g2", 0)).reason
 
 
-def test_an_observer_has_no_hand_to_write_with() -> None:
+def test_an_observer_has_no_method_that_writes() -> None:
     assert {name for name in vars(Observer) if not name.startswith("_")} == {
         "look",
         "wait",

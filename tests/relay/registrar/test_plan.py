@@ -1,5 +1,5 @@
+from relay.gemini.webhooks import Webhook
 from relay.registrar.plan import alike, listed
-from relay.registrar.webhooks import Webhook
 
 
 def webhook(identifier: str, uri: str) -> Webhook:

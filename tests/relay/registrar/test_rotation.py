@@ -83,7 +83,9 @@ async def test_with_an_overlap_nothing_valid_is_refused(site: Site, sink: Sink) 
     assert set(stored) >= {delivery.message.webhook_id for delivery in sent}
 
 
-async def test_revoked_at_once_what_came_too_early_comes_again(site: Site, sink: Sink) -> None:
+async def test_after_an_immediate_revocation_refused_deliveries_are_retried(
+    site: Site, sink: Sink
+) -> None:
     sent = await rotate_under_load(site, AT_ONCE)
     assert {delivery.state for delivery in sent} == {"delivered"}
     assert {attempt.status for delivery in sent for attempt in delivery.attempts} <= {200, 401}

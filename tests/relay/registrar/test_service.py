@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from localcloud.gemini.faults import Fault, FaultKind
 from relay.errors import ConfigurationError
+from relay.gemini.webhooks import GeminiWebhooks
 from relay.registrar.function import create
 from relay.registrar.settings import EVENTS
-from relay.registrar.webhooks import GeminiWebhooks
 from tests.relay.registrar.world import API_KEY, PROJECT, World
 
 URI = "https://receive.example/"
@@ -87,7 +87,7 @@ async def test_converge_answers_what_it_made(http: httpx2.AsyncClient, world: Wo
     assert (again["changed"], again["in_sync"]) == (False, True)
 
 
-async def test_looking_changes_nothing(http: httpx2.AsyncClient, world: World) -> None:
+async def test_a_get_changes_nothing(http: httpx2.AsyncClient, world: World) -> None:
     shown = (await http.get("/webhook")).json()
     assert (shown["state"], shown["in_sync"], shown["generation"]) == ("absent", False, "")
     assert shown["reason"] == "The webhook is not registered."
@@ -133,7 +133,7 @@ async def test_a_wrong_api_key_is_the_reason(environ: dict[str, str]) -> None:
         assert (await http.get("/webhook")).status_code == 502
 
 
-async def test_drift_is_told_even_if_gemini_is_not_there(
+async def test_an_unreachable_gemini_is_reported_as_the_reason(
     http: httpx2.AsyncClient, world: World
 ) -> None:
     await http.post("/converge")

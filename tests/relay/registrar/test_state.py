@@ -32,7 +32,7 @@ def test_an_empty_document_is_the_beginning() -> None:
     assert from_fields({}) == State()
 
 
-def test_nothing_of_a_secret_is_remembered() -> None:
+def test_the_state_holds_no_secret() -> None:
     assert not [name for name in vars(State()) if name in {"secret", "signing_secret", "api_key"}]
 
 
@@ -51,7 +51,7 @@ def test_storing_retires_all_that_came_before(
         assert state.secret_version in stored.retiring
 
 
-def test_versions_between_belong_to_lost_answers() -> None:
+def test_versions_in_between_retire_as_lost_replies() -> None:
     state = State(secret_version=3, retiring={2: NOW}, pending=AFTER_A_DAY)
     stored = state.stored("w", 6, NOW, frozenset({1, 7}))
     later = NOW + timedelta(hours=24)
@@ -60,7 +60,7 @@ def test_versions_between_belong_to_lost_answers() -> None:
     assert stored.retired([2]).due(later) == [1, 3, 4, 5]
 
 
-def test_a_secret_is_lacking_unless_it_is_known_to_be_stored() -> None:
+def test_a_secret_counts_as_lacking_until_it_is_stored() -> None:
     state = State(webhook_id="w", secret_version=1)
     assert not state.lacks_secret("w")
     assert state.lacks_secret("x")

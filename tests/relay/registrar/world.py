@@ -32,13 +32,13 @@ from localcloud.gemini.webhook import Webhook
 from localcloud.secretmanager import SecretManager
 from relay.gcp.secrets import SecretVersions
 from relay.gcp.store import FirestoreStore, Store
+from relay.gemini.webhooks import GeminiWebhooks
 from relay.registrar.controller import Controller
 from relay.registrar.function import Handler
 from relay.registrar.observer import Observer
 from relay.registrar.settings import EVENTS, Settings
 from relay.registrar.state import State, from_fields
 from relay.registrar.vault import Vault
-from relay.registrar.webhooks import GeminiWebhooks, WebhookService
 from tests.support.serving import serving
 
 API_KEY = "AIza-test-key-that-nobody-may-see"
@@ -135,7 +135,7 @@ class Site:
         struck = parts if strike is None else tuple(Struck(part, strike) for part in parts)
         return Controller(
             self.settings,
-            cast("WebhookService", struck[0]),
+            cast("GeminiWebhooks", struck[0]),
             cast("Vault", struck[1]),
             cast("Store", struck[2]),
             self.world.now,

@@ -8,8 +8,8 @@ from relay.receiver.delivery import Delivery
 from relay.receiver.signatures.base import Outcome, Verified
 
 MAX_TRIED = 4
-"""Each entry in good form is checked with every key, over the whole body: far dearer than all else
-that a forgery can ask for. Gemini sends one."""
+"""Each well-formed entry is checked with every key, over the whole body: the most expensive work
+that a forgery can cause. Gemini sends one entry."""
 
 
 class AsymmetricScheme:
@@ -20,7 +20,7 @@ class AsymmetricScheme:
     def verify(
         self, delivery: Delivery, entries: Sequence[bytes], keys: KeySet
     ) -> Verified | Outcome:
-        """Return what the first entry that verifies vouches for, or why none does."""
+        """Return what the first entry that verifies proves, or why none does."""
         signatures = [found for entry in entries if (found := _decode(entry)) is not None]
         for signature in signatures[:MAX_TRIED]:
             if keys.signed(delivery.signed, signature):

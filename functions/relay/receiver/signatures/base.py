@@ -10,7 +10,7 @@ Keys = TypeVar("Keys", contravariant=True)
 
 
 class Verified(NamedTuple):
-    """What a valid signature vouches for, and nothing else."""
+    """What a valid signature proves, and nothing else."""
 
     scheme: str
     id: str
@@ -25,9 +25,9 @@ class Outcome(enum.Enum):
     """Why no entry verified."""
 
     INVALID = enum.auto()
-    """Whatever keys there may be, these entries are wrong."""
+    """No key can verify these entries."""
     UNKNOWN_KEY = enum.auto()
-    """Well formed, but by none of the keys given: newer keys may tell otherwise."""
+    """Well formed, but signed by none of the keys given; newer keys may verify them."""
 
 
 class Scheme(Protocol[Keys]):
@@ -39,9 +39,9 @@ class Scheme(Protocol[Keys]):
     def verify(
         self, delivery: Delivery, entries: Sequence[bytes], keys: Keys
     ) -> Verified | Outcome:
-        """Return what the first entry that verifies vouches for, or why none does.
+        """Return what the first entry that verifies proves, or why none does.
 
-        `entries` are the values of this kind, as received. No value of theirs, of the body or of
-        an identifier raises.
+        `entries` are the values of this kind, as received. Raises nothing, whatever the entries,
+        the body and the identifier hold.
         """
         ...

@@ -1,7 +1,7 @@
-"""The `webhook-signature` header: a list in which anybody may have written anything."""
+"""The `webhook-signature` header: a list of entries, none of them trusted."""
 
 MAX_ENTRIES = 16
-"""A rotation signs with two or three secrets; entries beyond this many are not looked at."""
+"""A rotation signs with two or three secrets; entries beyond this many are ignored."""
 
 TOKEN = "jwt"  # noqa: S105 - a scheme's name
 """The kind of an entry that is a bare compact JWT."""
@@ -11,8 +11,8 @@ def parse_entries(header: bytes) -> dict[str, list[bytes]]:
     """Return the values by kind, for example `{"v1": [b"…", b"…"], "v1a": [b"…"]}`.
 
     `header` is ASCII. An entry is `<version>,<value>`, or a compact JWT, which has no version of
-    its own and is filed under `jwt`. Malformed and repeated entries are skipped; versions that
-    nobody knows are kept for the caller to ignore.
+    its own and is filed under `jwt`. Malformed and repeated entries are skipped; unknown versions
+    are returned for the caller to ignore.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
     """

@@ -1,4 +1,8 @@
-"""`v1`: HMAC-SHA256 with a shared signing secret."""
+"""`v1`: HMAC-SHA256 with a shared signing secret.
+
+The library's `Webhook` is not used, since it verifies and signs text, with one secret:
+docs/decisions/0003-webhook-verify-is-not-used.md.
+"""
 
 import binascii
 import hmac
@@ -18,9 +22,9 @@ class SymmetricScheme:
     def verify(
         self, delivery: Delivery, entries: Sequence[bytes], keys: Sequence[bytes]
     ) -> Verified | Outcome:
-        """Return what the first entry that verifies vouches for, or why none does."""
+        """Return what the first entry that verifies proves, or why none does."""
         for key in keys:
-            # Comparing the text admits the one right encoding, and no other that means the same.
+            # Comparing the base64 text accepts one encoding only, not every one that decodes alike.
             expected = binascii.b2a_base64(hmac_data(key, delivery.signed), newline=False)
             for entry in entries:
                 if hmac.compare_digest(expected, entry):

@@ -15,8 +15,8 @@ from relay.receiver.signatures.token_claims import (
     signed_body,
 )
 
-# PyJWT documents the first and lets the others through: some keys, claims and encodings raise
-# what Python itself raises, and so do numbers and nestings that no float and no stack can hold.
+# PyJWT documents the first alone. Some keys, claims and encodings raise Python's own errors, and so
+# do numbers too large for a float and values nested too deeply for the stack.
 _REJECTIONS = (jwt.PyJWTError, TypeError, ValueError, ArithmeticError, RecursionError)
 
 
@@ -24,7 +24,7 @@ class TokenScheme:
     """Verifies compact JWTs whose `aud` names one of `audiences`.
 
     The token signs neither the body nor the other headers: the event, its identity and its time
-    are the claims', and a body that says anything else is refused. A token is fresh if it was
+    come from the claims, and a body that says anything else is refused. A token is fresh if it was
     issued within `tolerance` seconds of the delivery's arrival and has not expired.
     """
 
@@ -37,7 +37,7 @@ class TokenScheme:
     def verify(
         self, delivery: Delivery, entries: Sequence[bytes], keys: KeySet
     ) -> Verified | Outcome:
-        """Return what the first entry that verifies vouches for, or why none does."""
+        """Return what the first entry that verifies proves, or why none does."""
         outcome = Outcome.INVALID
         for token in entries:
             try:

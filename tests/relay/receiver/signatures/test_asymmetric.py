@@ -40,7 +40,7 @@ def test_only_the_first_entries_in_good_form_are_tried() -> None:
     assert scheme.verify(delivery(), [*forged, genuine], KEYS) is Outcome.UNKNOWN_KEY
 
 
-def test_by_a_key_that_is_not_published_yet() -> None:
+def test_a_key_that_is_not_published_yet() -> None:
     entries = [value(v1a(seed=9)), b"junk"]
     assert AsymmetricScheme().verify(delivery(), entries, KEYS) is Outcome.UNKNOWN_KEY
 
@@ -59,7 +59,7 @@ def test_by_a_key_that_is_not_published_yet() -> None:
         value(v1a()).replace(b"+", b"-").replace(b"/", b"_") + b"!",
     ],
 )
-def test_what_is_no_signature_by_any_key(entry: bytes) -> None:
+def test_malformed_signatures(entry: bytes) -> None:
     assert AsymmetricScheme().verify(delivery(), [entry], KEYS) is Outcome.INVALID
 
 

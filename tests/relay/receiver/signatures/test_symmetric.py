@@ -31,7 +31,7 @@ def test_the_reference_signature_verifies() -> None:
         max_size=40,
     ),
 )
-def test_what_the_reference_signs_verifies(text: str, webhook_id: str) -> None:
+def test_any_signature_of_the_reference_verifies(text: str, webhook_id: str) -> None:
     try:
         body = text.encode()
     except UnicodeEncodeError:
@@ -44,12 +44,12 @@ def test_what_the_reference_signs_verifies(text: str, webhook_id: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_every_active_secret_counts(seed: int) -> None:
+def test_every_active_secret_verifies(seed: int) -> None:
     entries = [b"AAAA", value(v1(seed=seed))]
     assert isinstance(SymmetricScheme().verify(delivery(), entries, KEYS), Verified)
 
 
-def test_another_secret_may_verify_it() -> None:
+def test_a_signature_by_an_unknown_secret_has_an_unknown_key() -> None:
     found = SymmetricScheme().verify(delivery(), [value(v1(seed=9))], KEYS)
     assert found is Outcome.UNKNOWN_KEY
 
@@ -68,7 +68,7 @@ def test_another_secret_may_verify_it() -> None:
         lambda _: "not base64 ===",
     ],
 )
-def test_only_the_one_right_encoding_verifies(change: Callable[[str], str]) -> None:
+def test_only_the_canonical_encoding_verifies(change: Callable[[str], str]) -> None:
     entry = change(v1().removeprefix("v1,")).encode()
     assert SymmetricScheme().verify(delivery(), [entry], KEYS) is Outcome.UNKNOWN_KEY
 
@@ -113,7 +113,7 @@ def test_a_secret_with_and_without_padding() -> None:
         ("whsec_" + "A" * 800, "does not hold 16 to 512 bytes"),
     ],
 )
-def test_what_is_no_secret(text: str, problem: str) -> None:
+def test_malformed_secrets(text: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem) as caught:
         parse_secret(text)
     assert text not in str(caught.value) or text == "whsec_"

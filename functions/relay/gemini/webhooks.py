@@ -1,70 +1,45 @@
 """Gemini's WebhookService through the google-genai SDK, each call made once."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from google import genai
 from google.genai._interactions import APIStatusError
 from google.genai.types import HttpOptions, HttpRetryOptions
 
-from relay.registrar.problems import GeminiRefused, Problem, redacted
+from relay.errors import GeminiRefused
 
 _PAGE_SIZE = 1000
 _MOST_PAGES = 1000
 _TIMEOUT_SECONDS = 10.0
+
+_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_\-]+")
+_LONGEST_REASON = 500
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A registered webhook, as far as the registrar looks at it."""
+    """A registered webhook."""
 
     id: str
     name: str
     uri: str
     events: frozenset[str]
     state: str
-
-
-class WebhookService(Protocol):
-    """What the registrar needs of Gemini. Every method raises `GeminiRefused`.
-
-    After that error a call may have had its effect all the same.
-    """
-
-    async def all(self) -> list[Webhook]:
-        """Return every webhook of the project, over all pages."""
-        ...
-
-    async def find(self, identifier: str) -> Webhook | None:
-        """Return a webhook, or None where there is none of that id."""
-        ...
-
-    async def create(self, name: str, uri: str, events: Iterable[str]) -> tuple[Webhook, str]:
-        """Register a webhook, and return it with the secret that is shown this once."""
-        ...
-
-    async def update(self, identifier: str, **changes: Any) -> Webhook:
-        """Change the fields given."""
-        ...
-
-    async def delete(self, identifier: str) -> None:
-        """Delete a webhook; that it is gone already is as good."""
-        ...
-
-    async def ping(self, identifier: str) -> None:
-        """Have a test event delivered."""
-        ...
-
-    async def rotate(self, identifier: str, behavior: str) -> str:
-        """Return a new signing secret, shown this once."""
-        ...
+    description: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Everything that Gemini shows of it, in snake_case: times as text, secrets truncated."""
 
 
 class GeminiWebhooks:
-    """The WebhookService of an API key; it belongs to the event loop that it is first used in."""
+    """The webhooks of an API key's project. It belongs to the event loop that first uses it.
+
+    Every method raises `GeminiRefused`, whose reason holds neither the API key nor a secret. After
+    that error the call may have had its effect.
+    """
 
     def __init__(self, *, api_key: str, base_url: str | None) -> None:
         self._api_key = api_key
@@ -81,41 +56,59 @@ class GeminiWebhooks:
     async def all(self) -> list[Webhook]:
         """Return every webhook of the project, over all pages."""
         found: list[Webhook] = []
-        token: str | None = None
+        token = ""
         for _ in range(_MOST_PAGES):
-            call = self._service.list(page_size=_PAGE_SIZE, page_token=token)
-            page, token = await self._call("list", call, _page)
+            page, token = await self.page(_PAGE_SIZE, token)
             found += page
             if not token:
                 return found
         raise GeminiRefused("Gemini's list of webhooks does not end.")
 
+    async def page(self, size: int | None = None, token: str = "") -> tuple[list[Webhook], str]:
+        """Return one page and the token of the next, empty after the last."""
+        call = self._service.list(page_size=size, page_token=token or None)
+        return await self._call("list", call, _page)
+
+    async def get(self, identifier: str) -> Webhook:
+        """Return a webhook; where there is none of that id, the error's `status` is 404."""
+        return await self._call("get", self._service.get(id=identifier), _read)
+
     async def find(self, identifier: str) -> Webhook | None:
         """Return a webhook, or None where there is none of that id."""
-        call = self._service.get(id=identifier)
-        return await self._call("get", call, _read, missing=_nothing)
+        try:
+            return await self.get(identifier)
+        except GeminiRefused as refused:
+            if refused.status == 404:
+                return None
+            raise
 
     async def create(self, name: str, uri: str, events: Iterable[str]) -> tuple[Webhook, str]:
-        """Register a webhook, and return it with the secret that is shown this once."""
-        # Typed as the enum of today; what is not in it passes through.
+        """Register a webhook, and return it with its signing secret, which is shown this once."""
+        # Typed as today's enum; the SDK passes other values through.
         subscribed: list[Any] = [*events]
         call = self._service.create(name=name, uri=uri, subscribed_events=subscribed)
         return await self._call("create", call, _created)
 
     async def update(self, identifier: str, **changes: Any) -> Webhook:
-        """Change the fields given."""
+        """Change the fields given (`name`, `uri`, `subscribed_events`, `state`)."""
         return await self._call("update", self._service.update(id=identifier, **changes), _read)
 
-    async def delete(self, identifier: str) -> None:
-        """Delete a webhook; that it is gone already is as good."""
-        await self._call("delete", self._service.delete(id=identifier), bool, missing=bool)
+    async def delete(self, identifier: str) -> bool:
+        """Delete a webhook; return False where there was none of that id."""
+        try:
+            await self._call("delete", self._service.delete(id=identifier), bool)
+        except GeminiRefused as refused:
+            if refused.status == 404:
+                return False
+            raise
+        return True
 
     async def ping(self, identifier: str) -> None:
         """Have a test event delivered."""
         await self._call("ping", self._service.ping(id=identifier), bool)
 
     async def rotate(self, identifier: str, behavior: Any) -> str:
-        """Return a new signing secret, shown this once."""
+        """Return a new signing secret, which is shown this once."""
         call = self._service.rotate_signing_secret(id=identifier, revocation_behavior=behavior)
         return await self._call("rotate", call, _rotated)
 
@@ -125,43 +118,44 @@ class GeminiWebhooks:
         self._client.close()
 
     async def _call(
-        self,
-        what: str,
-        reply: Awaitable[Any],
-        read: Callable[[Any], Answer],
-        *,
-        missing: Callable[[], Answer] | None = None,
+        self, what: str, reply: Awaitable[Any], read: Callable[[Any], Answer]
     ) -> Answer:
+        status: int | None = None
         try:
             # The SDK does not validate what it parses, so reading it may fail too.
             return read(await reply)
-        except Problem:
+        except GeminiRefused:
             raise
         except APIStatusError as error:
-            if missing and error.status_code == 404:
-                return missing()
-            reason = f"Gemini answered {error.status_code} to {what}: {_message(error)}"
+            status = error.status_code
+            reason = f"Gemini answered {status} to {what}: {_message(error)}"
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises may hold the API key
-            reason = f"Gemini gave no usable answer to {what} ({type(error).__name__})."
-        # Out of the except block, so that the SDK's error is not even this one's context.
-        raise GeminiRefused(redacted(reason, self._api_key))
+            failure = type(error).__name__
+            reason = f"Gemini gave no usable answer to {what} ({failure}); it may have acted."
+        # Outside the handlers, so that the SDK's error, which holds the request, is no context.
+        raise GeminiRefused(redacted(reason, self._api_key), status)
 
 
-def _nothing() -> None:
-    return None
+def redacted(text: str, api_key: str) -> str:
+    """Return a text from outside without secrets: one line of at most 500 characters."""
+    shown = _SECRET.sub("whsec_…", text.replace(api_key, "…") if api_key else text)
+    return " ".join(shown.split())[:_LONGEST_REASON]
 
 
-def _page(reply: Any) -> tuple[list[Webhook], str | None]:
-    return [_read(webhook) for webhook in reply.webhooks or []], reply.next_page_token
+def _page(reply: Any) -> tuple[list[Webhook], str]:
+    return [_read(webhook) for webhook in reply.webhooks or []], str(reply.next_page_token or "")
 
 
 def _read(webhook: Any) -> Webhook:
+    description = webhook.model_dump(mode="json", exclude_none=True, warnings=False)
+    description.pop("new_signing_secret", None)
     return Webhook(
         id=str(webhook.id or ""),
         name=str(webhook.name or ""),
         uri=str(webhook.uri or ""),
         events=frozenset(map(str, webhook.subscribed_events or ())),
         state=str(webhook.state or ""),
+        description=description,
     )
 
 
@@ -175,7 +169,7 @@ def _rotated(reply: Any) -> str:
 
 def _shown(secret: object) -> str:
     if not isinstance(secret, str) or not secret:
-        raise GeminiRefused("Gemini's answer showed no signing secret.")
+        raise GeminiRefused("Gemini's answer showed no signing secret, which a rotation replaces.")
     return secret
 
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from relay.registrar.problems import GeminiRefused, redacted
-from relay.registrar.webhooks import GeminiWebhooks
+from relay.errors import GeminiRefused
+from relay.gemini.webhooks import GeminiWebhooks, redacted
 from tests.support.serving import serving
 
 API_KEY = "AIza-test-key-that-nobody-may-see"
@@ -61,13 +61,13 @@ async def test_all_pages_are_read(webhooks: GeminiWebhooks, script: Scripted) ->
 async def test_a_list_without_end_is_an_error(
     webhooks: GeminiWebhooks, script: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.registrar.webhooks._MOST_PAGES", 3)
+    monkeypatch.setattr("relay.gemini.webhooks._MOST_PAGES", 3)
     script.responses = [JSONResponse({"webhooks": [], "next_page_token": "again"})]
     with pytest.raises(GeminiRefused, match="does not end"):
         await webhooks.all()
 
 
-async def test_nothing_is_sent_twice(webhooks: GeminiWebhooks, script: Scripted) -> None:
+async def test_a_call_is_never_repeated(webhooks: GeminiWebhooks, script: Scripted) -> None:
     script.responses = [JSONResponse({}, status_code=503)]
     with pytest.raises(GeminiRefused, match="503"):
         await webhooks.create("name", "https://relay.example", ["batch.failed"])
@@ -104,6 +104,7 @@ async def test_an_odd_answer_is_an_error_without_secrets(
     script.responses = [response]
     for call in (
         webhooks.all(),
+        webhooks.get("w"),
         webhooks.find("w"),
         webhooks.create("name", "https://relay.example", ["batch.failed"]),
         webhooks.update("w", name="name"),
@@ -125,15 +126,54 @@ async def test_a_behavior_that_the_sdk_refuses_is_an_error(
     assert script.requests == []
 
 
-async def test_what_is_gone_is_gone(webhooks: GeminiWebhooks, script: Scripted) -> None:
+async def test_a_missing_webhook(webhooks: GeminiWebhooks, script: Scripted) -> None:
     script.responses = [JSONResponse({"error": {"message": "no"}}, status_code=404)]
     assert await webhooks.find("w") is None
-    await webhooks.delete("w")
-    with pytest.raises(GeminiRefused, match="404"):
-        await webhooks.ping("w")
+    assert not await webhooks.delete("w")
+    for call in (webhooks.get("w"), webhooks.ping("w")):
+        with pytest.raises(GeminiRefused, match="404") as caught:
+            await call
+        assert caught.value.status == 404
 
 
-async def test_gemini_is_not_there() -> None:
+async def test_a_webhook_that_is_deleted_was_there(
+    webhooks: GeminiWebhooks, script: Scripted
+) -> None:
+    script.responses = [JSONResponse({})]
+    assert await webhooks.delete("w")
+
+
+async def test_one_page_is_read_as_asked(webhooks: GeminiWebhooks, script: Scripted) -> None:
+    script.responses = [
+        JSONResponse({"webhooks": [{"id": "a"}], "next_page_token": "t"}),
+        JSONResponse({}),
+    ]
+    page, token = await webhooks.page(1)
+    assert ([each.id for each in page], token) == (["a"], "t")
+    assert await webhooks.page(1, token) == ([], "")
+    asked = [(url.params.get("page_size"), url.params.get("page_token")) for url in script.requests]
+    assert asked == [("1", None), ("1", "t")]
+
+
+async def test_the_description_holds_times_and_truncated_secrets(
+    webhooks: GeminiWebhooks, script: Scripted
+) -> None:
+    shown = {
+        "id": "w",
+        "uri": "https://relay.example",
+        "state": "enabled",
+        "subscribed_events": ["batch.failed"],
+        "create_time": "2026-01-22T12:00:00Z",
+        "signing_secrets": [{"truncated_secret": "whsec_...cmV0"}],
+    }
+    script.responses = [JSONResponse({**shown, "new_signing_secret": SECRET})]
+    created, secret = await webhooks.create("name", "https://relay.example", ["batch.failed"])
+    assert secret == SECRET
+    assert created.description == shown
+    assert SECRET not in repr(created)
+
+
+async def test_an_endpoint_that_is_down_is_an_error() -> None:
     service = GeminiWebhooks(api_key=API_KEY, base_url="http://127.0.0.1:1")
     with pytest.raises(GeminiRefused, match="APIConnectionError"):
         await service.all()

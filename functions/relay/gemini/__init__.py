@@ -1,0 +1,4 @@
+"""Gemini's API, through the google-genai SDK.
+
+Imports the shared words alone.
+"""
