@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import typer
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import SubscriberAsyncClient
@@ -207,14 +205,9 @@ async def purge_selected(
     """Delete dead letters for ever, once that is confirmed."""
 
     async def confirmed(count: int) -> bool:
-        if yes:
-            return True
-        if json or not sys.stdin.isatty():
-            raise UsageError(f"{count} would be deleted for ever; confirm with --yes")
         # In a thread, so that the leases are renewed until there is an answer.
-        return await asyncio.to_thread(
-            typer.confirm, f"Delete {count} dead letter(s) for ever?", default=False
-        )
+        action = f"delete {count} dead letter(s) for ever"
+        return await asyncio.to_thread(console.confirmed, action, yes=yes, json=json)
 
     async with _queue(deployment, subscriber) as queue:
         gone = await purge(queue.leases, selection, confirmed)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.options import AsJson, Payload, Target, Type, takes_target
+from hooks.options import AsJson, Payload, Target, Type, Yes, takes_target
 
 if TYPE_CHECKING:
     from hooks.deadletter import Selection
@@ -110,7 +110,7 @@ def purge(
     type_glob: Type = "",
     everything: All = False,
     subscriber: Subscriber = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     *,
     target: Target,
     as_json: AsJson = False,

@@ -101,7 +101,7 @@ async def test_an_event_that_is_not_dispatched_is_listed_as_stored(
     told = await relay.invoke("events", "list", *option)
     assert "no events" not in told.stdout
     assert "not dispatched" in told.stderr
-    assert f"hooks doctor --outputs {relay.outputs}" in told.stderr
+    assert f"hooks doctor --outputs {relay.outputs}`" in told.stderr
     [shown] = (await relay.hooks("events", "show", "evt_1", "--payload"))["events"]
     assert shown["payload"]["data"]["id"] == "job_1"
     assert await temporary(relay) == []
