@@ -115,13 +115,18 @@ def purge(
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters; this cannot be undone."""
+    """Delete dead letters; this cannot be undone.
+
+    The exit status is 1 if an id has no dead letter.
+    """
     import asyncio
 
     from hooks.dlq import actions
 
     wanted = _selection(ids, reason, type_glob, everything=everything)
-    asyncio.run(actions.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json))
+    purged = actions.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json)
+    if not asyncio.run(purged):
+        raise typer.Exit(1)
 
 
 def _selection(
