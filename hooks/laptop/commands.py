@@ -102,7 +102,7 @@ def dev(
 @app.command()
 def send(
     event_type: Annotated[
-        str, typer.Argument(metavar="TYPE", help="Any type, e.g. batch.succeeded.")
+        str, typer.Argument(metavar="TYPE", help="The event type, e.g. batch.succeeded.")
     ],
     scheme: Annotated[
         Scheme,
@@ -122,6 +122,9 @@ def send(
         str,
         typer.Option(metavar="TIME", help="Timestamp: RFC 3339, Unix seconds, or e.g. -10m."),
     ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Also send a type that Gemini does not document.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send an event, as Gemini would, to the stack that runs in this directory.
@@ -130,15 +133,17 @@ def send(
     """
     from hooks.laptop import send as sender
 
-    sent = sender.send(
-        event_type,
-        scheme,
+    event = sender.Event(
+        type=event_type,
+        scheme=scheme,
         user_metadata=user_metadata or [],
         body=body,
         times=times,
         forge=forge,
         at=at,
+        unknown=force,
     )
+    sent = sender.send(event)
     sender.show(sent, as_json=as_json)
     if not sent.as_wanted:
         raise typer.Exit(1)

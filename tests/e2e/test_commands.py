@@ -168,6 +168,7 @@ async def test_dev_and_what_works_beside_it(tmp_path: Path) -> None:
         assert (forged.returncode, "401" in forged.stdout) == (0, True)
         late = await dev.hooks("send", "batch.failed", "--at", "-10m", "--json")
         assert json.loads(late.stdout)["deliveries"][0]["attempts"][0]["status"] == 401
+        assert late.returncode == 1
         tailing = asyncio.create_task(dev.hooks("tail"))
         while not await tailed(dev):
             assert not tailing.done(), tailing.result()

@@ -141,6 +141,32 @@ async def lost_ping(operator: Operator) -> dict[str, str]:
     return (await operator.examine("--ping-type", "nothing", "--wait", "1"))[checks.PING]
 
 
+async def test_send_refuses_a_disabled_webhook_and_finds_one_that_was_made_anew(
+    operator: Operator, webhook: Any
+) -> None:
+    world = operator.world
+    webhook.state = "disabled"
+    refused = await operator.runs("send", "batch.succeeded")
+    assert isinstance(refused.exception, HooksError)
+    [enable] = commands(str(refused.exception))
+    assert (await operator.runs(*enable)).exit_code == 0
+    assert (await operator.runs("send", "batch.succeeded")).exit_code == 0
+
+    before, webhook.uri = webhook.uri, "https://elsewhere.example/"
+    try:
+        gone = await operator.runs("send", "batch.succeeded")
+        assert "hooks webhook apply" in str(gone.exception)
+        assert (await operator.runs("webhook", "apply")).exit_code == 0
+        sent = await operator.runs("send", "batch.succeeded", "--json")
+        [delivery] = json.loads(sent.stdout)["deliveries"]
+        assert delivery["state"] == "delivered"
+        assert delivery["registered"] != webhook.id
+        await operator.runs("webhook", "delete", delivery["registered"], "--yes")
+    finally:
+        webhook.uri = before
+    await world.dispatched()
+
+
 async def test_of_a_stack_that_is_well_the_doctor_finds_nothing_wrong(operator: Operator) -> None:
     found = await operator.examine()
     assert {each["status"] for each in found.values()} == {"ok"}, found
