@@ -4,6 +4,7 @@ The groups' `commands` modules import nothing heavy, so that `hooks --help` is q
 imports what it needs when it is called.
 """
 
+import logging
 import os
 import sys
 
@@ -34,6 +35,8 @@ def main() -> None:
     """Run the command; show an error of ours as one line, and exit with its status."""
     # gRPC logs every connection that breaks when an emulator stops.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Google's subscriber logs tracebacks of its threads, whose errors reach the command besides.
+    logging.getLogger("google").addHandler(logging.NullHandler())
     try:
         app()
     except LocalCloudError as error:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hooks.options import AsJson, AsJsonLines
+from hooks.options import AsJson, AsJsonLines, Payload
 
 app = typer.Typer()
 
@@ -151,9 +151,12 @@ def send(
 
 @app.command()
 def tail(
-    event_type: Annotated[
-        str, typer.Option("--type", metavar="GLOB", help="Only these types, e.g. 'batch.*'.")
-    ] = "*",
+    event_types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type", metavar="GLOB,…", help="Only these types, e.g. 'batch.*'; repeatable."
+        ),
+    ] = None,
     message_filter: Annotated[
         str,
         typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".'),
@@ -162,6 +165,7 @@ def tail(
         str, typer.Option(help="events, ingress, dead-letter, or the name of a route.")
     ] = "events",
     count: Annotated[int, typer.Option(help="End after N events; 0: at Ctrl-C.", min=0)] = 0,
+    payload: Payload = False,
     as_json: AsJsonLines = False,
 ) -> None:
     """Show the events of the stack that runs in this directory, as they come, until Ctrl-C.
@@ -171,7 +175,15 @@ def tail(
     from hooks.interrupts import run_until_stopped
     from hooks.laptop import tail as tailer
 
-    run_until_stopped(tailer.tail(topic, event_type, message_filter, count=count, as_json=as_json))
+    options = tailer.Options(
+        topic=topic,
+        types=[glob.strip() for entry in event_types or () for glob in entry.split(",")],
+        message_filter=message_filter,
+        count=count,
+        payload=payload,
+        as_json=as_json,
+    )
+    run_until_stopped(tailer.tail(options))
 
 
 def _deploy_demo(variables: dict[str, str], *, verbose: bool, as_json: bool) -> None:
