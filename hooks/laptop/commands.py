@@ -29,11 +29,11 @@ def demo(
     from hooks.laptop.demo.run import demonstrate
     from hooks.laptop.demo.show import show
 
-    shown = asyncio.run(demonstrate(Silent() if as_json else Teller(console.out)))
+    shown = asyncio.run(demonstrate(Silent() if as_json else Teller(console.out, console.width())))
     if as_json:
         console.print_json({**shown.account.facts(), "seconds": round(shown.seconds, 1)})
     else:
-        show(shown, console.out)
+        show(shown, console.out, console.width())
     if not shown.account.adds_up:
         raise typer.Exit(1)
 
