@@ -4,8 +4,10 @@ The groups' `commands` modules import nothing heavy, so that `hooks --help` is q
 imports what it needs when it is called.
 """
 
+import logging
 import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -18,11 +20,33 @@ from localcloud.core.errors import LocalCloudError
 
 app = typer.Typer(
     name="hooks",
-    help="Gemini webhooks on Google Cloud: a stack on this machine, and an operator's tools.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import entry_points
+
+        # Of the installed distribution, whatever its name is, that provides this command.
+        command = next(iter(entry_points(group="console_scripts", name="hooks")), None)
+        version = command.dist.version if command and command.dist else "(not installed)"
+        typer.echo(f"hooks {version}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Gemini webhooks on Google Cloud: a stack on this machine, and an operator's tools."""
+
+
 app.add_typer(laptop.app)
 app.add_typer(doctor.app)
 app.add_typer(dlq.app, name="dlq")
@@ -34,6 +58,8 @@ def main() -> None:
     """Run the command; show an error of ours as one line, and exit with its status."""
     # gRPC logs every connection that breaks when an emulator stops.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # Google's subscriber logs tracebacks of its threads, whose errors reach the command besides.
+    logging.getLogger("google").addHandler(logging.NullHandler())
     try:
         app()
     except LocalCloudError as error:

@@ -6,8 +6,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
+
+from hooks.errors import UsageError
 
 _SEVERITIES = {
     "DEBUG": "dim",
@@ -38,6 +41,22 @@ def print_json(document: object) -> None:
 def problem(message: str) -> None:
     """Print an error on standard error."""
     err.print(Text.assemble(("error: ", "bold red"), message))
+
+
+def confirmed(action: str, *, yes: bool, json: bool) -> bool:
+    """Ask whether to do something that cannot be undone; `yes` is the answer if it is True.
+
+    Raises `UsageError` if nobody can be asked: without a terminal, and for JSON output.
+    """
+    if yes:
+        return True
+    if json or not _is_terminal():
+        raise UsageError(f"this would {action}; confirm with --yes")
+    return typer.confirm(f"{action[0].upper()}{action[1:]}?", default=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def source_style(name: str) -> str:

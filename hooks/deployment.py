@@ -22,6 +22,8 @@ PUBSUB = "PUBSUB_EMULATOR_HOST"
 FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 
 _MAX_OUTPUTS_BYTES = 1 << 20
+_ASKING = ("doctor", "webhook")
+_WITH_TOKEN = "REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"  # noqa: S105
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +43,9 @@ class Deployment:
     `topics` maps `ingress`, `events`, `dead-letter` and the names of routes to full names.
     `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
     full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
-    itself. `webhook_url` and `registrar_url` are empty if unknown. `variables` names the emulators
-    that stand in for Google Cloud. `local` is True for a stack that `hooks` runs. `options` name
-    the deployment on the command line.
+    itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager secret) are empty
+    if unknown. `variables` names the emulators that stand in for Google Cloud. `local` is True for
+    a stack that `hooks` runs. `options` name the deployment on the command line.
     """
 
     project: str
@@ -53,14 +55,21 @@ class Deployment:
     webhook_url: str = ""
     registrar_url: str = ""
     gemini_url: str = ""
+    signing_secret: str = ""
     subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     local: bool = False
     options: Sequence[str] = field(default=(), compare=False)
 
     def command(self, *words: str) -> str:
-        """Return a `hooks` command that acts on this deployment, ready for a shell."""
-        return shlex.join(["hooks", *words, *self.options])
+        """Return a `hooks` command that acts on this deployment, ready for a shell.
+
+        A command that asks the registrar carries the token that it needs.
+        """
+        # The first option names the deployment; `hooks webhook` takes no other.
+        options = self.options[:2] if words[0] == "webhook" else self.options
+        command = shlex.join(["hooks", *words, *options])
+        return f"{_WITH_TOKEN} {command}" if self.registrar_url and words[0] in _ASKING else command
 
     @property
     def ingress(self) -> str:
@@ -104,10 +113,12 @@ def of_stack(stack: stackfile.Description) -> Deployment:
     variables = stack.variables
     project = variables["GOOGLE_CLOUD_PROJECT"]
     name = stack.topics[INGRESS].rpartition("/")[2].removesuffix(f"-{INGRESS}")
+    names = Names(project, name)
     return Deployment(
         project=project,
         topics=stack.topics,
-        dead_letters=Names(project, name).dead_letters,
+        dead_letters=names.dead_letters,
+        signing_secret=names.signing_secret,
         # `hooks dev` uses the default database; Terraform creates one.
         database=name if stack.command == "deploy" else "(default)",
         webhook_url=stack.receive_url,
@@ -123,6 +134,7 @@ def _of_names(where: Where, emulators: Mapping[str, str]) -> Deployment:
         project=where.project,
         topics={INGRESS: names.ingress, EVENTS: names.events, DEAD_LETTER: names.dead_letter},
         dead_letters=names.dead_letters,
+        signing_secret=names.signing_secret,
         database=where.database or names.name,
         variables=emulators,
         options=[
@@ -143,6 +155,7 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             database=outputs["ledger_database"],
             webhook_url=outputs["webhook_url"],
             registrar_url=outputs["registrar_url"],
+            signing_secret=outputs.get("signing_secret", ""),
             subscribers={
                 name: _subscriptions(outputs["project"], each)
                 for name, each in outputs["subscriptions"].items()

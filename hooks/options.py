@@ -3,7 +3,7 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Payload = Annotated[bool, typer.Option("--payload", help="Also show payloads.")]
 
 
@@ -50,10 +51,22 @@ class Target:
         return find(Where(**vars(self)), os.environ)
 
 
-def takes_target(command: Callable[..., None]) -> Callable[..., None]:
+Command = Callable[..., None]
+
+
+def takes_target(command: Command) -> Command:
     """Replace a command's keyword-only parameter `target` by the options of `Target`."""
+    return _with_options(command, tuple(inspect.signature(Target).parameters))
+
+
+def takes_webhook_target(command: Command) -> Command:
+    """Do the same with `--outputs` and `--project` alone: a webhook's own --name is another."""
+    return _with_options(command, ("outputs", "project"))
+
+
+def _with_options(command: Command, names: Sequence[str]) -> Command:
     signature = inspect.signature(command)
-    options = inspect.signature(Target).parameters
+    options = {name: inspect.signature(Target).parameters[name] for name in names}
     parameters = [
         option
         for parameter in signature.parameters.values()
@@ -65,7 +78,7 @@ def takes_target(command: Callable[..., None]) -> Callable[..., None]:
         target = Target(**{name: given.pop(name) for name in options})
         command(**given, target=target)
 
-    # Where Typer reads a command's parameters.
+    # Typer reads a command's parameters here.
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

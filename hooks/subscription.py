@@ -1,4 +1,4 @@
-"""Listening on a topic with Google's own subscriber, by way of a temporary subscription."""
+"""Receiving a topic's messages with Google's own subscriber, through a temporary subscription."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,13 @@ from google.pubsub_v1.types import ExpirationPolicy
 from hooks.errors import HooksError, UsageError
 from localcloud.core import clients
 
-_FORGOTTEN = timedelta(days=1)
+_EXPIRES = timedelta(days=1)
 _ENDING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message that a subscriber was given."""
+    """A message that the subscriber received."""
 
     message_id: str
     data: bytes
@@ -33,13 +33,13 @@ class Received:
 
 
 class Listener:
-    """The messages of one subscription, each given once it comes; iterate over it for them."""
+    """An asynchronous iterator over the messages of one subscription."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Received | BaseException] = asyncio.Queue()
 
     def __aiter__(self) -> AsyncIterator[Received]:
-        """Iterate for ever, or until the stream breaks, which raises `HooksError`."""
+        """Iterate without end; a broken stream raises `HooksError`."""
         return self
 
     async def __anext__(self) -> Received:
@@ -49,7 +49,7 @@ class Listener:
         return message
 
     def put(self, message: Received | BaseException) -> None:
-        """Give a message, or the reason why there are no more."""
+        """Add a message, or the error that ends the stream."""
         self._queue.put_nowait(message)
 
 
@@ -57,10 +57,10 @@ class Listener:
 async def listening(
     topic: str, *, emulator: str = "", message_filter: str = "", prefix: str = "hooks"
 ) -> AsyncIterator[Listener]:
-    """Listen on `topic` (its full name) from now on, with a subscription of its own.
+    """Listen on `topic` (its full name) from now on, through a temporary subscription.
 
-    `message_filter` is in Pub/Sub's own syntax. The subscription is deleted with the block; should
-    this process be killed, Pub/Sub forgets it after a day. `emulator` is `host:port`. Raises
+    `message_filter` is in Pub/Sub's syntax. The subscription is deleted with the block; if this
+    process is killed, Pub/Sub deletes it after a day. `emulator` is `host:port`. Raises
     `UsageError` if there is no such topic or the filter does not parse.
     """
     project = topic.split("/")[1]
@@ -69,7 +69,7 @@ async def listening(
         name=name,
         topic=topic,
         filter=message_filter,
-        expiration_policy=ExpirationPolicy(ttl=_FORGOTTEN),
+        expiration_policy=ExpirationPolicy(ttl=_EXPIRES),
     )
     async with clients.subscriber(emulator) as admin:
         try:
@@ -80,7 +80,7 @@ async def listening(
             async with _streaming(name, emulator) as listener:
                 yield listener
         finally:
-            # What cannot be deleted now is forgotten after a day.
+            # If that fails, the subscription expires after a day.
             with contextlib.suppress(GoogleAPIError):
                 await admin.delete_subscription(subscription=name, retry=None, timeout=5.0)
 
@@ -108,8 +108,8 @@ async def _streaming(subscription: str, emulator: str) -> AsyncIterator[Listener
             yield listener
         finally:
             stream.cancel()
-            # Waits until what was taken is acknowledged, but not for a service that is gone; an
-            # error was told to the listener.
+            # Waits until the messages are acknowledged, but not for a service that is gone. The
+            # listener has raised an error.
             with contextlib.suppress(Exception):
                 await asyncio.to_thread(stream.result, _ENDING_SECONDS)
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import typer
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import SubscriberAsyncClient
@@ -149,8 +147,10 @@ async def replay(
     async with _queue(deployment, subscriber) as queue:
         if how.dry_run:
             letters, more = await listed(queue.leases, selection, how.limit)
-            _show_dry_run(letters, queue.topic, more=more, json=json)
-            return True
+            found = {each for letter in letters for each in (letter.id, letter.event_id)}
+            missing = [] if more else sorted(selection.ids - found)
+            _show_dry_run(letters, missing, queue.topic, more=more, json=json)
+            return not missing
         async with connections.publisher(deployment) as publisher:
             with progress("replaying", shown=not json) as advance:
                 replayer = Replayer(
@@ -166,12 +166,21 @@ async def replay(
     return result.complete
 
 
-def _show_dry_run(letters: list[DeadLetter], topic: str, *, more: bool, json: bool) -> None:
+def _show_dry_run(
+    letters: list[DeadLetter], missing: list[str], topic: str, *, more: bool, json: bool
+) -> None:
     kept = [letter.id for letter in letters if letter.replays >= MOST_REPLAYS]
     if json:
         ids = [letter.id for letter in letters]
         console.print_json(
-            {"dry_run": True, "would_replay": ids, "exhausted": kept, "topic": topic, "more": more}
+            {
+                "dry_run": True,
+                "would_replay": ids,
+                "exhausted": kept,
+                "missing": missing,
+                "topic": topic,
+                "more": more,
+            }
         )
         return
     console.out.print(
@@ -179,6 +188,12 @@ def _show_dry_run(letters: list[DeadLetter], topic: str, *, more: bool, json: bo
     )
     if kept:
         console.out.print(f"{len(kept)} of them only with --force")
+    _show_missing(missing)
+
+
+def _show_missing(missing: Sequence[str]) -> None:
+    if missing:
+        console.err.print(f"no dead letter is {', '.join(missing)}", style="red")
 
 
 def _show_replayed(result: Replayed, topic: str, *, json: bool) -> None:
@@ -197,28 +212,26 @@ def _show_replayed(result: Replayed, topic: str, *, json: bool) -> None:
             f"{len(result.returned)} left: they came back at once, so what failed still fails",
             style="yellow",
         )
+    _show_missing(result.missing)
     for identifier, reason in result.failed.items():
         console.err.print(f"{identifier} left: Pub/Sub did not take it ({reason})", style="red")
 
 
 async def purge_selected(
     deployment: Deployment, subscriber: str, selection: Selection, *, yes: bool, json: bool
-) -> None:
-    """Delete dead letters for ever, once that is confirmed."""
+) -> bool:
+    """Delete dead letters once that is confirmed; return whether every id had one."""
 
     async def confirmed(count: int) -> bool:
-        if yes:
-            return True
-        if json or not sys.stdin.isatty():
-            raise UsageError(f"{count} would be deleted for ever; confirm with --yes")
         # In a thread, so that the leases are renewed until there is an answer.
-        return await asyncio.to_thread(
-            typer.confirm, f"Delete {count} dead letter(s) for ever?", default=False
-        )
+        action = f"delete {count} dead letter(s) for ever"
+        return await asyncio.to_thread(console.confirmed, action, yes=yes, json=json)
 
     async with _queue(deployment, subscriber) as queue:
-        gone = await purge(queue.leases, selection, confirmed)
+        purged = await purge(queue.leases, selection, confirmed)
     if json:
-        console.print_json({"purged": gone})
-    else:
-        console.out.print(f"{gone} deleted" if gone else "nothing deleted")
+        console.print_json({"purged": purged.count, "missing": purged.missing})
+        return not purged.missing
+    console.out.print(f"{purged.count} deleted" if purged.count else "nothing deleted")
+    _show_missing(purged.missing)
+    return not purged.missing

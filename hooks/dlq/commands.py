@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.options import AsJson, Payload, Target, Type, takes_target
+from hooks.options import AsJson, Payload, Target, Type, Yes, takes_target
 
 if TYPE_CHECKING:
     from hooks.deadletter import Selection
@@ -110,18 +110,23 @@ def purge(
     type_glob: Type = "",
     everything: All = False,
     subscriber: Subscriber = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: Yes = False,
     *,
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters; this cannot be undone."""
+    """Delete dead letters; this cannot be undone.
+
+    The exit status is 1 if an id has no dead letter.
+    """
     import asyncio
 
     from hooks.dlq import actions
 
     wanted = _selection(ids, reason, type_glob, everything=everything)
-    asyncio.run(actions.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json))
+    purged = actions.purge_selected(target.find(), subscriber, wanted, yes=yes, json=as_json)
+    if not asyncio.run(purged):
+        raise typer.Exit(1)
 
 
 def _selection(

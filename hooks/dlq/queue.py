@@ -1,10 +1,10 @@
 """The dead letters of one subscription: selected, listed and purged."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from hooks.deadletter import DeadLetter, Selection, read
-from hooks.leases import Leases
+from hooks.leases import LeasedMessage, Leases
 
 
 async def selected(leases: Leases, selection: Selection) -> AsyncIterator[DeadLetter]:
@@ -31,13 +31,26 @@ async def listed(leases: Leases, selection: Selection, limit: int) -> tuple[list
     return shown, len(found) > limit
 
 
+@dataclass(frozen=True)
+class Purged:
+    """How many dead letters were deleted, and which of the selected ids have none."""
+
+    count: int
+    missing: Sequence[str]
+
+
 async def purge(
     leases: Leases, selection: Selection, confirmed: Callable[[int], Awaitable[bool]]
-) -> int:
-    """Delete the selected dead letters if `confirmed` agrees to their number; return how many."""
-    # Without payloads: there may be many.
-    found = [replace(letter.message, data=b"") async for letter in selected(leases, selection)]
+) -> Purged:
+    """Delete the selected dead letters if `confirmed` agrees to their number."""
+    found: list[LeasedMessage] = []
+    ids: set[str] = set()
+    async for letter in selected(leases, selection):
+        # Without payloads: there may be many.
+        found.append(replace(letter.message, data=b""))
+        ids |= {letter.id, letter.event_id}
+    missing = sorted(selection.ids - ids)
     if not found or not await confirmed(len(found)):
-        return 0
+        return Purged(0, missing)
     await leases.acknowledge(found)
-    return len(found)
+    return Purged(len(found), missing)

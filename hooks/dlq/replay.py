@@ -25,18 +25,19 @@ class Replayed:
 
     `done` have been published. The rest are still dead letters: `exhausted` have been replayed
     `MOST_REPLAYS` times, `returned` came back during this run, and `failed` maps those that Pub/Sub
-    refused to its reason.
+    refused to its reason. `missing` are the selected ids that have no dead letter.
     """
 
     done: list[str] = field(default_factory=list)
     exhausted: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
         """Whether every selected dead letter has been published."""
-        return not (self.exhausted or self.returned or self.failed)
+        return not (self.exhausted or self.returned or self.failed or self.missing)
 
 
 class Replayer:
@@ -69,7 +70,9 @@ class Replayer:
         """Replay up to `limit` selected dead letters, and return the outcome."""
         batch: list[DeadLetter] = []
         chosen = 0
+        missing = set(selection.ids)
         async for letter in selected(self._leases, selection):
+            missing -= {letter.id, letter.event_id}
             if not self._may_go(letter):
                 continue
             batch.append(letter)
@@ -80,6 +83,7 @@ class Replayer:
             if chosen == limit:
                 break
         await self._send(batch)
+        self.result.missing = sorted(missing) if chosen < limit else []
         return self.result
 
     def _may_go(self, letter: DeadLetter) -> bool:

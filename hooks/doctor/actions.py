@@ -1,4 +1,4 @@
-"""`hooks doctor`: every check of a deployment, in the order in which an event meets them."""
+"""What `hooks doctor` does: every check of a deployment, in the order of an event's hops."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
@@ -15,6 +15,7 @@ from hooks.doctor.findings import Finding, failed, skipped
 from hooks.doctor.webhook_source import AtGemini, AtRegistrar, WebhookSource
 from hooks.errors import HooksError, UsageError
 from hooks.leases import lease_messages, patience
+from hooks.registrar import TOKEN, Registrar, no_access
 from hooks.subscription import listening
 from localcloud.core import clients
 from localcloud.laptop.webhook import API_KEY
@@ -27,9 +28,10 @@ _MARKS = {"ok": ("✔", "green"), "failed": ("✘", "red"), "skipped": ("-", "ye
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to look: at another `url` than the deployment's, for pings of types like `ping_type`.
+    """The options of `hooks doctor`.
 
-    `wait` is how many seconds a ping may take.
+    `url` replaces the deployment's. `ping_type` is a glob. `wait` is how many seconds a ping may
+    take.
     """
 
     url: str = ""
@@ -40,20 +42,20 @@ class Options:
 async def examine(
     deployment: Deployment, options: Options, environ: Mapping[str, str]
 ) -> list[Finding]:
-    """Make every check, and return what was found.
+    """Make every check, and return the findings.
 
-    `environ` may hold `GEMINI_API_KEY`, or `REGISTRAR_IDENTITY_TOKEN`. Raises `UsageError` where
-    it is not known what to look at.
+    `environ` may hold `REGISTRAR_IDENTITY_TOKEN`, else `GEMINI_API_KEY`. Raises `UsageError` if
+    neither is there, or if the webhook's address is unknown.
     """
     url = options.url or deployment.webhook_url
     if not url:
-        raise UsageError("where the webhook is, is not known: give --outputs, or --url")
-    # Behind a laptop's proxy there is no laptop.
+        raise UsageError("the webhook's address is unknown: give --outputs, or --url")
+    # A proxy cannot reach this machine's stack.
     async with (
         httpx2.AsyncClient(timeout=_HTTP_SECONDS, trust_env=not deployment.local) as http,
         _source(deployment, url, environ, http) as source,
     ):
-        found, webhook = await checks.registered(source, url)
+        found, webhook = await checks.registered(source, url, deployment)
         return [
             *found,
             await checks.answers(http, url),
@@ -80,12 +82,16 @@ async def _ping(
             ) as events,
         ):
             journey = checks.Journey(
-                aiter(ingress), aiter(events), glob=options.ping_type, seconds=options.wait
+                aiter(ingress),
+                aiter(events),
+                glob=options.ping_type,
+                seconds=options.wait,
+                deployment=deployment,
             )
             return await journey.check(source, webhook)
     except HooksError as error:
         return failed(
-            checks.PING, str(error), "you need to create subscriptions: roles/pubsub.editor"
+            checks.PING, str(error), "grant yourself roles/pubsub.editor, to create subscriptions"
         )
 
 
@@ -99,25 +105,22 @@ async def _dead_letters(deployment: Deployment) -> Finding:
         ):
             letters = [read(message) async for message in leases.messages(most=_MOST_LETTERS)]
     except HooksError as error:
-        remedy = "you need to consume the subscription of the dead letters: roles/pubsub.subscriber"
+        remedy = "grant yourself roles/pubsub.subscriber on the subscription of the dead letters"
         return failed(checks.EMPTY, str(error), remedy)
-    return checks.empty(sorted(letters, key=lambda each: each.died), most=_MOST_LETTERS)
+    return checks.empty(sorted(letters, key=lambda each: each.died), deployment, most=_MOST_LETTERS)
 
 
 @contextlib.asynccontextmanager
 async def _source(
     deployment: Deployment, url: str, environ: Mapping[str, str], http: httpx2.AsyncClient
 ) -> AsyncIterator[WebhookSource]:
-    key = API_KEY if deployment.local else environ.get("GEMINI_API_KEY", "")
-    token = environ.get("REGISTRAR_IDENTITY_TOKEN", "")
-    if not key and token and deployment.registrar_url:
-        yield AtRegistrar(http, deployment.registrar_url, token)
+    token = environ.get(TOKEN, "")
+    if token and deployment.registrar_url:
+        yield AtRegistrar(Registrar(http, deployment.registrar_url, token))
         return
+    key = API_KEY if deployment.local else environ.get("GEMINI_API_KEY", "")
     if not key:
-        raise UsageError(
-            "set GEMINI_API_KEY to the key whose webhooks these are, or, with --outputs,"
-            " REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"
-        )
+        raise UsageError(no_access(deployment, "doctor"))
     base_url = deployment.gemini_url or environ.get("GOOGLE_GEMINI_BASE_URL") or None
     service = GeminiWebhooks(api_key=key, base_url=base_url)
     try:
@@ -132,7 +135,7 @@ def well(findings: list[Finding]) -> bool:
 
 
 def show(findings: list[Finding], *, json: bool) -> None:
-    """Print what was found, and what to do about it."""
+    """Print the findings and their remedies."""
     if json:
         console.print_json({"ok": well(findings), "checks": [asdict(each) for each in findings]})
         return

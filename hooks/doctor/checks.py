@@ -1,6 +1,7 @@
-"""The checks of `hooks doctor`: each looks at one thing from outside, and says what is wrong.
+"""The checks of `hooks doctor`: each examines one thing from outside.
 
-None of them raises for what it finds. Clients are passed in.
+What is wrong becomes a finding, with a remedy whose commands act on the deployment; no check raises
+for it. Clients are passed in.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from fnmatch import fnmatchcase
 import httpx2
 
 from hooks.bodies import body_type
-from hooks.deadletter import DeadLetter
+from hooks.deadletter import EXHAUSTED, DeadLetter
+from hooks.deployment import Deployment
 from hooks.display import age
 from hooks.doctor.findings import Finding, failed, passed, skipped
 from hooks.doctor.webhook_source import WebhookSource
@@ -40,29 +42,30 @@ _UNREACHABLE = (
 
 
 async def registered(
-    source: WebhookSource, url: str
+    source: WebhookSource, url: str, deployment: Deployment
 ) -> tuple[tuple[Finding, Finding], Webhook | None]:
-    """Look whether a webhook points at `url` and is enabled; return it where it does."""
+    """Check that a webhook points at `url` and is enabled; also return it if it exists."""
     try:
         webhook = await source.webhook()
     except HooksError as error:
         return _unknown(str(error)), None
     if webhook is None:
-        return _absent(url), None
+        return _absent(url, deployment), None
     events = ", ".join(sorted(webhook.events)) or "nothing"
     there = passed(REGISTERED, f"{webhook.id} at {webhook.uri}, subscribed to {events}")
     if webhook.uri.rstrip("/") != url.rstrip("/"):
         there = failed(
             REGISTERED,
             f"{webhook.id} points at {webhook.uri}, not at {url}",
-            "the registrar mends that within a minute: see its log; or `hooks webhook update`",
+            "the registrar repairs that within a minute, or at once"
+            f" `{webhook_command(deployment, 'apply', url)}`",
         )
-    return (there, state(webhook)), webhook
+    return (there, state(webhook, deployment)), webhook
 
 
-def state(webhook: Webhook) -> Finding:
-    """Say whether a webhook's state lets Gemini deliver, and how to leave it if it does not."""
-    meaning, remedy = explain(webhook.state, webhook.id)
+def state(webhook: Webhook, deployment: Deployment) -> Finding:
+    """Check that Gemini delivers to a webhook in its state."""
+    meaning, remedy = explain(webhook.state, webhook.id, deployment)
     if webhook.state == ENABLED:
         return passed(STATE, "its state is enabled")
     return failed(STATE, f"its state is {webhook.state or 'not told'}: {meaning}", remedy)
@@ -76,10 +79,17 @@ def _unknown(reason: str) -> tuple[Finding, Finding]:
     return failed(REGISTERED, reason, remedy), skipped(STATE, "its state is not known")
 
 
-def _absent(url: str) -> tuple[Finding, Finding]:
+def webhook_command(deployment: Deployment, verb: str, url: str) -> str:
+    """Return a complete `hooks webhook` command about the deployment's webhook at `url`."""
+    known = deployment.local or deployment.registrar_url
+    words = () if known else ("--uri", url, "--signing-secret", deployment.signing_secret)
+    return deployment.command("webhook", verb, *words)
+
+
+def _absent(url: str, deployment: Deployment) -> tuple[Finding, Finding]:
     remedy = (
-        "a deployment's registrar registers it within a minute: its log says why it did not;"
-        " by hand, `hooks webhook create` does"
+        "a deployment's registrar registers it within a minute (its log says why it did not), or at"
+        f" once with `{webhook_command(deployment, 'apply', url)}`"
     )
     return (
         failed(REGISTERED, f"Gemini has no webhook at {url}", remedy),
@@ -88,7 +98,7 @@ def _absent(url: str) -> tuple[Finding, Finding]:
 
 
 async def answers(client: httpx2.AsyncClient, url: str) -> Finding:
-    """Look whether the receiver answers a health check."""
+    """Check that the receiver answers a health check."""
     try:
         answer = await client.get(url)
     except httpx2.HTTPError as error:
@@ -99,7 +109,7 @@ async def answers(client: httpx2.AsyncClient, url: str) -> Finding:
 
 
 async def refuses(client: httpx2.AsyncClient, url: str) -> Finding:
-    """Look whether a delivery with a made-up signature is refused, and with 401."""
+    """Check that a delivery with a forged signature is answered with 401."""
     try:
         answer = await client.post(url, content=_FORGED, headers=forged_headers())
     except httpx2.HTTPError as error:
@@ -114,7 +124,7 @@ _FORGED = b'{"type":"hooks.doctor","data":{"id":"forged"}}'
 
 
 def forged_headers() -> dict[str, str]:
-    """Return headers that are right in form and in time, with a signature by nobody's secret."""
+    """Return well-formed, timely headers with a random signature."""
     return {
         "content-type": "application/json",
         "webhook-id": f"hooks-doctor-{secrets.token_hex(8)}",
@@ -126,23 +136,23 @@ def forged_headers() -> dict[str, str]:
 def _not_refused(status: int) -> str:
     if status < httpx2.codes.MULTIPLE_CHOICES:
         return (
-            "whatever answers there takes what anybody sends: it is not the receiver, or something"
-            " answers in its place. Treat every event since as untrusted"
+            "something at that address accepts what anybody sends: it is not the receiver. Treat"
+            " every event since as untrusted"
         )
     if status == httpx2.codes.SERVICE_UNAVAILABLE:
         return (
-            "the receiver cannot have its keys: look at its log; the signing secret needs an"
-            " enabled version, and the receiver's identity the right to read it"
+            "the receiver cannot read its keys (see its log): the signing secret needs an enabled"
+            " version, and the receiver's identity the right to read it"
         )
     if status == httpx2.codes.FORBIDDEN:
         return _UNREACHABLE
-    return "something in front of the receiver, or in its place, answers: compare the address"
+    return "something else than the receiver answers there: compare the address"
 
 
 class Journey:
-    """A ping on its way, watched at the ingress topic and at the events topic.
+    """A ping, followed from Gemini to the ingress topic and the events topic.
 
-    `glob` says which types of event are pings, `seconds` how long one may take.
+    `glob` matches the types of pings; one may take `seconds`.
     """
 
     def __init__(
@@ -152,25 +162,29 @@ class Journey:
         *,
         glob: str,
         seconds: float,
+        deployment: Deployment,
     ) -> None:
+        self._deployment = deployment
         self._topics = {"ingress": ingress, "events": events}
         self._glob = glob
         self._seconds = seconds
         self._seen: set[str] = set()
 
     async def check(self, source: WebhookSource, webhook: Webhook) -> Finding:
-        """Have Gemini send a ping, and look how far it gets."""
+        """Have Gemini send a ping, and check that it reaches the events topic."""
         try:
             await source.ping(webhook)
         except HooksError as error:
-            return failed(PING, f"no ping was sent: {error}", "enable the webhook, and try again")
+            apply = webhook_command(self._deployment, "apply", webhook.uri)
+            remedy = f"repair the registration with `{apply}`, and try again"
+            return failed(PING, f"no ping was sent: {error}", remedy)
         arrived = asyncio.create_task(self._wait("events"))
         stored = asyncio.create_task(self._wait("ingress"))
         try:
             async with asyncio.timeout(self._seconds):
                 ping = await arrived
         except TimeoutError:
-            return self._lost()
+            return self._lost(webhook.uri)
         except HooksError as error:
             return failed(PING, str(error), "check that you may subscribe to the topics")
         finally:
@@ -186,21 +200,23 @@ class Journey:
                 return message
         raise HooksError(f"the subscription to {topic} ended")
 
-    def _lost(self) -> Finding:
+    def _lost(self, url: str) -> Finding:
         within = f"within {self._seconds:.0f} s"
         if "ingress" in self._seen:
             return failed(
                 PING,
                 f"it was verified and stored, but did not reach the events topic {within}",
-                "the dispatcher does not get it, or cannot finish: look at its log, at the ingress"
-                " subscription's oldest message, and at `hooks events list --state claimed`",
+                "the dispatcher does not get it, or cannot finish: see its log, the ingress"
+                " subscription's oldest message, and"
+                f" `{self._deployment.command('events', 'list', '--state', 'claimed')}`",
             )
         return failed(
             PING,
             f"no {self._glob} reached the ingress topic {within}",
-            "Gemini did not deliver it, or the receiver refused it: look at the receiver's log for"
-            " refused signatures (is the newest signing secret stored? `hooks webhook rotate` makes"
-            " and stores another), and whether Gemini can reach the address; --wait waits longer",
+            "Gemini did not deliver it, or the receiver refused it: see the receiver's log for"
+            " refused signatures (if the newest signing secret is not stored,"
+            f" `{webhook_command(self._deployment, 'rotate', url)}` makes and stores another), and"
+            " check that Gemini can reach the address; --wait waits longer",
         )
 
 
@@ -208,8 +224,8 @@ def _type(message: Received) -> str:
     return message.attributes.get("ce-type") or body_type(message.data)
 
 
-def empty(letters: list[DeadLetter], *, most: int) -> Finding:
-    """Judge the dead letters that were found, oldest first; `most` were looked for."""
+def empty(letters: list[DeadLetter], deployment: Deployment, *, most: int) -> Finding:
+    """Check that there are no dead letters; `letters` are the oldest, up to `most`."""
     if not letters:
         return passed(EMPTY, "there are none")
     number = f"{len(letters)} or more" if len(letters) == most else str(len(letters))
@@ -218,6 +234,20 @@ def empty(letters: list[DeadLetter], *, most: int) -> Finding:
     return failed(
         EMPTY,
         f"{number} ({told}), the oldest for {age(letters[0].age(datetime.now(UTC)))}",
-        "see them with `hooks dlq list` and `hooks dlq show ID`; once what failed is mended,"
-        " `hooks dlq replay --all` sends them back. After 31 days they are gone",
+        _dead_letter_remedy(sorted(reasons), deployment),
     )
+
+
+def _dead_letter_remedy(reasons: list[str], deployment: Deployment) -> str:
+    """Return how to deal with dead letters: poison can only be purged, the rest replayed."""
+    told = [f"see them with `{deployment.command('dlq', 'list')}`"]
+    if EXHAUSTED in reasons:
+        replay = deployment.command("dlq", "replay", "--reason", EXHAUSTED)
+        told.append(f"once what failed is mended, `{replay}` replays those of {EXHAUSTED}")
+    told += [
+        f"no replay can succeed for {reason}: `"
+        f"{deployment.command('dlq', 'purge', '--reason', reason, '--yes')}` deletes it"
+        for reason in reasons
+        if reason != EXHAUSTED
+    ]
+    return "; ".join(told) + ". After 31 days they are gone"

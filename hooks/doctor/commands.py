@@ -26,8 +26,8 @@ def doctor(
 ) -> None:
     """Check a deployment from outside, and say what to do about each failure.
 
-    Gemini is asked with GEMINI_API_KEY, or the registrar with REGISTRAR_IDENTITY_TOKEN. One forged
-    delivery and one ping are sent. The exit status is 1 unless all is well.
+    A deployment needs REGISTRAR_IDENTITY_TOKEN, to ask its registrar, or GEMINI_API_KEY. Sends one
+    forged delivery and one ping. The exit status is 1 unless every check holds.
     """
     import asyncio
 

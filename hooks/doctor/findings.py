@@ -1,4 +1,4 @@
-"""What `hooks doctor` finds: one finding for each check, with what to do about it."""
+"""The findings of `hooks doctor`: one for each check, with its remedy."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,8 +10,8 @@ Status = Literal["ok", "failed", "skipped"]
 class Finding:
     """The outcome of one check.
 
-    `detail` is what was seen, `remedy` what to do about it, empty unless it failed. A check is
-    skipped where another, which failed, had to hold first.
+    `detail` is what was seen. `remedy` says what to do if the check failed, else it is empty. A
+    check is skipped if one that it depends on failed.
     """
 
     check: str

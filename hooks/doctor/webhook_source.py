@@ -1,11 +1,9 @@
-"""The webhook as Gemini has it: asked of Gemini itself, or of a deployment's registrar."""
+"""A deployment's webhook, asked of Gemini or of the deployment's registrar."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-import httpx2
+from typing import Protocol
 
 from hooks.errors import HooksError
+from hooks.registrar import Registrar
 from relay.errors import GeminiRefused
 from relay.gemini.webhooks import GeminiWebhooks, Webhook
 
@@ -16,7 +14,7 @@ class WebhookSource(Protocol):
     """A deployment's webhook. Both methods raise `HooksError` with the reason."""
 
     async def webhook(self) -> Webhook | None:
-        """Return the webhook, or None where none is registered."""
+        """Return the webhook, or None if none is registered."""
         ...
 
     async def ping(self, webhook: Webhook) -> None:
@@ -25,20 +23,20 @@ class WebhookSource(Protocol):
 
 
 class AtGemini:
-    """Asks Gemini for the webhook of a uri; takes an API key."""
+    """Asks Gemini for the webhook of a URI."""
 
     def __init__(self, service: GeminiWebhooks, uri: str) -> None:
         self._service = service
         self._uri = uri
 
     async def webhook(self) -> Webhook | None:
-        """Return the webhook, or None where none is registered."""
+        """Return the webhook, or None if none is registered."""
         try:
             webhooks = await self._service.all()
         except GeminiRefused as refused:
             raise HooksError(refused.reason) from None
         ours = [each for each in webhooks if each.uri.rstrip("/") == self._uri.rstrip("/")]
-        # Of several, one that delivers.
+        # Of several, an enabled one.
         return min(ours, key=lambda each: each.state != "enabled", default=None)
 
     async def ping(self, webhook: Webhook) -> None:
@@ -50,16 +48,14 @@ class AtGemini:
 
 
 class AtRegistrar:
-    """Asks the registrar at `url`; takes an identity token that may invoke it."""
+    """Asks a deployment's registrar."""
 
-    def __init__(self, client: httpx2.AsyncClient, url: str, token: str) -> None:
-        self._client = client
-        self._url = url.rstrip("/")
-        self._headers = {"authorization": f"Bearer {token}"}
+    def __init__(self, registrar: Registrar) -> None:
+        self._registrar = registrar
 
     async def webhook(self) -> Webhook | None:
-        """Return the webhook, or None where none is registered."""
-        report = await self._call("GET", "/webhook")
+        """Return the webhook, or None if none is registered."""
+        report = await self._registrar.call("GET", "/webhook")
         if report.get("state") == _ABSENT:
             return None
         return Webhook(
@@ -70,20 +66,6 @@ class AtRegistrar:
             state=str(report.get("state", "")),
         )
 
-    async def ping(self, webhook: Webhook) -> None:  # noqa: ARG002 - it knows its own
+    async def ping(self, webhook: Webhook) -> None:  # noqa: ARG002 - it has one webhook
         """Have Gemini deliver a test event."""
-        await self._call("POST", "/ping")
-
-    async def _call(self, method: str, path: str) -> Mapping[str, Any]:
-        try:
-            answer = await self._client.request(method, f"{self._url}{path}", headers=self._headers)
-            body = answer.json()
-        except (httpx2.HTTPError, ValueError) as error:
-            raise HooksError(
-                f"the registrar gave no usable answer ({type(error).__name__})"
-            ) from None
-        if not isinstance(body, Mapping):
-            raise HooksError(f"the registrar gave no usable answer ({answer.status_code})")
-        if answer.status_code != httpx2.codes.OK:
-            raise HooksError(f"the registrar answered {answer.status_code}: {body.get('error')}")
-        return body
+        await self._registrar.call("POST", "/ping")

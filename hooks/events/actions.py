@@ -116,7 +116,7 @@ def _explain_stored(deployment: Deployment, shown: Sequence[Mapping[str, Any]]) 
 
 
 async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
-    """Replay retained events; return whether Pub/Sub took all of them.
+    """Replay retained events; return whether all that have ids were found and Pub/Sub took all.
 
     Raises `HooksError` if it stops half way, and prints the command that resumes it.
     """
@@ -129,8 +129,9 @@ async def replay(deployment: Deployment, wanted: Replay, *, json: bool) -> bool:
         await retained.delete(deployment, todo.subscription)
     if kept:
         kept.unlink(missing_ok=True)
-    _show_replayed(todo, replayer.types, dry_run=wanted.dry_run, json=json)
-    return not todo.refused
+    missing = sorted(set(wanted.ids) - replayer.ids)
+    _show_replayed(todo, replayer.types, missing, dry_run=wanted.dry_run, json=json)
+    return not todo.refused and not missing
 
 
 async def _run(
@@ -319,7 +320,7 @@ def _received(time: object, now: datetime) -> str:
 
 
 def _show_replayed(
-    todo: Checkpoint, types: Mapping[str, int], *, dry_run: bool, json: bool
+    todo: Checkpoint, types: Mapping[str, int], missing: Sequence[str], *, dry_run: bool, json: bool
 ) -> None:
     if json:
         console.print_json(
@@ -328,6 +329,7 @@ def _show_replayed(
                 "replay": None if dry_run else todo.replay,
                 "events": todo.replayed,
                 "refused": todo.refused,
+                "missing": missing,
                 "scanned": todo.scanned,
                 "types": dict(types),
                 "routes": todo.routes,
@@ -337,5 +339,7 @@ def _show_replayed(
     told = "would be replayed" if dry_run else f"replayed as {todo.replay}"
     console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages read")
     console.out.print(console.pairs({kind or "-": str(number) for kind, number in types.items()}))
+    if missing:
+        console.err.print(f"not retained, so not replayed: {', '.join(missing)}", style="red")
     if todo.refused:
         console.err.print(f"Pub/Sub refused {todo.refused} messages as invalid", style="red")

@@ -112,7 +112,8 @@ def replay(
 ) -> None:
     """Publish events again, from the retained messages of the ingress topic or from the archive.
 
-    Subscribers see the attribute `replay`, and the same `ce-id` as before.
+    Subscribers see the attribute `replay`, and the same `ce-id` as before. The exit status is 1 if
+    an event that --id names is not retained.
     """
     import asyncio
 

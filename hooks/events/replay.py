@@ -130,6 +130,7 @@ class EventReplayer:
         self._patience = patience
         self._on_progress = on_progress
         self.types: Counter[str] = Counter()
+        self.ids: set[str] = set()
 
     async def run(self) -> None:
         """Replay until nothing is left.
@@ -154,6 +155,8 @@ class EventReplayer:
 
     async def _take(self, chosen: Sequence[LeasedMessage]) -> None:
         self.types.update(body_type(each.data) for each in chosen)
+        if self._checkpoint.ids:
+            self.ids.update(each.attributes.get("webhook-id", "") for each in chosen)
         if self._path:
             await self._send(chosen)
         await self._source.acknowledge(chosen)

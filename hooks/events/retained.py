@@ -77,8 +77,8 @@ async def retention(deployment: Deployment) -> timedelta:
     kept: timedelta = topic.message_retention_duration or timedelta(0)
     if not kept:
         raise UsageError(
-            f"{deployment.ingress} retains no messages, so it has no payloads, nothing to replay"
-            " and no undispatched events to show; set topic_retention.ingress in Terraform"
+            f"{deployment.ingress} retains no messages, so that it has no payloads, nothing to"
+            " replay and no undispatched events; set topic_retention.ingress in Terraform"
         )
     return kept
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hooks.options import AsJson, AsJsonLines
+from hooks.options import AsJson, AsJsonLines, Payload
 
 app = typer.Typer()
 
@@ -29,11 +29,11 @@ def demo(
     from hooks.laptop.demo.run import demonstrate
     from hooks.laptop.demo.show import show
 
-    shown = asyncio.run(demonstrate(Silent() if as_json else Teller(console.out)))
+    shown = asyncio.run(demonstrate(Silent() if as_json else Teller(console.out, console.width())))
     if as_json:
         console.print_json({**shown.account.facts(), "seconds": round(shown.seconds, 1)})
     else:
-        show(shown, console.out)
+        show(shown, console.out, console.width())
     if not shown.account.adds_up:
         raise typer.Exit(1)
 
@@ -102,7 +102,7 @@ def dev(
 @app.command()
 def send(
     event_type: Annotated[
-        str, typer.Argument(metavar="TYPE", help="Any type, e.g. batch.succeeded.")
+        str, typer.Argument(metavar="TYPE", help="The event type, e.g. batch.succeeded.")
     ],
     scheme: Annotated[
         Scheme,
@@ -122,6 +122,9 @@ def send(
         str,
         typer.Option(metavar="TIME", help="Timestamp: RFC 3339, Unix seconds, or e.g. -10m."),
     ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Also send a type that Gemini does not document.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send an event, as Gemini would, to the stack that runs in this directory.
@@ -130,15 +133,17 @@ def send(
     """
     from hooks.laptop import send as sender
 
-    sent = sender.send(
-        event_type,
-        scheme,
+    event = sender.Event(
+        type=event_type,
+        scheme=scheme,
         user_metadata=user_metadata or [],
         body=body,
         times=times,
         forge=forge,
         at=at,
+        unknown=force,
     )
+    sent = sender.send(event)
     sender.show(sent, as_json=as_json)
     if not sent.as_wanted:
         raise typer.Exit(1)
@@ -146,9 +151,12 @@ def send(
 
 @app.command()
 def tail(
-    event_type: Annotated[
-        str, typer.Option("--type", metavar="GLOB", help="Only these types, e.g. 'batch.*'.")
-    ] = "*",
+    event_types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type", metavar="GLOB,…", help="Only these types, e.g. 'batch.*'; repeatable."
+        ),
+    ] = None,
     message_filter: Annotated[
         str,
         typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".'),
@@ -157,6 +165,7 @@ def tail(
         str, typer.Option(help="events, ingress, dead-letter, or the name of a route.")
     ] = "events",
     count: Annotated[int, typer.Option(help="End after N events; 0: at Ctrl-C.", min=0)] = 0,
+    payload: Payload = False,
     as_json: AsJsonLines = False,
 ) -> None:
     """Show the events of the stack that runs in this directory, as they come, until Ctrl-C.
@@ -166,7 +175,15 @@ def tail(
     from hooks.interrupts import run_until_stopped
     from hooks.laptop import tail as tailer
 
-    run_until_stopped(tailer.tail(topic, event_type, message_filter, count=count, as_json=as_json))
+    options = tailer.Options(
+        topic=topic,
+        types=[glob.strip() for entry in event_types or () for glob in entry.split(",")],
+        message_filter=message_filter,
+        count=count,
+        payload=payload,
+        as_json=as_json,
+    )
+    run_until_stopped(tailer.tail(options))
 
 
 def _deploy_demo(variables: dict[str, str], *, verbose: bool, as_json: bool) -> None:

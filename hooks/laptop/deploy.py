@@ -1,8 +1,7 @@
-"""A deployment against a local cloud, kept running for whoever looks at it."""
+"""What `hooks deploy --local` does: it applies `infra/` to a local cloud that it keeps running."""
 
 import asyncio
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,20 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from hooks import console, stackfile
+from hooks.laptop.phases import Phases
 from localcloud.laptop.site import Options, Site, site
 from localcloud.runner.process import OnLine
 
-# What a terraform run says about its progress; its plan is long and can be had with --verbose.
-_PROGRESS = re.compile(
-    r".*: (Creation|Modifications|Destruction) complete|(Apply|Plan|Destroy).*:|Error|Warning"
-)
-
 
 async def serve(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -> None:
-    """Apply `infra/` to a local cloud, say where everything is, and keep it up until cancelled.
+    """Apply `infra/` to a local cloud, print the outputs, and keep it running until cancelled.
 
-    `hooks send` and `hooks tail` find it as they find the stack of `hooks dev`. Raises
-    `HooksError`, a failed apply included.
+    `hooks send` and `hooks tail` find it like the stack of `hooks dev`. Raises `LocalCloudError`,
+    also if the apply fails.
     """
     on_line = teller(verbose=verbose, as_json=as_json)
     with (
@@ -41,21 +36,23 @@ async def serve(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -
 
 
 def teller(*, verbose: bool, as_json: bool) -> OnLine:
-    """Return what prints the lines of Terraform and of the functions."""
+    """Return what prints the functions' lines and Terraform's phases, or all of its lines."""
+    phases = Phases()
 
     def on_line(name: str, line: str) -> None:
-        if name == "terraform" and not verbose and not _PROGRESS.match(line):
+        shown = phases.read(line) if name == "terraform" and not verbose else line
+        if shown is None:
             return
         if as_json:
-            console.print_json({"from": name, "line": line})
+            console.print_json({"from": name, "line": shown})
         else:
-            console.out.print(console.log_line(name, line, width=26))
+            console.out.print(console.log_line(name, shown, width=26))
 
     return on_line
 
 
 async def describe(made: Site, outputs: Mapping[str, Any]) -> stackfile.Description:
-    """Return what others need to know of a deployment that has been applied."""
+    """Describe an applied deployment to the other commands."""
     ours = outputs["webhook_url"]
     found = [webhook.id for webhook in made.gemini.webhooks if webhook.uri == ours]
     dispatcher = next(name for name in made.cloud.deployments if name.endswith("-dispatcher"))

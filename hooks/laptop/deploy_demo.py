@@ -1,4 +1,4 @@
-"""The scripted deployment: applied, used, planned again, destroyed; with a verdict."""
+"""What `hooks deploy --local --demo` does: apply, send, plan again, destroy, and a verdict."""
 
 import asyncio
 import tempfile
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from hooks import console
 from hooks.laptop import deploy
+from hooks.laptop.phases import added
 from hooks.subscription import Listener, listening
 from localcloud.gemini.deliveries import Delivery
 from localcloud.laptop.site import Options, Site, site
@@ -23,7 +24,7 @@ _ANSWER_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold, and how it does, or does not."""
+    """One thing that must hold; `detail` gives the numbers."""
 
     name: str
     holds: bool
@@ -43,7 +44,7 @@ class Shown:
         return all(check.holds for check in self.checks)
 
     def facts(self) -> dict[str, Any]:
-        """Return the same as JSON."""
+        """Return the outcome as a JSON object."""
         return {
             "holds": self.holds,
             "seconds": round(self.seconds, 1),
@@ -52,9 +53,9 @@ class Shown:
 
 
 async def run(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -> Shown:
-    """Deploy to a local cloud, send deliveries through it, and take it down again.
+    """Deploy to a local cloud, send deliveries through it, and destroy it.
 
-    Raises `HooksError` where Terraform itself fails.
+    Raises `LocalCloudError` if Terraform fails.
     """
     begun = time.monotonic()
     on_line = deploy.teller(verbose=verbose, as_json=as_json)
@@ -84,9 +85,8 @@ def show(shown: Shown) -> None:
 
 async def _apply(made: Site) -> Check:
     begun = time.monotonic()
-    await made.terraform.apply()
-    resources = (await made.terraform.run("state", "list")).splitlines()
-    detail = f"{len(resources)} resources in {time.monotonic() - begun:.0f} s"
+    resources = added(await made.terraform.apply())
+    detail = f"{resources} resources in {time.monotonic() - begun:.0f} s"
     registered = [webhook for webhook in made.gemini.webhooks if webhook.state == "enabled"]
     return Check("one apply deploys and registers the webhook", len(registered) == 1, detail)
 
@@ -128,7 +128,7 @@ async def _heard(listener: Listener, wanted: AbstractSet[str]) -> AbstractSet[st
                 message = await anext(aiter(listener))
                 heard.add(message.attributes.get("ce-id", ""))
     except TimeoutError:
-        # What did not come is what the check will name.
+        # The check names the missing events.
         return heard
     return heard
 

@@ -1,4 +1,4 @@
-"""The laptop stack kept running for whoever develops against it."""
+"""What `hooks dev` does: it keeps the laptop stack running."""
 
 import asyncio
 import os
@@ -11,9 +11,9 @@ from localcloud.runner.process import FunctionProcess, OnLine
 
 
 async def serve(routes: str, port: int, *, as_json: bool) -> None:
-    """Run a stack, describe it to whoever looks for it, and print its logs, until cancelled.
+    """Run a stack, describe it in the stack file, and print its logs, until cancelled.
 
-    `routes` is JSON or a path, `port` the receiver's. Raises `HooksError`.
+    `routes` is JSON or a path, `port` the receiver's. Raises `LocalCloudError`.
     """
     on_line = _print_json if as_json else _print
     with stackfile.locked() as file:
@@ -28,13 +28,13 @@ async def serve(routes: str, port: int, *, as_json: bool) -> None:
 
 
 def _routes(text: str) -> str:
-    # The functions run in a directory of their own: a relative path is one of ours.
+    # A path is relative to our working directory; the functions run in another.
     text = text.strip()
     return str(Path(text).absolute()) if text and text[0] not in "[{" else text
 
 
 async def _keep(function: FunctionProcess, on_line: OnLine) -> None:
-    """Replace a function whenever it ends, as Cloud Run does; raises `StartFailed`."""
+    """Restart a function whenever it ends, as Cloud Run does; raises `StartFailed`."""
     while True:
         status = await function.wait()
         on_line(function.name, f"ended with exit status {status}; starting again")
@@ -42,7 +42,7 @@ async def _keep(function: FunctionProcess, on_line: OnLine) -> None:
 
 
 def describe(running: stack.Stack, command: str) -> stackfile.Description:
-    """Return what others need to know of a stack that `hooks COMMAND` runs."""
+    """Describe a stack that `hooks COMMAND` runs to the other commands."""
     return stackfile.Description(
         pid=os.getpid(),
         command=command,

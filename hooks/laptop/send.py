@@ -1,10 +1,11 @@
-"""Having the simulator of a running stack send deliveries."""
+"""What `hooks send` does: it has the simulator of a running stack send deliveries."""
 
 import base64
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,60 +15,85 @@ from rich.text import Text
 from hooks import console, stackfile
 from hooks.errors import HooksError, UsageError
 from hooks.times import parse_time
+from hooks.webhook.states import ENABLED, explain
+from localcloud.gemini.catalogue import TYPES
 from localcloud.gemini.forge import FORGERIES
 
 _WAIT_SECONDS = 15.0
 _FIRST_ANSWER_SECONDS = 3.0
+_MOST_WEBHOOKS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What to send; `user_metadata` holds `KEY=VALUE`, and `body` replaces the whole body.
+
+    `at` is the timestamp as the command line states it. `unknown` also sends a type that Gemini
+    does not document.
+    """
+
+    type: str
+    scheme: str = "v1"
+    user_metadata: Sequence[str] = ()
+    body: Path | None = None
+    times: int = 1
+    forge: str = ""
+    at: str = ""
+    unknown: bool = False
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Deliveries as the simulator describes them; `chosen_time` if their timestamp was given."""
+    """Deliveries as the simulator describes them."""
 
     deliveries: Sequence[Mapping[str, Any]]
-    chosen_time: bool
 
     @property
     def as_wanted(self) -> bool:
-        """Whether each was taken, or refused where it is forged; a chosen time may be either."""
-        return all(map(self._as_wanted, self.deliveries))
-
-    def _as_wanted(self, delivery: Mapping[str, Any]) -> bool:
-        statuses = [attempt["status"] for attempt in delivery["attempts"]]
-        if delivery["forgery"]:
-            return bool(statuses) and all(status and 400 <= status < 500 for status in statuses)
-        return delivery["state"] == "delivered" or (self.chosen_time and any(statuses))
+        """Whether each genuine delivery was accepted, and each forged one refused."""
+        return bool(self.deliveries) and all(map(_as_wanted, self.deliveries))
 
 
-def send(
-    event_type: str,
-    scheme: str,
-    *,
-    user_metadata: Sequence[str] = (),
-    body: Path | None = None,
-    times: int = 1,
-    forge: str = "",
-    at: str = "",
-) -> Sent:
-    """Send an event by way of the stack that runs beside, and wait for the receiver's answers.
+def _as_wanted(delivery: Mapping[str, Any]) -> bool:
+    statuses = [attempt["status"] for attempt in delivery["attempts"]]
+    if delivery["forgery"]:
+        return bool(statuses) and all(status and 400 <= status < 500 for status in statuses)
+    return bool(delivery["state"] == "delivered")
 
-    `user_metadata` holds `KEY=VALUE`. Raises `NoStack`, or `UsageError` for what cannot be sent.
+
+def send(event: Event) -> Sent:
+    """Send an event to the stack that runs in this directory, and wait for the answers.
+
+    Raises `NoStack`, `UsageError` for what cannot be sent, and `HooksError` if the registered
+    webhook is missing or disabled.
     """
-    running = stackfile.find()
-    request = _request(running, event_type, scheme) | {"times": times}
-    if user_metadata:
-        request["user_metadata"] = _metadata(user_metadata)
-    if body:
-        request["body_base64"] = _base64(body)
-    if forge:
-        request["forgery"] = _forgery(forge)
-    if at:
-        request["at"] = parse_time(at, time.time(), option="--at")
-    return Sent(_deliver(running, request), chosen_time=bool(at))
+    stack = stackfile.find()
+    if event.body is None and event.type not in TYPES and not event.unknown:
+        raise UsageError(_unknown_type(event.type))
+    request: dict[str, Any] = {"type": event.type, "scheme": event.scheme, "times": event.times}
+    if event.user_metadata:
+        request["user_metadata"] = _metadata(event.user_metadata)
+    if event.body:
+        request["body_base64"] = _base64(event.body)
+    if event.forge:
+        request["forgery"] = _forgery(event.forge)
+    if event.at:
+        request["at"] = parse_time(event.at, time.time(), option="--at")
+    with httpx2.Client(
+        base_url=stack.gemini_url, trust_env=False, timeout=_WAIT_SECONDS + 5
+    ) as simulator:
+        if event.scheme in ("v1", "mixed"):
+            request["to"] = [_webhook(simulator, stack, forged=bool(event.forge))]
+        else:
+            request["uris"] = [stack.receive_url]
+        # With a chosen timestamp, a retry is refused like the first attempt.
+        wait = _FIRST_ANSWER_SECONDS if event.at else _WAIT_SECONDS
+        answer = _asked(simulator, "POST", "/control/deliver", {**request, "wait_seconds": wait})
+    return Sent(answer["deliveries"])
 
 
 def show(sent: Sent, *, as_json: bool) -> None:
-    """Print what became of the deliveries."""
+    """Print the deliveries and their answers."""
     if as_json:
         console.print_json({"deliveries": sent.deliveries})
         return
@@ -75,10 +101,32 @@ def show(sent: Sent, *, as_json: bool) -> None:
         console.out.print(_shown(delivery))
 
 
-def _request(running: stackfile.Description, event_type: str, scheme: str) -> dict[str, Any]:
-    if scheme in ("v1", "mixed"):
-        return {"type": event_type, "scheme": scheme, "to": [running.webhook]}
-    return {"type": event_type, "scheme": scheme, "uris": [running.receive_url]}
+def _webhook(simulator: httpx2.Client, stack: stackfile.Description, *, forged: bool) -> str:
+    """Return the id of the stack's webhook, which may have been registered anew since the start.
+
+    Raises `HooksError` if there is none, or if it is disabled and the delivery not `forged`.
+    """
+    path = f"/v1/webhooks?page_size={_MOST_WEBHOOKS}"
+    webhooks = _asked(simulator, "GET", path)["webhooks"]
+    ours = [each for each in webhooks if each["uri"].rstrip("/") == stack.receive_url.rstrip("/")]
+    if not ours:
+        raise HooksError(
+            f"no webhook leads to {stack.receive_url}; register it with `hooks webhook apply`"
+        )
+    webhook = min(ours, key=lambda each: each["state"] != ENABLED)
+    if webhook["state"] != ENABLED and not forged:
+        meaning, remedy = explain(webhook["state"], webhook["id"])
+        raise HooksError(f"{webhook['id']} is {webhook['state']}: {meaning}; {remedy}")
+    return str(webhook["id"])
+
+
+def _unknown_type(event_type: str) -> str:
+    close = get_close_matches(event_type, TYPES, n=1)
+    meant = f"; did you mean {close[0]}?" if close else "."
+    return (
+        f"Gemini documents no event type {event_type!r}{meant} It documents {', '.join(TYPES)}; any"
+        " other is sent with --force"
+    )
 
 
 def _metadata(entries: Sequence[str]) -> dict[str, str]:
@@ -108,23 +156,19 @@ def _forgery(wanted: str) -> str:
     return kinds[0]
 
 
-def _deliver(running: stackfile.Description, request: dict[str, Any]) -> list[dict[str, Any]]:
-    url = f"{running.gemini_url}/control/deliver"
+def _asked(
+    simulator: httpx2.Client, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     try:
-        with httpx2.Client(trust_env=False, timeout=_WAIT_SECONDS + 5) as client:
-            # A chosen time may be refused, and then nothing is gained by waiting for attempts.
-            wait = _FIRST_ANSWER_SECONDS if "at" in request else _WAIT_SECONDS
-            answer = client.post(url, json={**request, "wait_seconds": wait})
+        # The simulator takes any key.
+        answer = simulator.request(method, path, json=body, headers={"x-goog-api-key": "laptop"})
     except httpx2.HTTPError as error:
-        raise HooksError(f"the stack does not answer at {running.gemini_url}: {error}") from error
+        raise HooksError(f"the stack does not answer at {simulator.base_url}: {error}") from error
+    answered: dict[str, Any] = answer.json()
     if answer.status_code != httpx2.codes.OK:
-        raise UsageError(f"the simulator refused: {_reason(answer.json())}")
-    deliveries: list[dict[str, Any]] = answer.json()["deliveries"]
-    return deliveries
-
-
-def _reason(refusal: dict[str, Any]) -> str:
-    return str(refusal.get("error", {}).get("message", refusal))
+        reason = answered.get("error", {}).get("message", answered)
+        raise UsageError(f"the simulator refused: {reason}")
+    return answered
 
 
 def _shown(delivery: Mapping[str, Any]) -> Text:
@@ -133,8 +177,8 @@ def _shown(delivery: Mapping[str, Any]) -> Text:
     )
     for attempt in delivery["attempts"]:
         status = attempt["status"]
-        taken = status is not None and status < httpx2.codes.MULTIPLE_CHOICES
-        shown.append(f"  {status or attempt['error']}", "green" if taken else "yellow")
+        accepted = status is not None and status < httpx2.codes.MULTIPLE_CHOICES
+        shown.append(f"  {status or attempt['error']}", "green" if accepted else "yellow")
     if delivery["forgery"]:
         shown.append(f"  ({delivery['forgery']})", "dim")
     return shown if delivery["attempts"] else shown.append("  no answer yet", "yellow")

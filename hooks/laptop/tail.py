@@ -1,32 +1,57 @@
-"""Showing the events of a running stack as they come."""
+"""What `hooks tail` does: it shows the events of a running stack as they come."""
 
 import asyncio
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from rich.text import Text
 
 from hooks import console, stackfile
-from hooks.bodies import presentable
+from hooks.bodies import parsed, presentable
+from hooks.display import fitting
 from hooks.errors import NoStack, UsageError
 from hooks.subscription import Received, listening
 
+_WIDE = 120
+_INDENT = " " * 9
+# Of the attributes, those that tell events apart; the others are shown where there is room.
+_TELLING = ("replay", "ce-subject", "reason", "scheme")
 
-async def tail(
-    topic: str, type_glob: str, message_filter: str, *, count: int, as_json: bool
-) -> None:
-    """Print each event of a topic from now on whose type matches, until cancelled.
 
-    `topic` is one of the running stack's, by its short name. Ends after `count` events, if that is
-    not 0. Raises `NoStack`, also when the stack ends, and `UsageError`.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to show.
+
+    `topic` is the short name of one of the stack's. `types` are globs, any of which an event must
+    match. `message_filter` is in Pub/Sub's syntax. `count` ends the tail, 0 does not.
     """
-    running = stackfile.find()
-    if topic not in running.topics:
-        raise UsageError(f"--topic takes one of {', '.join(running.topics)}, not {topic!r}")
-    emulator = running.variables["PUBSUB_EMULATOR_HOST"]
-    printing = asyncio.ensure_future(
-        _tail(running.topics[topic], type_glob, message_filter, emulator, count, as_json=as_json)
-    )
+
+    topic: str
+    types: Sequence[str]
+    message_filter: str
+    count: int
+    payload: bool
+    as_json: bool
+
+    def takes(self, message: Received) -> bool:
+        """Tell whether a message is shown."""
+        kind = message.attributes.get("ce-type", "")
+        return not self.types or any(fnmatchcase(kind, glob) for glob in self.types)
+
+
+async def tail(options: Options) -> None:
+    """Print each selected event that is published from now on, until cancelled.
+
+    Raises `UsageError` for an unknown topic, and `NoStack` if no stack runs or once it has ended.
+    """
+    stack = stackfile.find()
+    if options.topic not in stack.topics:
+        raise UsageError(f"--topic takes one of {', '.join(stack.topics)}, not {options.topic!r}")
+    printing = asyncio.ensure_future(_tail(stack, options))
     ending = asyncio.ensure_future(stackfile.until_ended())
     try:
         await asyncio.wait({printing, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -39,25 +64,32 @@ async def tail(
     raise NoStack("the stack has ended")
 
 
-async def _tail(
-    topic: str, type_glob: str, message_filter: str, emulator: str, count: int, *, as_json: bool
-) -> None:
+async def _tail(stack: stackfile.Description, options: Options) -> None:
     shown = 0
     async with listening(
-        topic, emulator=emulator, message_filter=message_filter, prefix="hooks-tail"
+        stack.topics[options.topic],
+        emulator=stack.variables["PUBSUB_EMULATOR_HOST"],
+        message_filter=options.message_filter,
+        prefix="hooks-tail",
     ) as messages:
-        if not as_json:
-            console.err.print(f"listening on {topic}", style="dim")
+        if not options.as_json:
+            console.err.print(f"listening on {stack.topics[options.topic]}", style="dim")
         async for message in messages:
-            if fnmatchcase(_type(message), type_glob):
-                console.print_json(_document(message)) if as_json else _print(message)
+            if options.takes(message):
+                _print(message, options)
                 shown += 1
-            if shown == count != 0:
+            if shown == options.count != 0:
                 return
 
 
-def _type(message: Received) -> str:
-    return message.attributes.get("ce-type", "")
+def _print(message: Received, options: Options) -> None:
+    if options.as_json:
+        console.print_json(_document(message))
+        return
+    width = console.width()
+    console.out.print(row(message, width))
+    if options.payload:
+        console.out.print(Text(payload(message.data, width), "dim"))
 
 
 def _document(message: Received) -> dict[str, Any]:
@@ -69,15 +101,57 @@ def _document(message: Received) -> dict[str, Any]:
     }
 
 
-def _print(message: Received) -> None:
+def row(message: Received, width: int) -> Text:
+    """Return a message's time, type, id and attributes.
+
+    In less than 120 columns they share one line: the id stays, and the last of type, time, replay,
+    subject, reason, scheme and the other attributes give way. Else all are shown, and lines break
+    between attributes.
+    """
     attributes = dict(message.attributes)
-    identifier = attributes.pop("ce-id", attributes.pop("webhook-id", ""))
-    shown = Text.assemble(
-        (f"{message.published:%H:%M:%S} ", "dim"),
-        (f"{attributes.pop('ce-type', '-'):<28} ", "bold"),
-        identifier,
+    identifier = attributes.pop("ce-id", "") or attributes.pop("webhook-id", "")
+    kind = f"{attributes.pop('ce-type', '-'):<27}"
+    time = f"{message.published:%H:%M:%S}"
+    names = sorted(attributes, key=lambda name: (_rank(name), name))
+    entries = [f"{name.removeprefix('ce-')}={attributes[name]}" for name in names]
+    if width >= _WIDE:
+        first = len(f"{time} {kind} {identifier}")
+        lines = _filled(entries, first, width)
+        return Text.assemble(
+            (f"{time} ", "dim"), (f"{kind} ", "bold"), identifier, ("\n".join(lines), "dim")
+        )
+    ranked = [identifier, kind, time, *entries]
+    kept = set(fitting([len(each) for each in ranked], width, 1))
+    shown = [ranked[number] for number in (2, 1, 0, *range(3, len(ranked))) if number in kept]
+    return Text(" ".join(shown).rstrip())
+
+
+def _rank(name: str) -> int:
+    return _TELLING.index(name) if name in _TELLING else len(_TELLING)
+
+
+def _filled(entries: Sequence[str], taken: int, width: int) -> list[str]:
+    """Return entries in lines of `width`; `taken` columns of the first are in use."""
+    lines = [""]
+    for entry in entries:
+        if taken + 2 + len(entry) > width:
+            lines.append(_INDENT + entry)
+            taken = len(lines[-1])
+        else:
+            lines[-1] += f"  {entry}"
+            taken += 2 + len(entry)
+    return lines
+
+
+def payload(data: bytes, width: int) -> str:
+    """Return a body below its row; its lines break between words."""
+    document = parsed(data)
+    text = repr(data) if document is None else json.dumps(document, ensure_ascii=False)
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    for name in sorted(attributes):
-        shown.append(f"  {name}=", "dim").append(attributes[name])
-    console.out.print(shown)
-    console.out.print(Text(f"         {message.data.decode(errors='replace')}", "dim"))

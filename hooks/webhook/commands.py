@@ -1,182 +1,316 @@
-"""`hooks webhook`: the webhooks of a Gemini project, straight from a terminal."""
+"""The options of `hooks webhook`."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hooks.options import AsJson
+from hooks.options import AsJson, Target, Yes, takes_webhook_target
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hooks.webhook.actions import Registration
+    from hooks.webhook.managed import ManagedWebhook
     from hooks.webhook.secret_store import SecretStore
 
 app = typer.Typer(
-    help="The webhooks of a Gemini project, straight at Gemini: needs GEMINI_API_KEY.",
+    help="Webhooks at Gemini. They act on the stack that runs in this directory; on a deployment "
+    "(--outputs) through its registrar; else on the project of GEMINI_API_KEY.",
     no_args_is_help=True,
 )
 
-Identifier = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id.")]
-MaybeIdentifier = Annotated[str, typer.Argument(metavar="[ID]", help="The webhook's id.")]
-ByUri = Annotated[str, typer.Option("--uri", help="Instead of its id: where it leads.")]
+Identifier = Annotated[str, typer.Argument(metavar="[ID]", help="The webhook's id.")]
+ByUri = Annotated[str, typer.Option("--uri", help="The webhook's URI, instead of its id.")]
 Uri = Annotated[str, typer.Option(help="Where events are delivered: https.")]
 Name = Annotated[str, typer.Option(help="A name for people.")]
 Events = Annotated[
     list[str] | None,
-    typer.Option("--event", metavar="TYPE", help="May be given again; all that there are."),
+    typer.Option("--event", metavar="TYPE", help="Repeatable; default: every type."),
 ]
 SigningSecret = Annotated[
     str,
     typer.Option(
         envvar="SIGNING_SECRET",
         metavar="projects/…/secrets/…",
-        help="The Secret Manager secret that takes what Gemini shows once.",
+        help="The Secret Manager secret that stores what Gemini shows once.",
     ),
 ]
 SecretFile = Annotated[
     Path | None,
-    typer.Option(help="A file instead, for this user's eyes only; newest secret first."),
+    typer.Option(help="A file instead, readable by this user alone; newest secret first."),
 ]
 State = Annotated[
     Literal["enabled", "disabled"] | None, typer.Option(help="Whether it gets deliveries.")
 ]
 Behavior = Annotated[
     Literal["revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately"],
-    typer.Option("--revocation-behavior", help="What becomes of the old secret."),
+    typer.Option("--revocation-behavior", help="When the previous secrets stop signing."),
 ]
 
 
 @app.command("apply")
+@takes_webhook_target
 def apply(
-    uri: Uri,
+    uri: Uri = "",
     name: Name = "gemini-webhooks",
     event: Events = None,
     signing_secret: SigningSecret = "",
     secret_file: SecretFile = None,
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Make the webhook that leads to a URI as it should be, and keep its secret.
+    """Create or repair the webhook of a URI, and store its signing secret.
 
-    It is found by its URI, else created; updated where it differs, enabled, and its secret rotated
-    where none is stored that could be its own. Other webhooks are not touched.
+    A webhook that exists is updated where it differs and enabled; its secret is rotated if none is
+    stored that could be its own. Other webhooks stay as they are.
     """
-    from hooks.webhook import actions as registering
+    from hooks.webhook import actions
 
-    with _registration() as registration:
-        applied = registration.apply(uri, name, event, _store(signing_secret, secret_file))
-    registering.show(applied, as_json=as_json)
+    access = _access(target)
+    if access.managed:
+        _only_declared(uri, event, signing_secret, secret_file)
+        access.managed.show(access.managed.converge(), as_json=as_json)
+        return
+    with access.registration() as registration:
+        keeper = access.store(signing_secret, secret_file)
+        applied = registration.apply(access.required(uri), name, event, keeper)
+    actions.show(applied, as_json=as_json)
 
 
 @app.command("list")
+@takes_webhook_target
 def list_webhooks(
     page_size: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="One page of so many, instead of all.")
+        int | None, typer.Option(min=1, max=1000, help="One page of N, instead of all.")
     ] = None,
     page_token: Annotated[str, typer.Option(help="The page after that one.")] = "",
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """List the webhooks: all of them, or one page."""
-    from hooks.webhook import actions as registering
+    """List the webhooks: all of them, or one page. A registrar has one."""
+    from hooks.webhook import actions
 
-    with _registration() as registration:
+    access = _access(target)
+    if access.managed:
+        access.managed.show(access.managed.get(), as_json=as_json)
+        return
+    with access.registration() as registration:
         page = registration.list(page_size, page_token)
-    registering.show_page(page, as_json=as_json)
+    actions.show_page(page, as_json=as_json)
 
 
 @app.command("show")
-def show(identifier: MaybeIdentifier = "", uri: ByUri = "", as_json: AsJson = False) -> None:
+@takes_webhook_target
+def show(
+    identifier: Identifier = "", uri: ByUri = "", *, target: Target, as_json: AsJson = False
+) -> None:
     """Show one webhook; its secrets only in part, as Gemini does."""
-    from hooks.webhook import actions as registering
+    from hooks.webhook import actions
 
-    with _registration() as registration:
-        webhook = registration.get(registration.identify(identifier, uri))
-    registering.show(webhook, as_json=as_json)
+    access = _access(target)
+    if access.managed:
+        access.managed.show(access.managed.get(identifier), as_json=as_json)
+        return
+    with access.registration() as registration:
+        webhook = registration.get(access.identify(registration, identifier, uri))
+    actions.show(webhook, as_json=as_json)
 
 
 @app.command("create")
+@takes_webhook_target
 def create(
-    uri: Uri,
+    uri: Uri = "",
     name: Name = "gemini-webhooks",
     event: Events = None,
     signing_secret: SigningSecret = "",
     secret_file: SecretFile = None,
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Create a webhook and keep the signing secret, which Gemini shows this once."""
-    from hooks.webhook import actions as registering
+    """Create a webhook and store the signing secret, which Gemini shows this once."""
+    from hooks.webhook import actions
 
-    with _registration() as registration:
-        created = registration.create(uri, name, event, _store(signing_secret, secret_file))
-    registering.show(created, as_json=as_json)
+    access = _access(target)
+    if access.managed:
+        _only_declared(uri, event, signing_secret, secret_file)
+        access.managed.show(access.managed.converge(), as_json=as_json)
+        return
+    with access.registration() as registration:
+        keeper = access.store(signing_secret, secret_file)
+        created = registration.create(access.required(uri), name, event, keeper)
+    actions.show(created, as_json=as_json)
 
 
 @app.command("update")
+@takes_webhook_target
 def update(
-    identifier: Identifier,
+    identifier: Identifier = "",
     name: Annotated[str | None, typer.Option(help="A name for people.")] = None,
     uri: Annotated[str | None, typer.Option(help="Where events are delivered.")] = None,
     event: Events = None,
     state: State = None,
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of a webhook, and nothing else."""
-    from hooks.webhook import actions as registering
+    """Change the given fields of a webhook, and nothing else."""
+    from hooks.webhook import actions
 
+    access = _access(target)
+    if access.managed:
+        _only_declared(name, uri, event, state if state != "enabled" else None)
+        access.managed.show(access.managed.enable(identifier), as_json=as_json)
+        return
     changes = {"name": name, "uri": uri, "subscribed_events": event, "state": state}
-    with _registration() as registration:
-        updated = registration.update(identifier, changes)
-    registering.show(updated, as_json=as_json)
+    with access.registration() as registration:
+        updated = registration.update(access.identify(registration, identifier, ""), changes)
+    actions.show(updated, as_json=as_json)
 
 
 @app.command("ping")
-def ping(identifier: MaybeIdentifier = "", uri: ByUri = "", as_json: AsJson = False) -> None:
+@takes_webhook_target
+def ping(
+    identifier: Identifier = "", uri: ByUri = "", *, target: Target, as_json: AsJson = False
+) -> None:
     """Have Gemini deliver a test event."""
-    from hooks.webhook import actions as registering
+    from hooks.webhook import actions
 
-    with _registration() as registration:
-        pinged = registration.ping(registration.identify(identifier, uri))
-    registering.show(pinged, as_json=as_json)
+    access = _access(target)
+    if access.managed:
+        access.managed.show(access.managed.ping(identifier), as_json=as_json)
+        return
+    with access.registration() as registration:
+        pinged = registration.ping(access.identify(registration, identifier, uri))
+    actions.show(pinged, as_json=as_json)
 
 
 @app.command("rotate")
+@takes_webhook_target
 def rotate(
-    identifier: MaybeIdentifier = "",
+    identifier: Identifier = "",
     uri: ByUri = "",
     behavior: Behavior = "revoke_previous_secrets_after_h24",
     signing_secret: SigningSecret = "",
     secret_file: SecretFile = None,
+    *,
+    target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new signing secret and keep it; Gemini shows it this once."""
-    from hooks.webhook import actions as registering
+    """Make a new signing secret and store it; Gemini shows it this once."""
+    from hooks.webhook import actions
 
-    with _registration() as registration:
-        found = registration.identify(identifier, uri)
-        rotated = registration.rotate(found, behavior, _store(signing_secret, secret_file))
-    registering.show(rotated, as_json=as_json)
+    access = _access(target)
+    if access.managed:
+        _only_declared(signing_secret, secret_file)
+        access.managed.show(access.managed.rotate(identifier, behavior), as_json=as_json)
+        return
+    with access.registration() as registration:
+        found = access.identify(registration, identifier, uri)
+        rotated = registration.rotate(found, behavior, access.store(signing_secret, secret_file))
+    actions.show(rotated, as_json=as_json)
 
 
 @app.command("delete")
-def delete(identifier: MaybeIdentifier = "", uri: ByUri = "", as_json: AsJson = False) -> None:
-    """Delete a webhook: what is on its way to it is lost."""
-    from hooks.webhook import actions as registering
+@takes_webhook_target
+def delete(
+    identifier: Identifier = "",
+    uri: ByUri = "",
+    yes: Yes = False,
+    *,
+    target: Target,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a webhook: Gemini does not repeat deliveries that are on their way."""
+    from hooks.console import confirmed
+    from hooks.webhook import actions
 
-    with _registration() as registration:
-        deleted = registration.delete(registration.identify(identifier, uri))
-    registering.show(deleted, as_json=as_json)
+    access = _access(target)
+    if access.managed:
+        found = str(access.managed.get(identifier).get("id"))
+        if confirmed(f"delete the webhook {found}", yes=yes, json=as_json):
+            access.managed.show(access.managed.delete(found), as_json=as_json)
+        return
+    with access.registration() as registration:
+        found = access.identify(registration, identifier, uri)
+        if confirmed(f"delete the webhook {found}", yes=yes, json=as_json):
+            actions.show(registration.delete(found), as_json=as_json)
 
 
-def _registration() -> "Registration":
-    import os
+@dataclass(frozen=True)
+class Access:
+    """The way to the webhooks: a deployment's registrar, or Gemini with what `environ` says.
 
-    from hooks.webhook.actions import Registration
+    `uri` and `signing_secret` are the defaults: the stack's.
+    """
 
-    return Registration.of(os.environ)
+    environ: "Mapping[str, str]"
+    uri: str = ""
+    signing_secret: str = ""
+    managed: "ManagedWebhook | None" = None
+
+    def registration(self) -> "Registration":
+        """Return the webhooks at Gemini; raises `UsageError` without an API key."""
+        from hooks.webhook.actions import Registration
+
+        return Registration.of(self.environ)
+
+    def store(self, signing_secret: str, secret_file: Path | None) -> "SecretStore | None":
+        """Return where a signing secret is stored."""
+        from hooks.webhook.secret_store import open_secret_store
+
+        return open_secret_store(signing_secret or self.signing_secret, secret_file, self.environ)
+
+    def identify(self, registration: "Registration", identifier: str, uri: str) -> str:
+        """Return the id that is given, or of the webhook of the URI."""
+        return registration.identify(identifier, uri if identifier else uri or self.uri)
+
+    def required(self, uri: str) -> str:
+        """Return the URI to register; raises `UsageError` without one."""
+        from hooks.errors import UsageError
+
+        if not uri and not self.uri:
+            raise UsageError("say where events are delivered: --uri https://…")
+        return uri or self.uri
 
 
-def _store(signing_secret: str, secret_file: Path | None) -> "SecretStore | None":
-    import os
+def _access(target: Target) -> Access:
+    """Return the way to the deployment that is named, to the stack here, or to Gemini itself."""
+    from hooks.errors import NoStack, UsageError
+    from hooks.registrar import TOKEN, no_access
+    from hooks.webhook.managed import ManagedWebhook
 
-    from hooks.webhook.secret_store import open_secret_store
+    try:
+        deployment = target.find()
+    except NoStack as error:
+        if os.environ.get("GEMINI_API_KEY", "").strip():
+            return Access(os.environ)
+        raise UsageError(
+            f"{error}; or set GEMINI_API_KEY, to act on all webhooks of its project"
+        ) from None
+    token = os.environ.get(TOKEN, "")
+    if deployment.registrar_url and token:
+        return Access(os.environ, managed=ManagedWebhook(deployment, token))
+    if deployment.local:
+        # The simulator takes any key; a real one must not leave for it, nor the stack for Gemini.
+        environ = {**os.environ, **deployment.variables, "GEMINI_API_KEY": "laptop"}
+        return Access(environ, deployment.webhook_url, deployment.signing_secret)
+    if not os.environ.get("GEMINI_API_KEY", "").strip():
+        raise UsageError(no_access(deployment, "webhook", "list"))
+    return Access(os.environ)
 
-    return open_secret_store(signing_secret, secret_file, os.environ)
+
+def _only_declared(*given: object) -> None:
+    """Refuse options that change what Terraform declares."""
+    from hooks.errors import UsageError
+
+    if any(each is not None and each != "" for each in given):
+        raise UsageError(
+            "the registrar takes the name, the URI, the events, the state and the signing secret"
+            " from Terraform: change them there, and apply"
+        )

@@ -1,34 +1,45 @@
-"""What the states of a webhook mean at Gemini, and how to leave those that stop deliveries."""
+"""The states of a webhook at Gemini, and how to leave those in which it gets no deliveries."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hooks.deployment import Deployment
 
 ENABLED = "enabled"
 
-_SWITCHED_OFF = (
-    "enable it: `hooks webhook update ID --state enabled`; a deployment's registrar does so by"
-    " itself within a minute, unless it was told to stay away"
-)
+_REGISTRAR = "a deployment's registrar does so within a minute, unless it was told to delete it"
 _GIVEN_UP = (
-    "first mend what failed (`hooks doctor` and the receiver's log say what), then enable it:"
-    " `hooks webhook update ID --state enabled`; a deployment's registrar does so by itself within"
-    " a minute. What Gemini did not deliver meanwhile it does not send again: ask it for the jobs"
-    " of that time"
-)
-_UNKNOWN = (
-    "see Gemini's documentation of webhooks; `hooks webhook update ID --state enabled` may leave it"
+    "mend what failed (`{doctor}` and the receiver's log say what), then enable it with `{enable}`;"
+    " {registrar}. Gemini does not repeat what it did not deliver meanwhile: look up the jobs of"
+    " that time"
 )
 _EXPLAINED = {
-    "disabled": ("somebody switched it off, and Gemini delivers nothing", _SWITCHED_OFF),
+    "disabled": (
+        "somebody disabled it, and Gemini delivers nothing",
+        "enable it with `{enable}`; {registrar}",
+    ),
     "disabled_due_to_failed_deliveries": (
-        "Gemini gave it up after too many failed deliveries, and delivers nothing any more",
+        "Gemini disabled it after too many failed deliveries, and delivers nothing",
         _GIVEN_UP,
     ),
 }
+_UNKNOWN = (
+    "this version of hooks does not know that state",
+    "see Gemini's documentation of webhooks; `{enable}` may leave it",
+)
 
 
-def explain(state: str, identifier: str) -> tuple[str, str]:
-    """Return what a state means, and what to do to be in `enabled` again; both empty for that."""
+def explain(state: str, identifier: str, deployment: "Deployment | None" = None) -> tuple[str, str]:
+    """Return what a state means and how to enable the webhook; both are empty for `enabled`.
+
+    The commands in it act on `deployment`; without one, on what `hooks webhook` acts on here.
+    """
     if state == ENABLED:
         return "", ""
-    meaning, remedy = _EXPLAINED.get(
-        state, ("this version of hooks does not know that state", _UNKNOWN)
+    meaning, remedy = _EXPLAINED.get(state, _UNKNOWN)
+    enable = ("webhook", "update", identifier, "--state", "enabled")
+    return meaning, remedy.format(
+        enable=deployment.command(*enable) if deployment else " ".join(("hooks", *enable)),
+        doctor=deployment.command("doctor") if deployment else "hooks doctor",
+        registrar=_REGISTRAR,
     )
-    return meaning, remedy.replace("ID", identifier)

@@ -76,9 +76,6 @@ class Courier:
             self._end_work()
         for wait in self._waits(delivery):
             await self._clock.sleep(wait)
-            if _disabled(delivery):
-                delivery.state = "abandoned"
-                return
             self._start_work()
             try:
                 await self._attempt(delivery)
@@ -100,6 +97,9 @@ class Courier:
 
     async def _attempt(self, delivery: Delivery) -> None:
         async with self._slots:
+            if _disabled(delivery):
+                delivery.state = "abandoned"
+                return
             request = self._request(delivery)
             at = self._clock.time()
             try:
@@ -153,4 +153,7 @@ class Courier:
 
 def _disabled(delivery: Delivery) -> bool:
     webhook = delivery.webhook
-    return webhook is not None and (webhook.deleted or webhook.state != "enabled")
+    # A forgery is not sent by Gemini, which alone knows the state.
+    if webhook is None or delivery.forgery:
+        return False
+    return webhook.deleted or webhook.state != "enabled"

@@ -48,6 +48,7 @@ class Dev:
     process: asyncio.subprocess.Process
     directory: Path
     stack: dict[str, Any]
+    started: Sequence[str]
     family: Sequence[int]
 
     async def hooks(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -83,7 +84,7 @@ async def developing(directory: Path, *arguments: str) -> AsyncIterator[Dev]:
             seen.append(line.decode())
             if "stack" in json.loads(line):
                 stack = json.loads(line)["stack"]
-                yield Dev(process, directory, stack, descendants(process.pid))
+                yield Dev(process, directory, stack, seen, descendants(process.pid))
                 return
         pytest.fail("".join(seen))
     finally:
@@ -139,9 +140,12 @@ async def test_dev_and_what_works_beside_it(tmp_path: Path) -> None:
         assert stat.S_IMODE(description.stat().st_mode) == 0o600
         assert json.loads(description.read_text()) == dev.stack
         assert "whsec_" not in description.read_text()
+        assert not [line for line in dev.started if "WARNING" in line]
 
         tailing = asyncio.create_task(
-            dev.hooks("tail", "--json", "--type", "batch.*", "--count", "2")
+            dev.hooks(
+                "tail", "--json", "--type", "batch.su*,x", "--type", "batch.n*", "--count", "2"
+            )
         )
         while not (tail := await tailed(dev)):
             assert not tailing.done(), tailing.result()
@@ -168,12 +172,15 @@ async def test_dev_and_what_works_beside_it(tmp_path: Path) -> None:
         assert (forged.returncode, "401" in forged.stdout) == (0, True)
         late = await dev.hooks("send", "batch.failed", "--at", "-10m", "--json")
         assert json.loads(late.stdout)["deliveries"][0]["attempts"][0]["status"] == 401
+        assert late.returncode == 1
         tailing = asyncio.create_task(dev.hooks("tail"))
         while not await tailed(dev):
             assert not tailing.done(), tailing.result()
         os.kill(dev.process.pid, signal.SIGINT)
         assert await dev.ended() == 0
-        assert "the stack has ended" in (await tailing).stderr
+        listening, ended = (await tailing).stderr.splitlines()
+        assert listening.startswith("listening on projects/laptop/topics/")
+        assert ended == "error: the stack has ended"
         assert not description.exists()
 
 

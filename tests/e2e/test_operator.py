@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import re
+import shlex
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,6 +81,92 @@ def only(found: dict[str, dict[str, str]], failing: str) -> dict[str, str]:
     return found[failing]
 
 
+def commands(remedy: str) -> list[list[str]]:
+    """Return the commands that a remedy prints, as words, without `hooks`."""
+    return [shlex.split(each)[1:] for each in re.findall(r"`(hooks [^`]+)`", remedy)]
+
+
+@pytest.fixture
+def real_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what would lead to Gemini itself, and nothing that leads to the stack."""
+    monkeypatch.setenv("GEMINI_API_KEY", "AIza-somebodys-real-key")
+    monkeypatch.delenv("GOOGLE_GEMINI_BASE_URL", raising=False)
+
+
+@pytest.mark.usefixtures("real_key")
+async def test_the_remedy_for_a_disabled_webhook_works_as_printed(
+    operator: Operator, webhook: Any
+) -> None:
+    webhook.state = "disabled"
+    [enable] = commands((await operator.examine())[checks.STATE]["remedy"])
+    done = await operator.runs(*enable)
+    assert (done.exit_code, webhook.state) == (0, "enabled"), done.output
+
+
+@pytest.mark.usefixtures("real_key")
+async def test_the_remedy_for_a_missing_webhook_works_as_printed(
+    operator: Operator, webhook: Any
+) -> None:
+    webhooks = operator.world.stack.gemini.webhooks
+    before, webhook.uri = webhook.uri, "https://elsewhere.example/"
+    try:
+        [apply] = commands((await operator.examine())[checks.REGISTERED]["remedy"])
+        done = await operator.runs(*apply)
+        assert done.exit_code == 0, done.output
+        [made] = [each for each in webhooks if each.uri == before]
+        assert (await operator.examine())[checks.PING]["status"] == "ok"
+        deleted = await operator.runs("webhook", "delete", made.id, "--yes")
+        assert deleted.exit_code == 0, deleted.output
+    finally:
+        webhook.uri = before
+    assert [each.id for each in webhooks] == [webhook.id]
+
+
+@pytest.mark.usefixtures("real_key")
+async def test_the_remedy_for_a_lost_ping_works_as_printed(operator: Operator) -> None:
+    finding = await lost_ping(operator)
+    [rotate] = commands(finding["remedy"])
+    before = operator.world.stack.gemini.webhooks.find(operator.world.stack.webhook.id)
+    secrets = len(before.secrets)
+    done = await operator.runs(*rotate)
+    assert done.exit_code == 0, done.output
+    assert len(before.secrets) == secrets + 1
+    # The stack's receiver verifies with the secret that the command has stored.
+    before.secrets[1:] = []
+    assert (await operator.examine())[checks.PING]["status"] == "ok"
+
+
+async def lost_ping(operator: Operator) -> dict[str, str]:
+    """Return the finding of a doctor that waits for pings of a type that nobody sends."""
+    return (await operator.examine("--ping-type", "nothing", "--wait", "1"))[checks.PING]
+
+
+async def test_send_refuses_a_disabled_webhook_and_finds_one_that_was_made_anew(
+    operator: Operator, webhook: Any
+) -> None:
+    world = operator.world
+    webhook.state = "disabled"
+    refused = await operator.runs("send", "batch.succeeded")
+    assert isinstance(refused.exception, HooksError)
+    [enable] = commands(str(refused.exception))
+    assert (await operator.runs(*enable)).exit_code == 0
+    assert (await operator.runs("send", "batch.succeeded")).exit_code == 0
+
+    before, webhook.uri = webhook.uri, "https://elsewhere.example/"
+    try:
+        gone = await operator.runs("send", "batch.succeeded")
+        assert "hooks webhook apply" in str(gone.exception)
+        assert (await operator.runs("webhook", "apply")).exit_code == 0
+        sent = await operator.runs("send", "batch.succeeded", "--json")
+        [delivery] = json.loads(sent.stdout)["deliveries"]
+        assert delivery["state"] == "delivered"
+        assert delivery["registered"] != webhook.id
+        await operator.runs("webhook", "delete", delivery["registered"], "--yes")
+    finally:
+        webhook.uri = before
+    await world.dispatched()
+
+
 async def test_of_a_stack_that_is_well_the_doctor_finds_nothing_wrong(operator: Operator) -> None:
     found = await operator.examine()
     assert {each["status"] for each in found.values()} == {"ok"}, found
@@ -94,7 +182,7 @@ async def test_of_a_stack_that_is_well_the_doctor_finds_nothing_wrong(operator: 
 @pytest.mark.parametrize(
     ("wrong", "said", "remedy"),
     [
-        ("disabled", "switched it off", "--state enabled"),
+        ("disabled", "somebody disabled it", "--state enabled"),
         ("disabled_due_to_failed_deliveries", "too many failed deliveries", "--state enabled"),
         ("resting", "does not know that state", "--state enabled"),
     ],
@@ -122,7 +210,7 @@ async def test_a_webhook_that_is_not_registered(operator: Operator, webhook: Any
         webhook.uri = before
     finding = only(found, checks.REGISTERED)
     assert operator.world.uri in finding["detail"]
-    assert "hooks webhook create" in finding["remedy"]
+    assert "hooks webhook apply" in finding["remedy"]
     assert found[checks.STATE]["status"] == found[checks.PING]["status"] == "skipped"
 
 
@@ -165,10 +253,10 @@ def answering(status: int) -> Callable[[Request], Any]:
 @pytest.mark.parametrize(
     ("status", "remedy"),
     [
-        (200, "takes what anybody sends"),
+        (200, "accepts what anybody sends"),
         (503, "signing secret"),
         (403, "allUsers"),
-        (404, "in its place"),
+        (404, "something else"),
     ],
 )
 async def test_an_address_that_does_not_refuse_a_forgery(
@@ -223,15 +311,16 @@ async def test_dead_letters_that_wait(operator: Operator) -> None:
 
     finding = only(await operator.examine(), checks.EMPTY)
     assert "1 (1 not-json)" in finding["detail"]
-    assert "hooks dlq replay" in finding["remedy"]
+    assert "hooks dlq replay" not in finding["remedy"]
     told = await operator.runs("doctor")
     assert "✘" in told.stdout
     assert "→" in told.stdout
 
-    listed = await hooks("dlq", "list", "--json", cwd=operator.directory)
+    look, purge = commands(finding["remedy"])
+    listed = await hooks(*look, "--json", cwd=operator.directory)
     [letter] = json.loads(listed.stdout)["dead_letters"]
     assert letter["event_id"] == identifier(deliveries)
-    purged = await hooks("dlq", "purge", letter["id"], "--yes", cwd=operator.directory)
+    purged = await hooks(*purge, cwd=operator.directory)
     assert (purged.returncode, purged.stdout) == (0, "1 deleted\n")
 
 

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -24,6 +25,13 @@ def test_help_names_every_command() -> None:
     assert shown.exit_code == 0
     for command in ("demo", "deploy", "dev", "send", "tail", "doctor", "dlq", "events", "webhook"):
         assert command in shown.stdout
+
+
+def test_version_is_that_of_the_installed_distribution() -> None:
+    shown = CliRunner().invoke(cli.app, ["--version"])
+
+    assert shown.exit_code == 0
+    assert re.fullmatch(r"hooks \d+\.\d+\S*\n", shown.stdout)
 
 
 def test_importing_the_command_stays_light() -> None:

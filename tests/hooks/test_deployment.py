@@ -38,7 +38,9 @@ def test_terraforms_outputs_say_what_is_where(outputs: Path) -> None:
         variables={"PUBSUB_EMULATOR_HOST": "h:1"},
     )
     assert (found.pubsub, found.firestore) == ("h:1", "")
-    assert found.command("doctor") == f"hooks doctor --outputs {outputs}"
+    assert found.command("dlq", "list") == f"hooks dlq list --outputs {outputs}"
+    token = "REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"
+    assert found.command("doctor") == f"{token} hooks doctor --outputs {outputs}"
     assert found.topics["blue"] == BLUE
 
 

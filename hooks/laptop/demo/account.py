@@ -1,4 +1,4 @@
-"""The demo's account: what was sent, held against what was answered and what was heard."""
+"""The demo's account: what was sent, compared with the answers and the messages received."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ _UNAUTHENTIC = 401
 
 @dataclass(frozen=True)
 class Expected:
-    """The ids of the events that each listener must hear exactly once, by the listener's name."""
+    """The ids of the events that each listener must receive exactly once, by its name."""
 
     events: Mapping[str, frozenset[str]]
 
@@ -22,7 +22,7 @@ class Expected:
     def of(
         cls, deliveries: Iterable[Delivery], wanted: Mapping[str, Callable[[Delivery], bool]]
     ) -> "Expected":
-        """Work it out from what was sent: `wanted` says which events each listener is to hear."""
+        """Derive them from the deliveries; `wanted` says which events each listener must get."""
         genuine = [delivery for delivery in deliveries if not delivery.forgery]
         return cls(
             {
@@ -32,13 +32,13 @@ class Expected:
         )
 
     def heard_by(self, audience: Audience) -> bool:
-        """Tell whether every listener has heard all that it must."""
+        """Tell whether every listener has received all of its events."""
         return all(ids <= set(audience.ids(name)) for name, ids in self.events.items())
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The deliveries of one kind of forgery, and the statuses that answered them."""
+    """The deliveries of one kind of forgery, and the statuses of their answers."""
 
     reason: str
     sent: int
@@ -48,7 +48,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold; `detail` says how it does, or does not."""
+    """One thing that must hold; `detail` gives the numbers."""
 
     name: str
     holds: bool
@@ -57,7 +57,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """All the facts. `lost` and `surplus` hold ids of events; the rest are counts."""
+    """The result of a demo. `lost` and `surplus` hold ids of events; the rest are counts."""
 
     events: int
     deliveries: int
@@ -77,7 +77,7 @@ class Account:
 
     @property
     def verdict(self) -> str:
-        """The account in one line."""
+        """The counts in one line."""
         refused = sum(refusal.refused for refusal in self.refusals)
         return (
             f"{self.accepted} accepted, {self.duplicates_dropped} duplicates dropped,"
@@ -85,16 +85,16 @@ class Account:
         )
 
     def facts(self) -> dict[str, Any]:
-        """Return everything as a JSON object."""
+        """Return the account as a JSON object."""
         return {**asdict(self), "verdict": self.verdict, "adds_up": self.adds_up}
 
 
 def draw_up(
     deliveries: Sequence[Delivery], audience: Audience, expected: Expected, *, owed: int | None
 ) -> Account:
-    """Hold what was sent against what was heard.
+    """Compare what was sent with what was received.
 
-    `owed` is how many messages the dispatcher has not yet acknowledged, None if nobody can tell.
+    `owed` is how many messages the dispatcher has not acknowledged yet, None if unknown.
     """
     genuine = [delivery for delivery in deliveries if not delivery.forgery]
     refusals = _refusals(delivery for delivery in deliveries if delivery.forgery)
@@ -118,7 +118,7 @@ def draw_up(
             _equal("every acknowledged delivery was stored", accepted, stored.total(), "stored"),
             _none("nothing hostile was stored", stored.keys() - ids, "foreign ids"),
             _none("no event was lost", lost, "missing"),
-            _none("no event came twice, and none that was not sent", surplus, "too many"),
+            _none("no event came twice, and no unknown one", surplus, "too many"),
             *(_heard(name, wanted, audience) for name, wanted in expected.events.items()),
             _unaltered(genuine, audience),
             *([] if owed is None else [_none_left(owed)]),
@@ -185,7 +185,7 @@ def _heard(name: str, wanted: frozenset[str], audience: Audience) -> Check:
     title = "the filtered subscriber" if name == SUBSCRIBER else f"the topic {name}"
     heard = audience.ids(name)
     return Check(
-        f"{title} has what it must",
+        f"{title} has its events",
         heard.keys() == wanted,
         f"{len(heard.keys() & wanted)} of {len(wanted)} events",
     )
@@ -200,4 +200,4 @@ def _unaltered(genuine: Sequence[Delivery], audience: Audience) -> Check:
         and (message.data, message.attributes.get("ce-type"), message.attributes.get("scheme"))
         != (delivery.message.body, delivery.event_type, delivery.scheme)
     ]
-    return _none("bodies arrived byte for byte, under their type and scheme", altered, "altered")
+    return _none("bodies, types and schemes arrived unaltered", altered, "altered")

@@ -1,4 +1,6 @@
-"""The demo's account as tables for the eye."""
+"""The demo's account as tables."""
+
+import textwrap
 
 from rich.console import Console
 from rich.table import Table
@@ -10,13 +12,13 @@ from hooks.laptop.demo.run import Shown
 _LOG_LINES = 15
 
 
-def show(shown: Shown, on: Console) -> None:
-    """Print the account, every check, and the verdict; where it fails, also why."""
+def show(shown: Shown, on: Console, width: int) -> None:
+    """Print the account, the checks and the verdict; after a failure, also the last logs."""
     on.print()
     on.print(_counts(shown))
     on.print(_checks(shown))
     if not shown.account.adds_up:
-        on.print("\nThe functions' last words:")
+        on.print("\nThe functions' last lines:")
         for name, line in shown.logs[-_LOG_LINES:]:
             on.print(console.log_line(name, line))
     mark = (
@@ -24,7 +26,10 @@ def show(shown: Shown, on: Console) -> None:
         if shown.account.adds_up
         else ("It DOES NOT add up", "bold red")
     )
-    on.print(Text.assemble(mark, f": {shown.account.verdict} ({shown.seconds:.1f} s)"))
+    verdict = f"{mark[0]}: {shown.account.verdict} ({shown.seconds:.1f} s)"
+    lines = Text(textwrap.fill(verdict, width, subsequent_indent="  "))
+    lines.stylize(mark[1], 0, len(mark[0]))
+    on.print(lines)
 
 
 def _counts(shown: Shown) -> Table:

@@ -177,11 +177,33 @@ async def test_a_purge_must_be_confirmed(relay: Relay) -> None:
     assert relay.dead == 3
 
     [letter] = (await relay.hooks("dlq", "show", "evt_1"))["dead_letters"]
-    assert await relay.hooks("dlq", "purge", letter["id"], "--yes") == {"purged": 1}
+    assert await relay.hooks("dlq", "purge", letter["id"], "--yes") == {
+        "purged": 1,
+        "missing": [],
+    }
     assert relay.dead == 2
     assert "2 deleted" in (await relay.invoke("dlq", "purge", "--all", "--yes")).stdout
     assert "nothing" in (await relay.invoke("dlq", "purge", "--all", "--yes")).stdout
     assert relay.dead == 0
+
+
+async def test_replaying_an_unknown_id_fails(relay: Relay) -> None:
+    await bury(relay)
+    dry = await relay.hooks("dlq", "replay", "evt_0", "evt_9", "--dry-run", status=1)
+    assert (len(dry["would_replay"]), dry["missing"]) == (1, ["evt_9"])
+    relay.down = True
+    done = await relay.hooks("dlq", "replay", "evt_0", "evt_9", status=1)
+    assert (len(done["done"]), done["missing"]) == (1, ["evt_9"])
+    assert "evt_9" in (await relay.invoke("dlq", "replay", "evt_9")).stderr
+
+
+async def test_purging_an_unknown_id_fails(relay: Relay) -> None:
+    await bury(relay)
+    told = await relay.invoke("dlq", "purge", "evt_9", "--yes")
+    assert (told.exit_code, told.stdout) == (1, "nothing deleted\n")
+    assert "evt_9" in told.stderr
+    purged = await relay.hooks("dlq", "purge", "evt_0", "evt_9", "--yes", status=1)
+    assert purged == {"purged": 1, "missing": ["evt_9"]}
 
 
 @pytest.mark.parametrize("command", ["replay", "purge"])

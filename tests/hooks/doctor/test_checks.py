@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx2
 import pytest
 
 from hooks.deadletter import read
+from hooks.deployment import Deployment
 from hooks.doctor import checks
 from hooks.doctor.checks import Journey
 from hooks.doctor.findings import Finding
@@ -18,6 +20,16 @@ from relay.gemini.webhooks import Webhook
 NOW = datetime.now(UTC)
 URL = "https://relay.example"
 WEBHOOK = Webhook("wh_1", "", URL, frozenset({"batch.failed"}), "enabled")
+
+
+DEPLOYMENT = Deployment(
+    project="p",
+    topics={},
+    dead_letters="",
+    database="",
+    registrar_url="https://registrar.example",
+    options=("--outputs", "d.json"),
+)
 
 
 class Source:
@@ -52,7 +64,9 @@ def message(kind: str, data: bytes = b"{}", **attributes: str) -> Received:
 
 
 async def travelled(ingress: Any, events: Any, **options: Any) -> Finding:
-    journey = Journey(ingress, events, glob="*ping*", seconds=options.pop("seconds", 30))
+    journey = Journey(
+        ingress, events, glob="*ping*", seconds=options.pop("seconds", 30), deployment=DEPLOYMENT
+    )
     return await journey.check(Source(**options), WEBHOOK)
 
 
@@ -79,12 +93,12 @@ async def test_a_ping_that_could_not_be_sent_or_heard_is_a_failure() -> None:
 
 
 async def test_a_webhook_elsewhere_is_a_failure() -> None:
-    (there, state), webhook = await checks.registered(Source(), "https://else.example/")
+    (there, state), webhook = await checks.registered(Source(), "https://else.example/", DEPLOYMENT)
     assert there.status == "failed"
     assert "https://else.example/" in there.detail
     assert state.status == "ok"
     assert webhook == WEBHOOK
-    (there, _), _ = await checks.registered(Source(), f"{URL}/")
+    (there, _), _ = await checks.registered(Source(), f"{URL}/", DEPLOYMENT)
     assert there.status == "ok"
 
 
@@ -121,7 +135,36 @@ def test_dead_letters_are_told_by_their_reasons() -> None:
         read(LeasedMessage("a", str(number), b"", {"reason": reason}, published))
         for number, reason in enumerate(["not-json", "no-type", "not-json"])
     ]
-    assert checks.empty([], most=3).status == "ok"
-    few, many = checks.empty(letters, most=9), checks.empty(letters, most=3)
+    assert checks.empty([], DEPLOYMENT, most=3).status == "ok"
+    few, many = (checks.empty(letters, DEPLOYMENT, most=most) for most in (9, 3))
     assert few.detail == "3 (2 not-json, 1 no-type), the oldest for 2h 0m"
     assert many.detail.startswith("3 or more")
+
+
+def test_poison_is_purged_and_exhausted_dead_letters_are_replayed() -> None:
+    reasons = ["not-json", "attempts-exhausted"]
+    letters = [read(LeasedMessage("a", "1", b"", {"reason": each}, NOW)) for each in reasons]
+    poison = checks.empty(letters[:1], DEPLOYMENT, most=9).remedy
+    assert "`hooks dlq purge --reason not-json --yes --outputs d.json`" in poison
+    assert "replay --" not in poison
+    both = checks.empty(letters, DEPLOYMENT, most=9).remedy
+    assert "`hooks dlq replay --reason attempts-exhausted --outputs d.json`" in both
+    assert "`hooks dlq purge --reason not-json --yes --outputs d.json`" in both
+
+
+TOKEN = "REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"
+
+
+async def test_remedies_are_complete_commands_through_the_registrar() -> None:
+    (_, disabled), _ = await checks.registered(
+        Source(replace(WEBHOOK, state="disabled")), URL, DEPLOYMENT
+    )
+    assert f"`{TOKEN} hooks webhook update wh_1 --state enabled --outputs d.json`" in (
+        disabled.remedy
+    )
+    (absent, _), _ = await checks.registered(Source(None), URL, DEPLOYMENT)
+    assert f"`{TOKEN} hooks webhook apply --outputs d.json`" in absent.remedy
+    (elsewhere, _), _ = await checks.registered(Source(), "https://else.example", DEPLOYMENT)
+    assert f"`{TOKEN} hooks webhook apply --outputs d.json`" in elsewhere.remedy
+    lost = await travelled(stream(), stream(), seconds=0.05)
+    assert f"`{TOKEN} hooks webhook rotate --outputs d.json`" in lost.remedy

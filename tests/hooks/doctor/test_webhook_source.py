@@ -7,6 +7,7 @@ import pytest
 
 from hooks.doctor.webhook_source import AtGemini, AtRegistrar
 from hooks.errors import HooksError
+from hooks.registrar import Registrar
 from relay.errors import GeminiRefused
 from relay.gemini.webhooks import Webhook
 
@@ -75,7 +76,7 @@ async def registrar() -> AsyncIterator[Callable[..., AtRegistrar]]:
     def make(answer: Callable[[httpx2.Request], httpx2.Response]) -> AtRegistrar:
         client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
         clients.append(client)
-        return AtRegistrar(client, "https://registrar.example/", "token")
+        return AtRegistrar(Registrar(client, "https://registrar.example/", "token"))
 
     yield make
     for client in clients:

@@ -101,7 +101,7 @@ async def test_an_event_that_is_not_dispatched_is_listed_as_stored(
     told = await relay.invoke("events", "list", *option)
     assert "no events" not in told.stdout
     assert "not dispatched" in told.stderr
-    assert f"hooks doctor --outputs {relay.outputs}" in told.stderr
+    assert f"hooks doctor --outputs {relay.outputs}`" in told.stderr
     [shown] = (await relay.hooks("events", "show", "evt_1", "--payload"))["events"]
     assert shown["payload"]["data"]["id"] == "job_1"
     assert await temporary(relay) == []
@@ -251,6 +251,17 @@ async def test_a_replay_to_one_route_reaches_no_other(relay: Relay) -> None:
     assert "blue, events" in str(unknown.exception)
 
 
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+async def test_replaying_an_unknown_id_fails(relay: Relay, options: Sequence[str]) -> None:
+    await received(relay, 1)
+    words = ("events", "replay", "--id", "evt_0", "--id", "evt_9", *options)
+    told = await relay.hooks(*words, status=1)
+    assert (told["events"], told["missing"]) == (1, ["evt_9"])
+    assert "evt_9" in (await relay.invoke(*words)).stderr
+    known = await relay.hooks("events", "replay", "--id", "evt_0", *options)
+    assert known["missing"] == []
+
+
 async def test_a_replay_selects_the_events_that_match_every_option(relay: Relay) -> None:
     hours = timedelta(hours=1)
     for number in range(6):
@@ -259,8 +270,8 @@ async def test_a_replay_selects_the_events_that_match_every_option(relay: Relay)
         await relay.receive(number, kind, received_at=when.isoformat())
     await relay.dispatched()
 
-    async def chosen(*options: str) -> int:
-        told = await relay.hooks("events", "replay", *options, "--dry-run")
+    async def chosen(*options: str, status: int = 0) -> int:
+        told = await relay.hooks("events", "replay", *options, "--dry-run", status=status)
         assert told["replay"] is None
         return int(told["events"])
 
@@ -270,7 +281,7 @@ async def test_a_replay_selects_the_events_that_match_every_option(relay: Relay)
     assert await chosen("--since", "-210m", "--until", "-30m") == 3
     many = [f"evt_{number}" for number in range(2, 40)]
     options = [option for each in many for option in ("--id", each)]
-    assert await chosen(*options) == 4
+    assert await chosen(*options, status=1) == 4
     assert relay.pubsub.published_count(NAMES.ingress) == 6
     assert await temporary(relay) == []
 

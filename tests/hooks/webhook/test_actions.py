@@ -202,7 +202,7 @@ def test_ping_and_delete(terminal: Terminal) -> None:
     created = terminal.run("create", "--uri", URI)
     assert terminal.run("ping", created["id"])["pinged"]
     assert "pinged" in terminal.text("ping", "--uri", URI)
-    assert terminal.run("delete", "--uri", URI) == {"id": created["id"], "deleted": True}
+    assert terminal.run("delete", "--uri", URI, "--yes") == {"id": created["id"], "deleted": True}
     assert [*terminal.gemini.webhooks] == []
 
 

@@ -244,6 +244,19 @@ async def test_an_endpoint_that_keeps_failing_is_disabled(
     assert len(endpoint.requests) == 7
 
 
+async def test_a_disabled_webhook_gets_no_attempt_but_a_forgery(
+    gemini: Gemini, endpoint: Endpoint
+) -> None:
+    created = register(gemini)
+    gemini.webhooks.update(created["id"], {"state": "disabled"}, "")
+    (delivery,) = gemini.emit("batch.failed", to=[created["id"]])
+    await gemini.courier.quiet()
+    assert (delivery.state, delivery.attempts, endpoint.requests) == ("abandoned", [], [])
+    gemini.emit("batch.failed", to=[created["id"]], forgery="wrong-key")
+    await gemini.courier.quiet()
+    assert len(endpoint.requests) == 1
+
+
 async def test_a_deleted_webhook_gets_no_more_attempts(
     gemini: Gemini, endpoint: Endpoint, clock: ManualClock
 ) -> None:

@@ -9,7 +9,7 @@ from hooks.laptop.demo.narrator import Silent, Teller
 from hooks.laptop.demo.run import Shown
 from hooks.laptop.demo.show import show
 from hooks.subscription import Received
-from tests.hooks.laptop.demo.test_account import FORGED, ONE
+from tests.hooks.laptop.demo.test_account import ONE, delivery
 
 
 def shown(*, holds: bool) -> Shown:
@@ -29,9 +29,9 @@ def shown(*, holds: bool) -> Shown:
     return Shown(account, 9.25, [("dispatch", entry)])
 
 
-def printed(outcome: Shown) -> str:
+def printed(outcome: Shown, width: int = 100) -> str:
     written = io.StringIO()
-    show(outcome, Console(width=100, file=written))
+    show(outcome, Console(width=width, file=written), width)
     return written.getvalue()
 
 
@@ -54,27 +54,59 @@ def test_a_failure_explains_itself() -> None:
     assert text.splitlines()[-1].startswith("It DOES NOT add up: ")
 
 
-def test_the_teller_tells_what_travels_where() -> None:
+def told(width: int) -> list[str]:
+    """Return what the teller prints, line by line."""
     written = io.StringIO()
-    teller = Teller(Console(width=120, file=written))
-    attributes = {"ce-id": "evt_0123456789abcdef", "ce-type": "batch.failed", "scheme": "v1a"}
+    teller = Teller(Console(width=width, file=written), width)
+    attributes = {"ce-id": ID, "ce-type": "interaction.requires_action", "scheme": "mixed"}
     message = Received("1", b"", attributes, datetime.now(UTC))
-
     teller.step("It begins")
     teller.delivery(ONE)
-    teller.delivery(FORGED)
+    teller.delivery(delivery(ID, 401, event_type=LONG, scheme="mixed", forgery="future-timestamp"))
     for name in ("ingress", "events", "blue", "subscriber"):
         teller.heard(name, message)
+    return written.getvalue().strip().splitlines()
 
-    heading, accepted, refused, *arrivals = written.getvalue().strip().splitlines()
+
+ID = f"evt_{'0123456789abcdef' * 2}"
+LONG = "interaction.requires_action"
+
+
+def test_a_row_shows_a_hop_with_its_answer() -> None:
+    heading, accepted, refused, *arrivals = told(120)
     assert heading == "It begins"
     assert accepted.split() == ["Gemini", "─▶", "receive", "batch.succeeded", "v1", "one", "200"]
-    assert refused.split()[-2:] == ["401", "wrong-key"]
-    assert [line.split("─▶")[1].split("batch")[0].strip() for line in arrivals] == [
+    assert refused.split() == [
+        "Gemini",
+        "─▶",
+        "receive",
+        LONG,
+        "mixed",
+        ID,
+        "401",
+        "future-timestamp",
+    ]
+    assert [line.split("─▶")[1].split("inter")[0].strip() for line in arrivals] == [
         "events topic",
         "route blue",
         "subscriber",
     ]
+
+
+def test_in_80_columns_every_row_is_one_row() -> None:
+    _, accepted, refused, *arrivals = lines = told(80)
+    assert max(map(len, lines)) <= 80
+    assert len(lines) == 6
+    assert refused.split() == ["receive", LONG, "mixed", "401", "future-timestamp"]
+    assert accepted.split()[-1] == "200"
+    assert all(LONG in line for line in arrivals)
+
+
+def test_in_80_columns_the_verdict_breaks_between_words() -> None:
+    lines = printed(shown(holds=True), 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    verdict = next(number for number, line in enumerate(lines) if line.startswith("It adds up"))
+    assert " ".join(line.strip() for line in lines[verdict:]).endswith("0 lost (9.2 s)")
 
 
 def test_the_silent_narrator_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
