@@ -25,16 +25,6 @@ def failed_precondition(message: str) -> RpcError:
     return RpcError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
-def aborted(message: str) -> RpcError:
-    """Refuse a transaction that lost against another; the client tries it again."""
-    return RpcError(grpc.StatusCode.ABORTED, message)
-
-
-def exhausted(message: str) -> RpcError:
-    """Refuse a request over a bound of the emulator."""
-    return RpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
-
-
 def unimplemented(service: str, what: str) -> RpcError:
     """Refuse what the service can do and its emulator does not."""
     message = f"the embedded {service} does not imitate {what}"

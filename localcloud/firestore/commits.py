@@ -31,7 +31,7 @@ def commit(
         pending[name], result = writes.apply(write, name, old, time)
         results.append(result)
     for name, document in pending.items():
-        store.set(name, document, time)
+        store.set(name, document)
     return results, time
 
 

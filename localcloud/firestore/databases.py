@@ -1,4 +1,4 @@
-"""Named databases: separate documents and transactions, and whether a database exists at all."""
+"""Named databases: separate documents, and whether a database exists at all."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,6 @@ from localcloud.firestore import fieldpaths, names
 from localcloud.firestore.indexes import Indexes
 from localcloud.firestore.messages import Value
 from localcloud.firestore.store import Store
-from localcloud.firestore.transactions import Transactions
 
 Indexed = Callable[[str, str], Indexes]
 """Returns the indexes of a collection group, by `projects/P/databases/D` and its id."""
@@ -19,12 +18,11 @@ Exists = Callable[[str], bool]
 
 
 class Database:
-    """One database: its documents and its open transactions."""
+    """One database and its documents."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
         self.store = Store(clock)
-        self.transactions = Transactions(self.store, clock)
 
 
 class Databases:
@@ -62,7 +60,7 @@ class Databases:
             if _is_over(fieldpaths.get(document.fields, path), now)
         ]
         for document_name in expired:
-            store.set(document_name, None, store.commit_time())
+            store.set(document_name, None)
         return len(expired)
 
 

@@ -2,12 +2,12 @@
 
 https://cloud.google.com/firestore/docs/concepts/data-types: null, booleans, NaN, numbers (integers
 and doubles by value), timestamps, strings (by UTF-8 bytes), bytes, references (by segments),
-geographical points, arrays, vectors, maps. Every value has a key, and keys compare as values do;
+geographical points, arrays, maps. Every value has a key, and keys compare as values do;
 values are equal to the service (3 and 3.0, say) where their keys are.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from localcloud.core.statuses import invalid
@@ -16,9 +16,7 @@ from localcloud.firestore.messages import Value
 
 Key = tuple[Any, ...]
 
-NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES, REFERENCE, POINT, ARRAY, VECTOR, MAP = range(
-    12
-)
+NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES, REFERENCE, POINT, ARRAY, MAP = range(11)
 
 
 def key(value: Value) -> Key:
@@ -32,11 +30,6 @@ def key(value: Value) -> Key:
 def comparable(left: Key, right: Key) -> bool:
     """Tell whether an inequality holds between two values at all: only within one type."""
     return _type(left) == _type(right)
-
-
-def is_vector(fields: Mapping[str, Value]) -> bool:
-    """Tell whether a map is how a vector embedding is written."""
-    return "__type__" in fields and fields["__type__"].string_value == "__vector__"
 
 
 def _type(of: Key) -> int:
@@ -53,9 +46,6 @@ def _array(array: Any) -> Key:
 
 def _map(message: Any) -> Key:
     fields = message.fields
-    if is_vector(fields):
-        elements = fields["value"].array_value.values if "value" in fields else ()
-        return (VECTOR, len(elements), tuple(key(element) for element in elements))
     return (MAP, tuple((name, key(fields[name])) for name in sorted(fields)))
 
 

@@ -45,6 +45,12 @@ def test_an_empty_field_name_is_refused() -> None:
         limits.admit(stored)
 
 
+def test_vectors_are_refused_by_name() -> None:
+    vector = {"__type__": "__vector__", "value": [1.0]}
+    with pytest.raises(RpcError, match="does not imitate vectors"):
+        limits.admit(document("c/d", {"v": vector}))
+
+
 def test_depth_is_bounded() -> None:
     limits.admit(document("c/d", nested(18)))
     with pytest.raises(RpcError, match="deeper than 20"):
