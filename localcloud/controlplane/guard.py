@@ -104,7 +104,6 @@ _PUBSUB: Mapping[str, Callable[[Any], Iterable[Need]]] = {
     "Publish": _on("pubsub.topics.publish", "topic"),
     "GetTopic": _on("pubsub.topics.get", "topic"),
     "ListTopics": _on("pubsub.topics.list", "project"),
-    "ListTopicSubscriptions": _on("pubsub.topics.get", "topic"),
     "CreateTopic": _on("pubsub.topics.create", "name"),
     "DeleteTopic": _on("pubsub.topics.delete", "topic"),
     "UpdateTopic": lambda request: [("pubsub.topics.update", request.topic.name)],
@@ -113,7 +112,6 @@ _PUBSUB: Mapping[str, Callable[[Any], Iterable[Need]]] = {
     "ListSubscriptions": _on("pubsub.subscriptions.list", "project"),
     "UpdateSubscription": lambda r: [("pubsub.subscriptions.update", r.subscription.name)],
     "DeleteSubscription": _on("pubsub.subscriptions.delete", "subscription"),
-    "ModifyPushConfig": _on("pubsub.subscriptions.update", "subscription"),
     "Pull": _on("pubsub.subscriptions.consume", "subscription"),
     "StreamingPull": _stream,
     "Acknowledge": _on("pubsub.subscriptions.consume", "subscription"),
@@ -168,24 +166,11 @@ def _verbs(write: Any) -> tuple[str, ...]:
     return ("create", "update")
 
 
-def _updated(request: Any) -> Iterator[Need]:
-    for verb in ("create", "update"):
-        yield f"datastore.entities.{verb}", "/".join(request.document.name.split("/")[:4])
-
-
 _FIRESTORE: Mapping[str, Callable[[Any], Iterable[Need]]] = {
     "GetDocument": _entities("get"),
-    "ListDocuments": _entities("get", "list"),
     "BatchGetDocuments": _entities("get"),
-    "BeginTransaction": _entities("get"),
     "Commit": _written,
     "BatchWrite": _written,
-    "Rollback": _entities("get"),
-    "CreateDocument": _entities("create"),
-    "UpdateDocument": _updated,
-    "DeleteDocument": _entities("delete"),
     "RunQuery": _entities("get", "list"),
     "RunAggregationQuery": _entities("get", "list"),
-    "PartitionQuery": _entities("get", "list"),
-    "ListCollectionIds": _entities("list"),
 }

@@ -51,7 +51,7 @@ class Puller:
         """Send messages as they come, within the flow control of the first request.
 
         Ends when the client does, and with `RpcError` for a request that is refused, or once the
-        subscription is deleted or detached.
+        subscription is deleted.
         """
         first = await anext(requests, None)
         if first is None:

@@ -42,7 +42,7 @@ class Subscription:
 
     async def deliver(self) -> None:
         """Push if there is an endpoint, and stop pushing if there is none."""
-        if self.proto.push_config.push_endpoint and not self.proto.detached:
+        if self.proto.push_config.push_endpoint:
             self._pusher = self._pusher or self._start_pusher(self)
         else:
             await self.stop()
@@ -52,11 +52,6 @@ class Subscription:
         pusher, self._pusher = self._pusher, None
         if pusher is not None:
             await pusher.close()
-
-    async def detach(self) -> None:
-        """Let go of the topic and of every message, for ever."""
-        self.proto.detached = True
-        await self.close(failed_precondition(f"The subscription {self.name} is detached."))
 
     async def close(self, error: RpcError) -> None:
         """Drop every message and stop pushing; whoever waits for messages gets `error`."""
@@ -82,5 +77,6 @@ def fill_defaults(proto: Any) -> None:
     if proto.push_config.push_endpoint and "x-goog-version" not in proto.push_config.attributes:
         proto.push_config.attributes["x-goog-version"] = "v1"
     proto.state = _Proto.State.Value("ACTIVE")
+    # What only the service itself says.
     for name in ("topic_message_retention_duration", "analytics_hub_subscription_info", "detached"):
         proto.ClearField(name)

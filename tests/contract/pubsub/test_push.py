@@ -78,8 +78,9 @@ def test_an_endpoint_that_comes_up_late_gets_the_message(space: Space, requires:
     subscription = space.subscription(topic, push_config={"push_endpoint": url})
     space.publish(topic, b"patient")
     with PushEndpoint() as endpoint:
-        space.subscriber.modify_push_config(
-            subscription=subscription, push_config={"push_endpoint": endpoint.url}
+        changed = {"name": subscription, "push_config": {"push_endpoint": endpoint.url}}
+        space.subscriber.update_subscription(
+            request={"subscription": changed, "update_mask": {"paths": ["push_config"]}}
         )
         [push] = endpoint.wait(1)
         space.subscriber.delete_subscription(subscription=subscription)

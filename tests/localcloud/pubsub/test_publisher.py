@@ -76,8 +76,6 @@ async def test_what_is_not_imitated_is_refused(pubsub: Calls) -> None:
     transform = {"javascript_udf": {"function_name": "f", "code": ""}}
     with refused(grpc.StatusCode.UNIMPLEMENTED, match="message_transforms"):
         await pubsub.topic("projects/p/topics/another", message_transforms=[transform])
-    with refused(grpc.StatusCode.UNIMPLEMENTED, match="snapshots"):
-        await pubsub.call("ListTopicSnapshots", types.ListTopicSnapshotsRequest(topic=TOPIC))
 
 
 async def test_an_update_changes_what_the_mask_names(pubsub: Calls) -> None:
@@ -120,14 +118,6 @@ async def test_topics_are_listed_in_pages_by_project(pubsub: Calls) -> None:
     assert second.next_page_token == ""
     with refused(INVALID, match="page_size"):
         await pubsub.call("ListTopics", types.ListTopicsRequest(project="projects/p", page_size=-1))
-
-
-async def test_a_topic_s_subscriptions_are_listed(pubsub: Calls) -> None:
-    await pubsub.subscribe()
-    reply = await pubsub.call(
-        "ListTopicSubscriptions", types.ListTopicSubscriptionsRequest(topic=TOPIC)
-    )
-    assert list(reply.subscriptions) == [SUBSCRIPTION]
 
 
 async def test_messages_get_ids_and_a_time_in_milliseconds(pubsub: Calls) -> None:
@@ -195,17 +185,3 @@ async def test_a_deleted_topic_leaves_its_subscriptions_what_they_have(pubsub: C
     )
     assert reply.topic == "_deleted-topic_"
     assert await pubsub.payloads() == [b"last"]
-
-
-async def test_a_detached_subscription_has_nothing_and_gets_nothing(pubsub: Calls) -> None:
-    await pubsub.subscribe()
-    await pubsub.publish()
-    await pubsub.call(
-        "DetachSubscription", types.DetachSubscriptionRequest(subscription=SUBSCRIPTION)
-    )
-    await pubsub.publish()
-    with refused(grpc.StatusCode.FAILED_PRECONDITION, match="detached"):
-        await pubsub.pull()
-    with refused(grpc.StatusCode.FAILED_PRECONDITION, match="detached"):
-        await pubsub.seek(10)
-    assert pubsub.pubsub.backlog(SUBSCRIPTION) == 0

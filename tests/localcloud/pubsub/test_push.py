@@ -310,7 +310,7 @@ async def test_the_way_of_delivery_can_be_changed(pubsub: Calls, endpoint: Endpo
     await pubsub.publish(b"second")
     await pubsub.clock.advance(0)
     assert endpoint.requests[1].url == URL + "/2"
-    await pubsub.call("ModifyPushConfig", types.ModifyPushConfigRequest(subscription=SUBSCRIPTION))
+    await pubsub.update(["push_config"])
     await pubsub.publish(b"third")
     assert await pubsub.payloads() == [b"third"]
     assert len(endpoint.requests) == 2
