@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         def ClearField(self, field_name: str) -> None: ...  # noqa: N802 - protobuf's own names
         def CopyFrom(self, other_msg: Message) -> None: ...  # noqa: N802
         def HasField(self, field_name: str) -> bool: ...  # noqa: N802
+        def ListFields(self) -> list[tuple[Any, Any]]: ...  # noqa: N802
         def MergeFrom(self, other_msg: Message) -> None: ...  # noqa: N802
         def SerializeToString(self, **kwargs: Any) -> bytes: ...  # noqa: N802
         def WhichOneof(self, oneof_group: str) -> Any: ...  # noqa: N802

@@ -48,15 +48,6 @@ class Version:
             raise self.refusal()
         message = self._supersede(now, etag)
         message.state = state
-        message.ClearField("scheduled_destroy_time")
-
-    def schedule_destruction(self, at: int, now: int, etag: str) -> None:
-        """Disable now, destroy later: what a secret with `version_destroy_ttl` does."""
-        if self.state == DESTROYED:
-            raise self.refusal()
-        message = self._supersede(now, etag)
-        message.state = DISABLED
-        message.scheduled_destroy_time.CopyFrom(timestamp(at))
 
     def destroy(self, now: int, etag: str) -> None:
         """Wipe the payload; FAILED_PRECONDITION the second time."""
@@ -65,14 +56,7 @@ class Version:
         message = self._supersede(now, etag)
         message.state = DESTROYED
         message.destroy_time.CopyFrom(timestamp(now))
-        message.ClearField("scheduled_destroy_time")
         self.payload = b""
-
-    def settle(self, now: int, etag: str) -> None:
-        """Destroy the version if that was scheduled and is due."""
-        scheduled = self.message.HasField("scheduled_destroy_time")
-        if scheduled and micros(self.message.scheduled_destroy_time) <= now:
-            self.destroy(now, etag)
 
     def as_of(self, time: int) -> SecretVersion | None:
         """Return what the version was at a time, None if it was not yet."""

@@ -30,6 +30,11 @@ def test_what_is_no_name_of_a_secret(name: str) -> None:
         names.parse_secret(name)
 
 
+def test_an_alias_is_refused_by_name() -> None:
+    with pytest.raises(RpcError, match=r"does not imitate the alias \[previous\]"):
+        names.parse_version("projects/p/secrets/s/versions/previous")
+
+
 @pytest.mark.parametrize("version", ["0", "01", "-1", "1.5", "", "a b", "99999999999"])
 def test_what_is_no_version(version: str) -> None:
     with pytest.raises(RpcError):
