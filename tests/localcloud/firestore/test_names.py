@@ -12,9 +12,7 @@ def test_names_of_documents(path: str) -> None:
     names.check_document(f"{ROOT}/{path}", DATABASE)
 
 
-@pytest.mark.parametrize(
-    "path", ["", "a", "a/b/c", "a/", "/b", "a/.", "a/..", "a/__x__", "__x__/a", f"a/{'x' * 1501}"]
-)
+@pytest.mark.parametrize("path", ["", "a", "a/b/c", "a/", "/b", "__x__/a", f"a/{'x' * 1501}"])
 def test_what_is_no_name_of_a_document(path: str) -> None:
     with pytest.raises(RpcError, match="Document name"):
         names.check_document(f"{ROOT}/{path}", DATABASE)

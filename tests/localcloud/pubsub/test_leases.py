@@ -156,13 +156,6 @@ async def test_attempts_are_counted_and_then_it_is_a_dead_letter(dead_letters: C
     }
 
 
-async def test_without_a_policy_no_attempt_is_told(pubsub: Calls) -> None:
-    await pubsub.subscribe()
-    await pubsub.publish()
-    [received] = await pubsub.pull()
-    assert received.delivery_attempt == 0
-
-
 async def test_without_a_dead_letter_topic_a_message_is_tried_on(dead_letters: Calls) -> None:
     await dead_letters.call("DeleteTopic", types.DeleteTopicRequest(topic=DEAD_TOPIC))
     await dead_letters.publish()
