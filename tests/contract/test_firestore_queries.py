@@ -240,7 +240,7 @@ def test_counts(numbers: CollectionReference) -> None:
 
 
 @firestore_needs("query-validation")
-def test_what_a_query_cannot_be(numbers: CollectionReference) -> None:
+def test_queries_over_the_limits_are_refused(numbers: CollectionReference) -> None:
     with pytest.raises(InvalidArgument):
         ids(numbers.where(filter=where("n", "in", list(range(31)))))
     with pytest.raises(InvalidArgument):

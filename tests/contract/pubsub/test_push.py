@@ -46,7 +46,7 @@ def test_the_wrapped_envelope(space: Space, requires: Requires) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
-def test_an_acknowledging_status_is_the_end(space: Space, requires: Requires, status: int) -> None:
+def test_a_2xx_status_acknowledges(space: Space, requires: Requires, status: int) -> None:
     requires("push")
     topic = space.topic()
     with _pushing(space, topic, [status]) as (endpoint, _):

@@ -67,7 +67,7 @@ async def test_a_query_is_not_explained(invoke: Invoke) -> None:
         await invoke("RunQuery", parent=ROOT, explain_options={"analyze": True})
 
 
-async def test_a_query_that_finds_nothing_says_when(invoke: Invoke) -> None:
+async def test_a_query_that_finds_nothing_returns_its_read_time(invoke: Invoke) -> None:
     replies = await invoke("RunQuery", parent=ROOT, structured_query={"from_": BOOKS})
     assert len(replies) == 1
     assert not replies[0].HasField("document")
@@ -93,7 +93,7 @@ async def test_a_batch_is_bounded_and_writes_a_document_once(invoke: Invoke) -> 
         await invoke("BatchWrite", database=DATABASE, writes=[write] * 501)
 
 
-async def test_close_is_all_there_is_to_it(emulator: Firestore) -> None:
+async def test_close_returns(emulator: Firestore) -> None:
     await emulator.close()
 
 

@@ -92,7 +92,7 @@ def test_escapes_in_strings(escaped: str, value: str) -> None:
         "-" * MAX_FILTER_BYTES,
     ],
 )
-def test_what_is_not_a_filter(text: str) -> None:
+def test_malformed_filters_are_refused(text: str) -> None:
     with pytest.raises(FilterSyntaxError):
         parse_filter(text)
 

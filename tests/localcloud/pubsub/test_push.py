@@ -42,7 +42,7 @@ async def test_the_wrapped_envelope(pubsub: Calls, endpoint: Endpoint) -> None:
     assert pubsub.pubsub.backlog(SUBSCRIPTION) == 0
 
 
-async def test_what_a_message_lacks_the_envelope_leaves_out(
+async def test_absent_fields_are_left_out_of_the_envelope(
     pubsub: Calls, endpoint: Endpoint
 ) -> None:
     await _subscribe(pubsub)
@@ -299,7 +299,9 @@ async def test_without_a_wrapper_metadata_may_travel_in_headers(
     }
 
 
-async def test_the_way_of_delivery_can_be_changed(pubsub: Calls, endpoint: Endpoint) -> None:
+async def test_a_subscription_can_change_between_pull_and_push(
+    pubsub: Calls, endpoint: Endpoint
+) -> None:
     await pubsub.subscribe()
     await pubsub.publish(b"first")
     await pubsub.update(["push_config"], push_config={"push_endpoint": URL})
@@ -315,7 +317,9 @@ async def test_the_way_of_delivery_can_be_changed(pubsub: Calls, endpoint: Endpo
     assert len(endpoint.requests) == 2
 
 
-async def test_a_deleted_subscription_is_pushed_no_more(pubsub: Calls, endpoint: Endpoint) -> None:
+async def test_pushes_end_when_the_subscription_is_deleted(
+    pubsub: Calls, endpoint: Endpoint
+) -> None:
     endpoint.answer = {0: 500}
     await _subscribe(pubsub)
     await pubsub.publish()
@@ -327,7 +331,9 @@ async def test_a_deleted_subscription_is_pushed_no_more(pubsub: Calls, endpoint:
     assert len(endpoint.requests) == 1
 
 
-async def test_pushing_ends_only_with_the_retention(pubsub: Calls, endpoint: Endpoint) -> None:
+async def test_pushes_are_retried_until_the_retention_ends(
+    pubsub: Calls, endpoint: Endpoint
+) -> None:
     await _subscribe(pubsub, message_retention_duration={"seconds": 600})
     times = await _times(pubsub, endpoint, 3600)
     assert times[-1] > 500

@@ -24,7 +24,7 @@ def test_names_are_taken_apart() -> None:
         "projects/p/secrets/s\n",
     ],
 )
-def test_what_is_no_name_of_a_secret(name: str) -> None:
+def test_malformed_secret_names_are_refused(name: str) -> None:
     with pytest.raises(RpcError):
         names.parse_secret(name)
 
@@ -35,6 +35,6 @@ def test_an_alias_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("version", ["0", "01", "-1", "1.5", "", "a b", "99999999999"])
-def test_what_is_no_version(version: str) -> None:
+def test_malformed_version_numbers_are_refused(version: str) -> None:
     with pytest.raises(RpcError):
         names.parse_version(f"projects/p/secrets/s/versions/{version}")

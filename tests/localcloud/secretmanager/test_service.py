@@ -69,5 +69,5 @@ async def test_a_secret_is_deleted_under_its_etag(invoke: Invoke) -> None:
         await invoke("GetSecret", name=secret)
 
 
-async def test_close_is_all_there_is_to_it(emulator: SecretManager) -> None:
+async def test_close_returns(emulator: SecretManager) -> None:
     await emulator.close()
