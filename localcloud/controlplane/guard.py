@@ -1,4 +1,4 @@
-"""IAM before the emulators: each call needs a permission on a resource, or is refused.
+"""IAM for gRPC calls: each needs a permission on a resource.
 
 https://cloud.google.com/pubsub/docs/access-control#permissions_and_roles,
 https://cloud.google.com/firestore/docs/security/iam#permissions,
@@ -24,16 +24,16 @@ _API = {
 
 
 class IamGuard:
-    """A guard for `rpc.listen`: what a listener's identity may do is what IAM grants.
+    """A guard for `rpc.listen` that checks the permissions of a listener's identity.
 
-    A method that is not in the tables is refused to everyone, so that nothing passes unseen.
+    A method that is not in the tables is refused to everyone.
     """
 
     def __init__(self, state: State) -> None:
         self._state = state
 
     async def __call__(self, call: Call) -> None:
-        """Let a call pass, or raise `RpcError` as the service words it."""
+        """Allow a call, or raise `RpcError` as the service words it."""
         service, _, method = call.method.rpartition("/")
         package = service.rpartition(".")[0]
         if not self._state.is_active(_API[package]):
@@ -43,7 +43,7 @@ class IamGuard:
                 "or it is disabled.",
             )
         if call.request is None:
-            # A stream is judged by each request in it.
+            # Each request of a stream is checked by itself.
             return
         for permission, resource in _needs(package, method, call.request):
             self._check(package, call.identity or "", permission, resource)

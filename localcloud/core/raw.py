@@ -1,4 +1,4 @@
-"""What a type checker may know of a raw protobuf message: the base's methods, any fields.
+"""Raw protobuf messages for the type checker: the methods of their base, and any field.
 
 The client libraries wrap their messages in proto-plus; what travels, and what an emulator stores,
 is the raw message underneath, whose classes are made at run time.

@@ -38,7 +38,7 @@ def commit(
 def batch(
     store: Store, database: str, requested: Sequence[Write]
 ) -> tuple[list[WriteResult], list[Status]]:
-    """Apply writes one by one, each at a time of its own and whatever became of the others."""
+    """Apply writes one by one, each at its own time and independent of the others."""
     if len(requested) > MAX_BATCH:
         raise invalid(f"A batch cannot have more than {MAX_BATCH} writes.")
     targets = [writes.target(write, database) for write in requested]

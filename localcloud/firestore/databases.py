@@ -14,7 +14,7 @@ Indexed = Callable[[str, str], Indexes]
 """Returns the indexes of a collection group, by `projects/P/databases/D` and its id."""
 
 Exists = Callable[[str], bool]
-"""Tells of `projects/P/databases/D` whether it exists."""
+"""Returns whether the database `projects/P/databases/D` exists."""
 
 
 class Database:
@@ -26,7 +26,7 @@ class Database:
 
 
 class Databases:
-    """Databases by name, each made when it is first used, if it exists."""
+    """Databases by name, each created on first use, if it exists."""
 
     def __init__(self, clock: Clock, exists: Exists) -> None:
         self._clock = clock
@@ -44,11 +44,11 @@ class Databases:
         return self._databases[name]
 
     def drop(self, name: str) -> None:
-        """Forget a database and all that is in it."""
+        """Delete a database with its documents."""
         self._databases.pop(name, None)
 
     def expire(self, name: str, collection_group: str, field: str) -> int:
-        """Delete the documents of a collection group whose time to live is over."""
+        """Delete the expired documents of a collection group."""
         store = self.of(name).store
         path = fieldpaths.parse(field)
         now = int(self._clock.time() * 1_000_000)
@@ -65,7 +65,7 @@ class Databases:
 
 
 def _is_over(value: Value | None, now: int) -> bool:
-    # The service ignores a TTL field that is no timestamp, and so do we.
+    # The service ignores a TTL field that is no timestamp.
     if value is None or not value.HasField("timestamp_value"):
         return False
     return micros(value.timestamp_value) <= now

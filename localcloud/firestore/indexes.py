@@ -1,9 +1,9 @@
-"""Whether the indexes of a collection serve a query, which the service refuses to answer else.
+"""Whether the indexes of a collection serve a query; the service refuses any other.
 
 https://cloud.google.com/firestore/docs/query-data/index-overview: every field has an ascending, a
 descending and an array-contains index of its own, unless its configuration says otherwise;
-conditions by equality are served by merging indexes; an order besides needs composite indexes
-which end in that order and between them begin with all the fields compared by equality.
+equality filters are served by merging indexes; with an order as well, a query needs composite
+indexes that end in that order and together begin with all the fields compared by equality.
 """
 
 import itertools
@@ -30,7 +30,7 @@ Mode = tuple[Path, str]
 
 @dataclass(frozen=True)
 class Indexes:
-    """What is indexed in a collection, apart from what is by itself.
+    """The indexes of a collection besides the automatic ones.
 
     `composites` are composite indexes. `fields` has the modes of the fields that are configured; of
     a field that is not, the nearest configured ancestor counts, then `*`, then the automatic ones.
@@ -40,7 +40,7 @@ class Indexes:
     fields: Mapping[Path, frozenset[str]] = field(default_factory=dict)
 
     def single(self, mode: Mode) -> bool:
-        """Tell whether a field's own index serves a mode."""
+        """Return whether a single-field index serves a mode."""
         path, wanted = mode
         lineage = [path[:length] for length in range(len(path), 0, -1)]
         configured = (self.fields[each] for each in [*lineage, ("*",)] if each in self.fields)
@@ -61,11 +61,11 @@ def described(composites: Iterable[Any], fields: Iterable[Any]) -> Indexes:
 
 
 def check(query: StructuredQuery, indexes: Indexes) -> None:
-    """Refuse a query, as the service does, if no index serves it."""
+    """Refuse a query that no index serves, as the service does."""
     order = _order(query)
     for leaves in _conjunctions(query.where) if query.HasField("where") else [[]]:
         ordered = {path for path, _ in order}
-        # A field that is ordered by besides needs no index but that of the order.
+        # The index of the order serves an equality on the same field.
         equalities = {_mode(leaf) for leaf in leaves if _is_equality(leaf)}
         equalities -= {(path, ASCENDING) for path in ordered}
         if not _served(indexes, equalities, order):

@@ -1,4 +1,4 @@
-"""What a document may hold, and how large it may be.
+"""What a document may contain, and how large it may be.
 
 https://cloud.google.com/firestore/docs/storage-size and https://cloud.google.com/firestore/quotas
 """

@@ -1,4 +1,4 @@
-"""Queries: which documents, in which order, from where to where.
+"""Queries: filters, order, cursors, offset and limit.
 
 As `google.firestore.v1.StructuredQuery` states it, by scanning the collection that a query
 names: `indexes` says which queries the service would refuse for lack of an index.
@@ -21,7 +21,7 @@ from localcloud.firestore.store import Store
 _DESCENDING = _Query.Direction.DESCENDING
 
 Position = tuple[Any, ...]
-"""Where a document stands in a query's order; positions compare as documents are ordered."""
+"""A document's sort key in a query's order."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Order:
 
 @dataclass(frozen=True)
 class _Descending:
-    """A key that sorts the other way round."""
+    """A key that sorts in reverse."""
 
     key: values.Key
 
@@ -73,7 +73,7 @@ def orders(query: StructuredQuery) -> list[Order]:
 
 
 def project(query: StructuredQuery, document: Document) -> Document:
-    """Return what a query shows of a document that it has found."""
+    """Return the projection of a document that a query has found."""
     if not query.HasField("select"):
         return document
     paths = [fieldpaths.parse(field.field_path) for field in query.select.fields]
@@ -112,7 +112,7 @@ def _position(document: Document, order: list[Order]) -> Position | None:
     keys = []
     for each in order:
         value = fieldpaths.resolve(document, each.path)
-        # Ordering by a field leaves out the documents that lack it.
+        # A query leaves out documents that lack a field of its order.
         if value is None:
             return None
         keys.append(_directed(values.key(value), each))
@@ -136,9 +136,9 @@ def _within(
 
 
 def _cursor(cursor: Any, order: list[Order]) -> Callable[[Position], bool]:
-    """Return a function that tells whether a cursor stands before a position.
+    """Return a predicate: whether a cursor precedes a position.
 
-    A cursor is a prefix of positions, and stands right before or right after all that share it.
+    A cursor is a prefix of positions, and lies right before or right after all that share it.
     """
     prefix = tuple(
         _directed(values.key(value), each)

@@ -23,8 +23,8 @@ def _always(_database: str) -> bool:
 class Firestore:
     """An embedded Firestore: all state in memory, on the event loop that its handlers run on.
 
-    `exists` tells of `projects/P/databases/D` whether that database exists; every database does
-    by default. `indexed` returns the indexes of a collection group, and a query that they do not
+    `exists` returns whether the database `projects/P/databases/D` exists; by default every one
+    does. `indexed` returns the indexes of a collection group, and a query that they do not
     serve is refused; by default every query is answered. `services` is what
     `localcloud.core.rpc.listen` serves.
     """
@@ -39,26 +39,26 @@ class Firestore:
         }
 
     async def close(self) -> None:
-        """Let go of everything: nothing runs in the background, so there is nothing to stop."""
+        """Do nothing: nothing runs in the background."""
 
     def drop_database(self, name: str) -> None:
         """Delete a database, `projects/P/databases/D`, with all its documents."""
         self._databases.drop(name)
 
     def load(self, documents: Iterable[Document]) -> None:
-        """Put documents in just as they are, as an import does: unchecked, and much faster.
+        """Store documents as they are, as an import does: unchecked, and much faster.
 
-        Each has its full name, which says the database, and the times that it is to bear.
+        Each has its full name, which includes the database, and its times.
         """
         for document in documents:
             store = self._databases.of(document.name).store
             store.set(document.name, document)
 
     def expire(self, database: str, collection_group: str, field: str) -> int:
-        """Delete the documents whose time to live is over, as a TTL policy does; return how many.
+        """Delete expired documents, as a TTL policy does; return how many.
 
-        The service does so within a day or so of the time in `field`; here it is done when called.
-        A document whose field is absent or no timestamp stays.
+        The service does so within about a day of the time in `field`, the emulator when called. A
+        document whose field is absent or no timestamp stays.
         """
         return self._databases.expire(database, collection_group, field)
 

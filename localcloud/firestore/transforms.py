@@ -16,7 +16,7 @@ _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 
 def apply(fields: Fields, transform: FieldTransform, commit_time: int) -> Value:
-    """Set a field to what a transform gives; return the transform's result for the client."""
+    """Apply a transform to a field; return its result for the client."""
     path = parse(transform.field_path)
     kind = transform.WhichOneof("transform_type")
     if kind is None:
@@ -32,7 +32,7 @@ def apply(fields: Fields, transform: FieldTransform, commit_time: int) -> Value:
 def _server_value(_old: Value | None, operand: int, commit_time: int) -> Value:
     if operand != _REQUEST_TIME:
         raise invalid("The only server value is REQUEST_TIME.")
-    # "With millisecond precision", says the API, and the service keeps to it.
+    # The API states millisecond precision.
     return Value(timestamp_value=timestamp(commit_time - commit_time % 1000))
 
 

@@ -2,8 +2,8 @@
 
 https://cloud.google.com/firestore/docs/concepts/data-types: null, booleans, NaN, numbers (integers
 and doubles by value), timestamps, strings (by UTF-8 bytes), bytes, references (by segments),
-geographical points, arrays, maps. Every value has a key, and keys compare as values do;
-values are equal to the service (3 and 3.0, say) where their keys are.
+geographical points, arrays, maps. Keys compare as values do; values are equal (3 and 3.0)
+where their keys are.
 """
 
 import math
@@ -20,7 +20,7 @@ NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES, REFERENCE, POINT, ARRAY, M
 
 
 def key(value: Value) -> Key:
-    """Return what a value compares by: its type's rank, then what the type compares by."""
+    """Return a value's sort key: its type's rank, then its value."""
     kind = value.WhichOneof("value_type")
     if kind not in _KEYS:
         raise invalid(f"A value of type {kind or 'unset'} cannot be compared.")
@@ -28,7 +28,7 @@ def key(value: Value) -> Key:
 
 
 def comparable(left: Key, right: Key) -> bool:
-    """Tell whether an inequality holds between two values at all: only within one type."""
+    """Return whether two values are of one type, which an inequality needs."""
     return _type(left) == _type(right)
 
 

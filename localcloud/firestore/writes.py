@@ -1,6 +1,6 @@
-"""What one write makes of a document: precondition, update with mask, deletion, transforms.
+"""One write of a document: precondition, update with mask, deletion, transforms.
 
-A write that changes nothing keeps the document's `update_time`, as the API promises
+A write that changes nothing keeps the document's `update_time`, as the API states
 (`google.firestore.v1.WriteResult.update_time`).
 """
 
@@ -30,7 +30,7 @@ Outcome = tuple[Document | None, WriteResult]
 
 
 def target(write: Write, database: str) -> str:
-    """Return the name of the document that a write is about, in `database`."""
+    """Return the name of the document that a write changes, in `database`."""
     operation = write.WhichOneof("operation")
     if operation is None:
         raise invalid("A write must be an update, a delete or a transform.")

@@ -1,4 +1,4 @@
-"""Lists, newest first, a page at a time, and perhaps behind the truth.
+"""Lists, newest first, in pages, and out of date by a chosen lag.
 
 Secret Manager's lists are only eventually consistent, and so is `latest`, while a version is
 readable by its number at once: https://cloud.google.com/secret-manager/docs/reference/consistency

@@ -1,4 +1,4 @@
-"""Resource names of secrets and versions, and what they may consist of."""
+"""Resource names of secrets and versions."""
 
 import re
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def parse_version(name: str) -> tuple[SecretName, str]:
 
 
 def check_secret_id(secret_id: str) -> str:
-    """Return a secret's id if it is one."""
+    """Return a valid secret id; refuse any other."""
     if not _SECRET_ID.fullmatch(secret_id):
         raise invalid(
             f"Secret id [{secret_id[:64]}] must be 1 to 255 letters, digits, '-' and '_'."

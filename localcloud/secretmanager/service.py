@@ -46,7 +46,7 @@ class SecretManager:
         }
 
     async def close(self) -> None:
-        """Let go of everything: nothing runs in the background, so there is nothing to stop."""
+        """Do nothing: nothing runs in the background."""
 
     async def create_secret(self, request: Any) -> Message:
         """Create a secret without versions."""

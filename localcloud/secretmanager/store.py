@@ -36,7 +36,7 @@ class Store:
         return int(self._clock.time() * 1_000_000)
 
     def etag(self) -> str:
-        """Return an etag that was never given before, quotes included."""
+        """Return a new etag, quotes included."""
         return f'"{next(self._etags):x}"'
 
     def project(self, project: str) -> str:
@@ -93,7 +93,7 @@ class Store:
     def version(self, name: str, lag: float) -> Version:
         """Return a version by number or `latest`; NOT_FOUND if there is none.
 
-        The latest is the one that was so `lag` seconds ago.
+        `latest` is the one that was so `lag` seconds ago.
         """
         owner, wanted = parse_version(name)
         secret = self._secrets.get(self._canonical(owner))
@@ -110,7 +110,7 @@ class Store:
 
 
 def check_etag(given: str, stored: str) -> None:
-    """Refuse a change that was meant for another state; an empty etag means any.
+    """Refuse a change whose etag is not the current one; an empty etag means any.
 
     https://cloud.google.com/secret-manager/docs/etags
     """
