@@ -124,21 +124,21 @@ class Policies:
             each["members"].remove(binding.member)
 
     def delete(self, resource: str) -> None:
-        """Forget the policies of a resource and of all that lies below it."""
+        """Delete the policies of a resource and of all that lies below it."""
         for name in list(self._versions):
             if name == resource or name.startswith(f"{resource}/"):
                 del self._versions[name]
                 self._etags.pop(name, None)
 
     def bindings(self) -> Iterator[Binding]:
-        """Return every grant there is."""
+        """Return every grant."""
         for resource in sorted(self._versions):
             for held in self._shown(resource):
                 for member in held["members"]:
                     yield Binding(resource, held["role"], member, _expression(held))
 
     def allows(self, member: str, permission: str, resource: str) -> bool:
-        """Tell whether `member`, such as `serviceAccount:a@b`, may do something to a resource."""
+        """Return whether `member`, such as `serviceAccount:a@b`, has a permission on a resource."""
         attributes = {"name": resource, "type": _type(resource), "service": _service(resource)}
         return any(
             self._holds(held["role"], permission)

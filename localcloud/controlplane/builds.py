@@ -1,4 +1,4 @@
-"""What a function is built from and started with, and whether its identities may.
+"""Builds: a function's source, environment and secrets, and the permissions they need.
 
 https://cloud.google.com/functions/docs/building,
 https://cloud.google.com/functions/docs/securing/build-custom-sa
@@ -13,17 +13,17 @@ from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 
 Surroundings = Callable[[str], Awaitable[Mapping[str, str]]]
-"""Returns the variables by which a service account's function finds the emulators."""
+"""Returns the variables by which a service account's function reaches the emulators."""
 
 ReadSecret = Callable[[str, str], Awaitable[str]]
-"""Returns, to a member, the payload of a secret version; `ApiError` if it may not have it."""
+"""Returns the payload of a secret version to a member; `ApiError` if it may not access it."""
 
 
 class Objects(Protocol):
-    """Where source archives lie."""
+    """Storage of source archives."""
 
     def read(self, identity: str, bucket: str, name: str) -> bytes:
-        """Return an object's content to a member who may have it; `ApiError` otherwise."""
+        """Return an object's content to a member that may read it; `ApiError` otherwise."""
         ...
 
 
@@ -39,7 +39,7 @@ class Builder:
         self._read_secret = read_secret
 
     def build(self, name: str, function: Json) -> Revision:
-        """Return what a function's description makes; `ApiError` if it cannot be built."""
+        """Return the revision of a function's description; `ApiError` if it cannot be built."""
         build, service = function["buildConfig"], function["serviceConfig"]
         self._check_build(name, build)
         source = build.get("source", {}).get("storageSource", {})
@@ -59,7 +59,7 @@ class Builder:
         )
 
     def _check_build(self, name: str, build: Json) -> None:
-        """Refuse a build whose identity lacks what Cloud Build needs of it."""
+        """Refuse a build whose service account lacks a permission that Cloud Build needs."""
         email = build["serviceAccount"].rpartition("/")[2]
         member = f"serviceAccount:{email}"
         location = name.rpartition("/functions/")[0]

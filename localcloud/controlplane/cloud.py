@@ -61,12 +61,12 @@ _ENDPOINT_OF_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a local cloud is made of.
+    """The settings of a local cloud.
 
-    `surroundings` are variables that every function sees unless Terraform sets them, such as where
-    Gemini is simulated. `schedule_clock` is the clock of Cloud Scheduler, `clock` everything
-    else's. `realism` says which of Google's delays and refusals are imitated; `deployer_roles` are
-    what the deployer has on the project.
+    `surroundings` are environment variables that every function has unless Terraform sets them,
+    such as the address of the simulated Gemini. `schedule_clock` is the clock of Cloud Scheduler,
+    `clock` that of everything else. `realism` says which of Google's delays and refusals are
+    imitated; `deployer_roles` are the deployer's roles on the project.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -80,10 +80,10 @@ class Settings:
 
 
 class Cloud:
-    """A project at a Google Cloud of one's own; `async with` runs it.
+    """A Google Cloud with one project; `async with` runs it.
 
-    `url` is where its REST APIs are, Google's public keys (`/oauth2/v3/certs`) and the journal
-    (`/control/calls`); `endpoints` are the google provider's arguments that lead there.
+    `url` serves its REST APIs, Google's public keys (`/oauth2/v3/certs`) and the journal
+    (`/control/calls`); `endpoints` are the google provider's arguments that point there.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -138,7 +138,7 @@ class Cloud:
         }
 
     async def address_for(self, member: str) -> str:
-        """Return the address at which the emulators take a caller for `member`."""
+        """Return the address at which the emulators treat every caller as `member`."""
         if member not in self._listeners:
             services = {**self.pubsub.services, **self.firestore.services, **self.secrets.services}
             guard = IamGuard(self.state)
@@ -146,17 +146,17 @@ class Cloud:
         return self._listeners[member].address
 
     async def variables_for(self, member: str) -> dict[str, str]:
-        """Return the environment variables by which `member` finds its way around."""
+        """Return the environment variables by which `member` reaches the emulators."""
         address = await self.address_for(member)
         emulators = ("PUBSUB", "FIRESTORE", "SECRET_MANAGER")
         found = {f"{name}_EMULATOR_HOST": address for name in emulators}
         return {**self.settings.surroundings, **found}
 
     async def remains(self) -> list[str]:
-        """Return the names of what somebody made and nobody has deleted, grants included.
+        """Return the names of all resources and grants that exist.
 
-        Enabled APIs, Google's own accounts and grants, and deleted custom roles do not count: they
-        stay at Google as well.
+        Enabled APIs, Google's own accounts and grants, and deleted custom roles are left out, since
+        they stay at Google as well.
         """
         stored = [
             name
@@ -200,7 +200,7 @@ class Cloud:
         ]
 
     async def start(self) -> None:
-        """Begin to answer."""
+        """Start serving."""
         await self._server.__aenter__()
         await self.outside.__aenter__()
         self._expiring = asyncio.create_task(self._expire())
@@ -264,7 +264,7 @@ class Cloud:
         return await self._router(request)
 
     async def _push(self, request: PushRequest) -> int:
-        """Send a push, and record what answered: a door alone cannot tell one from another."""
+        """Send a push, and record its status by message id, which a door does not know."""
         status = await self._sender(request)
         now, agent = self.state.clock.time(), self.state.agent("pubsub.googleapis.com")
         call = f"PUSH {request.message_id}"

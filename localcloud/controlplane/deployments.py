@@ -1,4 +1,4 @@
-"""Functions that run: unpacked, started as processes, and put behind their doors."""
+"""Deployed functions: unpacked, started as processes, and served through their doors."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,12 @@ from localcloud.core.serving import AppServer
 from localcloud.runner.process import FunctionProcess, OnLine, discard
 
 Environment = Callable[[], Awaitable[Mapping[str, str]]]
-"""Returns what a function sees, secrets included; asked for at every start."""
+"""Returns a function's environment, secrets included; called at every start."""
 
 
 @dataclass(frozen=True)
 class Revision:
-    """What to run: the source archive (a zip) and the entry point in it, behind which door.
+    """What to run: a source archive (a zip), its entry point, and the settings of its door.
 
     `audiences` are accepted besides the URL; `timeout` is in seconds.
     """
@@ -58,7 +58,7 @@ class _Running:
 
 
 class Deployment:
-    """One function: a door that stays, and behind it a process that each revision replaces."""
+    """One function: a door that stays, and a process that each revision replaces."""
 
     def __init__(
         self, state: State, network: Network, client: httpx2.AsyncClient, on_line: OnLine
@@ -81,9 +81,9 @@ class Deployment:
         return self._current.process
 
     async def run(self, revision: Revision) -> None:
-        """Start a revision; once it answers, it takes the place of the one before.
+        """Start a revision; once it answers, it replaces the one before.
 
-        Raises `StartFailed`, and leaves the one before as it is.
+        Raises `StartFailed`, and keeps the one before running.
         """
         if self._running is None:
             await self._open.enter_async_context(self._server)
@@ -108,10 +108,10 @@ class Deployment:
             await before.stop()
 
     async def replace_instance(self) -> None:
-        """Put a new instance in the place of the one that runs, with its secrets resolved anew.
+        """Replace the running instance by a new one, whose secrets are read anew.
 
-        Raises `StartFailed`, or `ApiError` for a secret that it may not have; either way, it is
-        tried again until it starts.
+        Raises `StartFailed`, or `ApiError` for a secret that it may not access; in either case the
+        start is tried again until it succeeds.
         """
         running = self._current
         running.keeper.cancel()
@@ -146,7 +146,7 @@ class Deployment:
         )
 
     async def _keep(self, process: FunctionProcess, revision: Revision) -> None:
-        # An instance that ends is replaced by a new one.
+        # An instance that ends is replaced.
         while True:
             status = await process.wait()
             if status is not None:
@@ -209,7 +209,7 @@ class Deployments:
 
 
 def _unpack(revision: Revision) -> Path:
-    """Return a new directory with the archive's files; `StartFailed` if they cannot be had."""
+    """Unpack the archive into a new directory; `StartFailed` if it is invalid."""
     source = Path(tempfile.mkdtemp(prefix=f"hooks-{revision.name}-"))
     try:
         with zipfile.ZipFile(io.BytesIO(revision.archive)) as archive:

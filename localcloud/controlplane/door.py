@@ -18,7 +18,7 @@ from localcloud.controlplane.journal import Entry
 from localcloud.controlplane.state import State
 from localcloud.controlplane.tokens import InvalidToken, strip
 
-# What concerns one connection, and so is not passed on (RFC 9110, 7.6.1).
+# Hop-by-hop headers are not forwarded (RFC 9110, 7.6.1).
 _HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -37,11 +37,11 @@ _SERVERLESS = "x-serverless-authorization"
 
 @dataclass(frozen=True)
 class Behind:
-    """What stands behind a door.
+    """The function behind a door.
 
-    `service` is the Cloud Run service's resource name, whose policy says who may enter;
-    `audiences` are those that a token may be meant for; `internal` refuses who is not Google;
-    `address` is where the function itself answers; `timeout` is in seconds.
+    `service` is the Cloud Run service's resource name, whose policy says who may invoke it;
+    `audiences` are those that a token may have; `internal` refuses requests from outside Google;
+    `address` is where the function itself listens; `timeout` is in seconds.
     """
 
     service: str
@@ -52,7 +52,7 @@ class Behind:
 
 
 class Refusal(Exception):
-    """A request does not get in."""
+    """A request is refused; `response` is the answer."""
 
     def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
@@ -60,9 +60,9 @@ class Refusal(Exception):
 
 
 class Door:
-    """Lets in who may invoke, and passes the request on with the token's signature removed.
+    """Admits invokers, and forwards the request with the token's signature removed.
 
-    `behind` is asked for every request, so that a new revision or policy counts at once.
+    `behind` is called for every request, so that a new revision applies at once.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Door:
             raise Refusal(404, "Error: Page not found\n")
 
     def _admit(self, headers: MutableHeaders, behind: Behind) -> str:
-        """Return the caller, empty if anyone may come; leave no signature in its token.
+        """Return the caller, empty where everyone may invoke; strip its token's signature.
 
         `X-Serverless-Authorization` is what counts where a request has it, and `Authorization` then
         reaches the function as it came, whatever is in it. Of a header that is there twice, the
@@ -154,7 +154,7 @@ class Door:
 
 
 INTERNAL = "x-local-cloud-internal"
-"""The header by which the local cloud's own services are known as Google's."""
+"""The header that marks requests of the local cloud's own services as internal."""
 
 _FORBIDDEN = "Error: Forbidden\nYour client does not have permission to get this URL.\n"
 _UNAUTHORIZED = "Error: Unauthorized\nYour client does not have permission to the requested URL.\n"

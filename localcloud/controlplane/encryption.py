@@ -1,4 +1,4 @@
-"""Customer-managed keys: whether a service may use the key that a resource names."""
+"""Checks that a service agent may use a resource's customer-managed key."""
 
 from localcloud.controlplane.errors import ApiError
 from localcloud.controlplane.state import State
@@ -7,7 +7,7 @@ _USE = "cloudkms.cryptoKeyVersions.useToEncrypt"
 
 
 def check_key(state: State, key: str | None, member: str) -> None:
-    """Refuse a key that `member`, a service agent, may not encrypt with; None is no key."""
+    """Refuse a key that the service agent `member` may not encrypt with; None is no key."""
     if not key:
         return
     exists = state.project.by_id(key) in state.resources

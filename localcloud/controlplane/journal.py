@@ -1,4 +1,4 @@
-"""The record of every call that the local cloud was asked to make."""
+"""The record of every call to the local cloud."""
 
 import asyncio
 import itertools
@@ -24,7 +24,7 @@ class Entry:
 
 
 class Journal:
-    """Every call in order, bounded: the oldest go first."""
+    """Every call in order; the oldest are dropped over `limit`."""
 
     def __init__(self, limit: int = 100_000) -> None:
         self._entries: deque[Entry] = deque(maxlen=limit)
@@ -39,7 +39,7 @@ class Journal:
         self._added = asyncio.Event()
 
     def mark(self) -> int:
-        """Return a mark to ask with later for what came after it."""
+        """Return a mark for `since`."""
         return self._count
 
     def since(self, mark: int = 0) -> list[Entry]:
@@ -52,7 +52,7 @@ class Journal:
         return [entry for entry in self.since(mark) if entry.writes]
 
     async def seen(self, wanted: Callable[[Entry], bool], mark: int = 0) -> Entry:
-        """Return the first call after `mark` that is wanted, once there is one."""
+        """Wait for the first call after `mark` that is wanted, and return it."""
         while True:
             added = self._added
             for entry in self.since(mark):

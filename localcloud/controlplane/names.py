@@ -1,4 +1,4 @@
-"""The one project of the local cloud, which has an id and a number, and stands under either."""
+"""The project of the local cloud, which resource names state by id or by number."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Project:
     number: str = "123456789012"
 
     def is_ours(self, name: str) -> bool:
-        """Tell whether `name` is this project's id or number."""
+        """Return whether `name` is this project's id or number."""
         return name in {self.id, self.number}
 
     def number_of(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""How the local cloud's own services reach HTTP endpoints: as Google, and where a name leads."""
+"""The HTTP transport of the local cloud's own services."""
 
 import secrets
 from types import TracebackType
@@ -10,10 +10,10 @@ from localcloud.controlplane.door import INTERNAL
 
 
 class Network(httpx2.AsyncBaseTransport):
-    """Carries the requests of Pub/Sub and Cloud Scheduler.
+    """Sends the requests of Pub/Sub and Cloud Scheduler.
 
-    A door knows them by `mark` as internal traffic. `hosts` says which loopback address stands for
-    an origin such as `https://consumer.example`, since what Google pushes to is always https.
+    `mark` tells a door that they are internal. `hosts` maps an origin such as
+    `https://consumer.example` to a loopback address, since Google pushes to https only.
     """
 
     def __init__(self) -> None:
@@ -25,11 +25,11 @@ class Network(httpx2.AsyncBaseTransport):
         )
 
     def own(self, url: str) -> None:
-        """Take an address as one of our doors': only these are told the mark."""
+        """Register a door's address: only doors are sent the mark."""
         self._doors.add(url)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request to where its host leads."""
+        """Send one request to the address of its host."""
         origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
         target = self.hosts.get(origin, origin)
         if target in self._doors:

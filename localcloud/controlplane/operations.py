@@ -1,4 +1,4 @@
-"""Long-running operations, all of which are done by the time they are answered."""
+"""Long-running operations, each of which is done when it is returned."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What would leave the machine: a proxy that lets nothing out, and says what it kept in."""
+"""A proxy that refuses and records every connection to another machine."""
 
 import asyncio
 from types import TracebackType
@@ -9,15 +9,15 @@ from localcloud.controlplane.state import State
 
 _LONGEST_LINE = 8192
 
-# The provider always asks whose its credentials are, and does without an answer.
+# The provider always asks whose its credentials are, and works without an answer.
 _ASKED_IN_VAIN = frozenset({"openidconnect.googleapis.com:443"})
 
 
 class Outside:
     """An HTTP proxy at `url` that answers every attempt to tunnel with 501, and records it.
 
-    The google provider reaches what it was not led here for by way of it: nothing that it knows
-    (an access token least of all) goes to the real Google.
+    The google provider uses it for every host that has no custom endpoint, so that no access token
+    reaches the real Google.
     """
 
     def __init__(self, state: State) -> None:
@@ -49,7 +49,7 @@ class Outside:
             writer.write(b"HTTP/1.1 501 The local cloud does not imitate it\r\n\r\n")
             await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            # Whoever hangs up, or speaks no HTTP, gets nothing out either.
+            # The client hung up, or does not speak HTTP.
             return
         finally:
             writer.close()

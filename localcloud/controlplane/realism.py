@@ -1,7 +1,6 @@
-"""Where Google Cloud is slow, refuses, or answers differently from what one asked for.
+"""Google Cloud's delays, refusals and altered replies that a deployment must cope with.
 
-Each behaviour that a deployment must cope with is a field of `Realism`, with its source, and can be
-switched off by itself.
+Each is a field of `Realism`, with its source, and can be switched off by itself.
 """
 
 import dataclasses
@@ -26,7 +25,7 @@ class Realism:
     rate: float = 1.0
 
     service_activation_seconds: float = _MINUTE
-    """Until an API that was just enabled stops to answer 403 `SERVICE_DISABLED`.
+    """How long an API answers 403 `SERVICE_DISABLED` after it is enabled.
 
     "Service activation is not guaranteed by the time the resource is done":
     https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/google_project_service
@@ -34,40 +33,40 @@ class Realism:
     """
 
     agent_creation_seconds: float = _MINUTE
-    """Until an enabled API's service agent exists; before, a grant to it is refused with 400.
+    """How long after its API is enabled a service agent does not exist; grants to it answer 400.
 
-    `services:generateServiceIdentity` makes one at once:
+    `generateServiceIdentity` creates one at once:
     https://cloud.google.com/iam/docs/create-service-agents
     """
 
     grant_propagation_seconds: float = 2 * _MINUTE
-    """Until a changed policy counts, `run.invoker` included; reading it shows the change at once.
+    """How long a changed policy does not count, `run.invoker` included; reads show it at once.
 
     "Typically 2 minutes, potentially 7 minutes or longer":
     https://cloud.google.com/iam/docs/access-change-propagation
     """
 
     database_visibility_seconds: float = 0.0
-    """How long a new named Firestore database answers 404 to a read; it does so now and then only.
+    """How long a new named Firestore database answers 404 to a read, which happens rarely.
 
-    https://github.com/hashicorp/terraform-provider-google/issues/22533. No configuration can avoid
-    the failed apply, so this is off even by default; a test of the way out of it sets it.
+    https://github.com/hashicorp/terraform-provider-google/issues/22533. No configuration avoids the
+    failed apply, so the default is off; the test of the recovery sets it.
     """
 
     database_name_seconds: float = 5 * _MINUTE
-    """Until the name of a deleted Firestore database is free.
+    """How long the name of a deleted Firestore database stays taken.
 
     https://cloud.google.com/firestore/docs/manage-databases#delete_a_database
     """
 
     role_restorable_seconds: float = 0.0
-    """How long a deleted custom role can be undeleted: 7 days at Google, which a provider uses.
+    """How long a deleted custom role can be undeleted, as the provider does: 7 days at Google.
 
-    The default is the bad case, in which a deployment is made again a week later.
+    The default is the worst case: a deployment that is applied again more than a week later.
     """
 
     role_id_blocked_seconds: float = 37 * _DAY
-    """How long no new custom role can have the id of a deleted one.
+    """How long the id of a deleted custom role is blocked.
 
     https://cloud.google.com/iam/docs/creating-custom-roles#deleting-custom-role and
     https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/google_project_iam_custom_role
@@ -119,16 +118,16 @@ LENIENT = Realism(
     callers_need_permissions=False,
     keys_for_every_agent=False,
 )
-"""Everything takes effect at once, and nothing is refused that could be taken."""
+"""None of these delays and refusals."""
 
 
 def only(**behaviours: object) -> Realism:
-    """Return `LENIENT` but for the behaviours that are named."""
+    """Return `LENIENT` with the named fields changed."""
     return dataclasses.replace(LENIENT, **behaviours)  # type: ignore[arg-type]
 
 
 class Agenda:
-    """What is to happen later, done as soon as somebody looks: `clock` is never waited for."""
+    """Actions to be done later: `catch_up` does those that are due, and nothing waits."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -136,13 +135,13 @@ class Agenda:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Have an action done once that many seconds have passed; at once if that is none."""
+        """Schedule an action in that many seconds; do it at once for 0."""
         if seconds <= 0:
             action()
         else:
             heapq.heappush(self._later, (self._clock.time() + seconds, next(self._order), action))
 
     def catch_up(self) -> None:
-        """Do what is due, in the order of its times."""
+        """Do every action that is due, in the order of their times."""
         while self._later and self._later[0][0] <= self._clock.time():
             heapq.heappop(self._later)[2]()

@@ -29,12 +29,12 @@ _BEYOND_OWNER = frozenset(
 
 
 def grants(role: str, permission: str) -> bool:
-    """Tell whether a predefined role, or the owner's, holds a permission."""
+    """Return whether a predefined role, or the owner's, holds a permission."""
     if role == OWNER:
         return permission not in _BEYOND_OWNER
     return permission in ROLES.get(role, frozenset())
 
 
 def is_predefined(role: str) -> bool:
-    """Tell whether a role is one of Google's that is known here."""
+    """Return whether a role is one of Google's that is known here."""
     return role == OWNER or role in ROLES

@@ -1,4 +1,4 @@
-"""What all planes of the local cloud share."""
+"""The state that all planes of the local cloud share."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ class State:
 
     `deployer` is the member that deploys, by default the owner of the project; `access_tokens` says
     who bears which token.
-    `agenda` is what Google will do later by itself; whoever reads `resources` or `policies` sees
-    what it has done until now.
+    `agenda` holds what Google does later by itself; reading `resources` or `policies` carries out
+    what is due.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class State:
 
     @property
     def resources(self) -> Resources:
-        """What there is now."""
+        """The resources that exist now."""
         self.agenda.catch_up()
         return self._resources
 
     @property
     def policies(self) -> Policies:
-        """Who may do what."""
+        """The policies that are set now."""
         self.agenda.catch_up()
         return self._policies
 
@@ -79,11 +79,11 @@ class State:
         return self.access_tokens.get(token, "") if scheme.lower() == "bearer" else ""
 
     def is_enabled(self, service: str) -> bool:
-        """Tell whether the project has enabled an API, which may take effect later."""
+        """Return whether the project has enabled an API, which may take effect later."""
         return f"{self.root}/services/{service}" in self.resources
 
     def is_active(self, service: str) -> bool:
-        """Tell whether an API answers: it is enabled, and that has taken effect."""
+        """Return whether an API is enabled and that has taken effect."""
         return self.is_enabled(service) and self._active_from[service] <= self.delays.time()
 
     def enable(self, service: str) -> None:
@@ -120,7 +120,7 @@ class State:
         self.check_caller(identity, "iam.serviceAccounts.actAs", account)
 
     def is_googles(self, binding: Binding) -> bool:
-        """Tell whether a grant is one that Google, or the making of the project, gave."""
+        """Return whether a grant is Google's own, or one that the project began with."""
         return binding in self._given or (
             binding.resource == self.root and binding.role.endswith(".serviceAgent")
         )

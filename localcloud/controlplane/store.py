@@ -1,4 +1,4 @@
-"""What the planes store: JSON objects by relative resource name, such as `projects/p/topics/t`."""
+"""Storage of JSON objects by relative resource name, such as `projects/p/topics/t`."""
 
 import copy
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 class Resources:
-    """Resources in memory. What goes in and what comes out are copies."""
+    """Resources in memory; callers give and get copies."""
 
     def __init__(self) -> None:
         self._by_name: dict[str, Json] = {}

@@ -1,4 +1,4 @@
-"""Identity tokens: made as Google's, checked as at Cloud Run's door, stripped as behind it."""
+"""Identity tokens in Google's form: issued, verified, and stripped as by Cloud Run."""
 
 import functools
 from collections.abc import Collection
@@ -16,7 +16,7 @@ _KEY_ID = "local-cloud"
 
 
 class InvalidToken(Exception):
-    """A token is not one of the issuer's, is stale, or is meant for somebody else."""
+    """A token has another issuer, has expired, or is for another audience."""
 
 
 class Issuer:
@@ -27,11 +27,11 @@ class Issuer:
 
     @functools.cached_property
     def _key(self) -> rsa.RSAPrivateKey:
-        # Made once it is needed: it takes a moment.
+        # Made on first use, since it takes a while.
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def identity_token(self, email: str, audience: str, *, lifetime: float = 3600) -> str:
-        """Return a token that proves to `audience` that its bearer is `email`, for an hour."""
+        """Return an identity token of `email` for `audience`, valid for `lifetime` seconds."""
         now = int(self._clock.time())
         claims = {
             "iss": ISSUER,
@@ -69,5 +69,5 @@ class Issuer:
 
 
 def strip(token: str) -> str:
-    """Return a token as Cloud Run hands it on once it has checked the signature."""
+    """Return a token without its signature, as Cloud Run forwards it."""
     return f"{token.rpartition('.')[0]}.{STRIPPED}"

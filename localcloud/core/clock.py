@@ -1,4 +1,4 @@
-"""Time as something passed in: the machine's own, or one that a test moves."""
+"""Clocks that are passed in: the machine's, and one that a test moves."""
 
 import asyncio
 import heapq
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the laptop stack knows of time."""
+    """The time, and a way to wait."""
 
     def time(self) -> float:
         """Return the time in Unix seconds, UTC."""
@@ -66,6 +66,6 @@ class ManualClock:
 
 
 async def _settle() -> None:
-    # Lets tasks that a wake-up made runnable reach their next wait; in-memory work needs few turns.
+    # Lets the tasks that were woken run until they wait again; in-memory work takes few turns.
     for _ in range(20):
         await asyncio.sleep(0)

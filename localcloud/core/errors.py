@@ -1,4 +1,4 @@
-"""What the laptop's services raise, each message saying what happened and what to do about it."""
+"""The errors of the laptop's services; each message says what happened and what to do."""
 
 from collections.abc import Sequence
 

@@ -4,7 +4,7 @@ from localcloud.core.clock import Clock
 
 
 class FastClock:
-    """Shows time that passes `rate` times as fast as on another clock, from the same moment on."""
+    """A clock that runs `rate` times as fast as another, from the same time on."""
 
     def __init__(self, clock: Clock, rate: float) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""What a type checker may know of a raw protobuf message: the base's methods, any fields.
+"""Raw protobuf messages for the type checker: the methods of their base, and any field.
 
 The client libraries wrap their messages in proto-plus; what travels, and what an emulator stores,
 is the raw message underneath, whose classes are made at run time.
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         def ClearField(self, field_name: str) -> None: ...  # noqa: N802 - protobuf's own names
         def CopyFrom(self, other_msg: Message) -> None: ...  # noqa: N802
         def HasField(self, field_name: str) -> bool: ...  # noqa: N802
+        def ListFields(self) -> list[tuple[Any, Any]]: ...  # noqa: N802
         def MergeFrom(self, other_msg: Message) -> None: ...  # noqa: N802
         def SerializeToString(self, **kwargs: Any) -> bytes: ...  # noqa: N802
         def WhichOneof(self, oneof_group: str) -> Any: ...  # noqa: N802

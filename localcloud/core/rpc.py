@@ -1,8 +1,8 @@
 """Serving a gRPC API from a client library's own protobuf types.
 
-Google publishes clients without servicers; a table of methods is all that is missing. Several
-listeners may serve the same in-memory state, each standing for one identity: a guard sees every
-call before its method does, and may refuse, delay or count it.
+Google publishes clients without servicers; a table of methods replaces them. Several listeners may
+serve the same state in memory, each for one identity: a guard sees every call before its method
+does, and may refuse, delay or count it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -44,7 +44,7 @@ Service = Mapping[str, Method]
 
 @dataclass(frozen=True)
 class Call:
-    """What a guard sees: who calls what, with which request (None where it is a stream)."""
+    """A call as a guard sees it; `request` is None for a method that takes a stream."""
 
     identity: str | None
     method: str
@@ -60,7 +60,7 @@ For methods that take a stream, it is called once for the stream and once for ea
 
 
 async def allow(_call: Call) -> None:
-    """Let every call pass."""
+    """Allow every call."""
 
 
 @dataclass(frozen=True)

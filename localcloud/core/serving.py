@@ -1,4 +1,4 @@
-"""An HTTP server on the event loop that everything else of the laptop stack runs on."""
+"""An HTTP server on the event loop of the laptop stack."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ class AppServer:
 
     def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._socket = socket.create_server((host, port), backlog=2048)
-        # What it accepts inherits that. Asyncio sees to it only for sockets that name their
-        # protocol; without it, head and body of each answer are 40 ms apart.
+        # Accepted connections inherit it. Asyncio sets it only on sockets that name their protocol;
+        # without it, the head and the body of each answer are 40 ms apart.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             app,
@@ -56,5 +56,5 @@ class AppServer:
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to whoever runs the loop."""
+        """Leave signal handling to the process."""
         yield

@@ -11,31 +11,21 @@ def invalid(message: str) -> RpcError:
 
 
 def not_found(message: str) -> RpcError:
-    """Refuse a request for something that is not there."""
+    """Refuse a request for something that does not exist."""
     return RpcError(grpc.StatusCode.NOT_FOUND, message)
 
 
 def already_exists(message: str) -> RpcError:
-    """Refuse to create what is there."""
+    """Refuse to create something that exists."""
     return RpcError(grpc.StatusCode.ALREADY_EXISTS, message)
 
 
 def failed_precondition(message: str) -> RpcError:
-    """Refuse a request that the state of things does not allow."""
+    """Refuse a request that the present state does not allow."""
     return RpcError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
-def aborted(message: str) -> RpcError:
-    """Refuse a transaction that lost against another; the client tries it again."""
-    return RpcError(grpc.StatusCode.ABORTED, message)
-
-
-def exhausted(message: str) -> RpcError:
-    """Refuse a request over a bound of the emulator."""
-    return RpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
-
-
 def unimplemented(service: str, what: str) -> RpcError:
-    """Refuse what the service can do and its emulator does not."""
+    """Refuse a feature of the service that its emulator does not have."""
     message = f"the embedded {service} does not imitate {what}"
     return RpcError(grpc.StatusCode.UNIMPLEMENTED, message)

@@ -31,14 +31,14 @@ def commit(
         pending[name], result = writes.apply(write, name, old, time)
         results.append(result)
     for name, document in pending.items():
-        store.set(name, document, time)
+        store.set(name, document)
     return results, time
 
 
 def batch(
     store: Store, database: str, requested: Sequence[Write]
 ) -> tuple[list[WriteResult], list[Status]]:
-    """Apply writes one by one, each at a time of its own and whatever became of the others."""
+    """Apply writes one by one, each at its own time and independent of the others."""
     if len(requested) > MAX_BATCH:
         raise invalid(f"A batch cannot have more than {MAX_BATCH} writes.")
     targets = [writes.target(write, database) for write in requested]

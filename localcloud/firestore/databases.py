@@ -1,4 +1,4 @@
-"""Named databases: separate documents and transactions, and whether a database exists at all."""
+"""Named databases: separate documents, and whether a database exists at all."""
 
 from collections.abc import Callable
 
@@ -9,26 +9,24 @@ from localcloud.firestore import fieldpaths, names
 from localcloud.firestore.indexes import Indexes
 from localcloud.firestore.messages import Value
 from localcloud.firestore.store import Store
-from localcloud.firestore.transactions import Transactions
 
 Indexed = Callable[[str, str], Indexes]
 """Returns the indexes of a collection group, by `projects/P/databases/D` and its id."""
 
 Exists = Callable[[str], bool]
-"""Tells of `projects/P/databases/D` whether it exists."""
+"""Returns whether the database `projects/P/databases/D` exists."""
 
 
 class Database:
-    """One database: its documents and its open transactions."""
+    """One database and its documents."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
         self.store = Store(clock)
-        self.transactions = Transactions(self.store, clock)
 
 
 class Databases:
-    """Databases by name, each made when it is first used, if it exists."""
+    """Databases by name, each created on first use, if it exists."""
 
     def __init__(self, clock: Clock, exists: Exists) -> None:
         self._clock = clock
@@ -46,11 +44,11 @@ class Databases:
         return self._databases[name]
 
     def drop(self, name: str) -> None:
-        """Forget a database and all that is in it."""
+        """Delete a database with its documents."""
         self._databases.pop(name, None)
 
     def expire(self, name: str, collection_group: str, field: str) -> int:
-        """Delete the documents of a collection group whose time to live is over."""
+        """Delete the expired documents of a collection group."""
         store = self.of(name).store
         path = fieldpaths.parse(field)
         now = int(self._clock.time() * 1_000_000)
@@ -62,12 +60,12 @@ class Databases:
             if _is_over(fieldpaths.get(document.fields, path), now)
         ]
         for document_name in expired:
-            store.set(document_name, None, store.commit_time())
+            store.set(document_name, None)
         return len(expired)
 
 
 def _is_over(value: Value | None, now: int) -> bool:
-    # The service ignores a TTL field that is no timestamp, and so do we.
+    # The service ignores a TTL field that is no timestamp.
     if value is None or not value.HasField("timestamp_value"):
         return False
     return micros(value.timestamp_value) <= now

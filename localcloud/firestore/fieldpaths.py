@@ -43,7 +43,7 @@ def get(fields: Fields, path: Path) -> Value | None:
     """Return the value that a path names, None where there is none."""
     value: Value | None = None
     for name in path:
-        # A look-up of a missing key in a protobuf map would create it.
+        # Looking up a missing key of a protobuf map would create it.
         if name not in fields:
             return None
         value = fields[name]
@@ -52,7 +52,7 @@ def get(fields: Fields, path: Path) -> Value | None:
 
 
 def put(fields: Fields, path: Path, value: Value) -> None:
-    """Set a path to a value; what is no map on the way to it becomes one."""
+    """Set a path to a value, replacing whatever on the way to it is no map."""
     for name in path[:-1]:
         fields[name].map_value.SetInParent()
         fields = fields[name].map_value.fields
@@ -60,7 +60,7 @@ def put(fields: Fields, path: Path, value: Value) -> None:
 
 
 def delete(fields: Fields, path: Path) -> None:
-    """Remove what a path names, if it is there."""
+    """Remove a path, if it exists."""
     for name in path[:-1]:
         if name not in fields or not fields[name].HasField("map_value"):
             return
@@ -70,7 +70,7 @@ def delete(fields: Fields, path: Path) -> None:
 
 
 def resolve(document: Document, path: Path) -> Value | None:
-    """Return what a query sees at a path; `__name__` is the document's name."""
+    """Return a document's value at a path; `__name__` is the document's name."""
     if path == DOCUMENT_ID:
         return Value(reference_value=document.name)
     return get(document.fields, path)
@@ -89,7 +89,7 @@ def project(document: Document, paths: Sequence[Path]) -> Document:
 
 
 def masked(document: Document, mask: DocumentMask | None) -> Document:
-    """Return what a mask of a read lets through; None lets everything."""
+    """Return a document's fields that a mask names; None names all."""
     if mask is None:
         return document
     return project(document, [parse(path) for path in mask.field_paths])

@@ -1,4 +1,4 @@
-"""Conditions of a query, as functions that say whether a document meets them.
+"""The filters of a query, compiled to predicates on documents.
 
 The operators and what they require: `google.firestore.v1.StructuredQuery.FieldFilter.Operator`.
 A document that lacks the field meets no condition on it, negative ones included.
@@ -36,7 +36,7 @@ _INEQUALITIES = _NEGATIVE | {
 
 
 def compile_filter(condition: Filter) -> Predicate:
-    """Return what a filter asks of a document; refuse a filter that is malformed."""
+    """Return a filter as a predicate; refuse a filter that is malformed."""
     if _disjunctions(condition) > MAX_DISJUNCTIONS:
         raise invalid(f"A query cannot have more than {MAX_DISJUNCTIONS} disjunctions.")
     _check_negative(condition)
@@ -44,7 +44,7 @@ def compile_filter(condition: Filter) -> Predicate:
 
 
 def inequality_fields(condition: Filter) -> set[Path]:
-    """Return the fields that a filter compares by more than equality: a query orders by these."""
+    """Return the fields that a filter compares by inequality: a query orders by these."""
     return {
         fieldpaths.parse(leaf.field.field_path) for leaf in _leaves(condition) if is_unequal(leaf)
     }
@@ -193,7 +193,7 @@ def _negated(leaf: Any) -> bool:
 
 
 def is_unequal(leaf: Any) -> bool:
-    """Tell whether a unary or field filter compares by more than equality or membership."""
+    """Return whether a unary or field filter is an inequality."""
     return _negated(leaf) or (not is_unary(leaf) and leaf.op in _INEQUALITIES)
 
 

@@ -1,9 +1,9 @@
-"""Whether the indexes of a collection serve a query, which the service refuses to answer else.
+"""Whether the indexes of a collection serve a query; the service refuses any other.
 
 https://cloud.google.com/firestore/docs/query-data/index-overview: every field has an ascending, a
 descending and an array-contains index of its own, unless its configuration says otherwise;
-conditions by equality are served by merging indexes; an order besides needs composite indexes
-which end in that order and between them begin with all the fields compared by equality.
+equality filters are served by merging indexes; with an order as well, a query needs composite
+indexes that end in that order and together begin with all the fields compared by equality.
 """
 
 import itertools
@@ -19,46 +19,38 @@ from localcloud.firestore.fieldpaths import DOCUMENT_ID, Path
 from localcloud.firestore.messages import Filter, StructuredQuery
 
 ASCENDING, DESCENDING, CONTAINS = "ASCENDING", "DESCENDING", "CONTAINS"
-COLLECTION, COLLECTION_GROUP = "COLLECTION", "COLLECTION_GROUP"
+_COLLECTION = "COLLECTION"
 
 _Op = _Query.FieldFilter.Operator
-_AUTOMATIC = frozenset((COLLECTION, mode) for mode in (ASCENDING, DESCENDING, CONTAINS))
+_AUTOMATIC = frozenset((ASCENDING, DESCENDING, CONTAINS))
 
 Mode = tuple[Path, str]
 """A field in an index, and how: ASCENDING, DESCENDING or CONTAINS."""
 
 
 @dataclass(frozen=True)
-class Composite:
-    """A composite index of a collection group."""
-
-    scope: str
-    modes: tuple[Mode, ...]
-
-
-@dataclass(frozen=True)
 class Indexes:
-    """What is indexed in a collection group, apart from what is by itself.
+    """The indexes of a collection besides the automatic ones.
 
-    `fields` has the scopes and modes of the fields that are configured; of a field that is not,
-    the nearest configured ancestor counts, then `*`, then the automatic ones.
+    `composites` are composite indexes. `fields` has the modes of the fields that are configured; of
+    a field that is not, the nearest configured ancestor counts, then `*`, then the automatic ones.
     """
 
-    composites: Sequence[Composite] = ()
-    fields: Mapping[Path, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    composites: Sequence[tuple[Mode, ...]] = ()
+    fields: Mapping[Path, frozenset[str]] = field(default_factory=dict)
 
-    def single(self, scope: str, mode: Mode) -> bool:
-        """Tell whether a field's own index serves a mode."""
+    def single(self, mode: Mode) -> bool:
+        """Return whether a single-field index serves a mode."""
         path, wanted = mode
         lineage = [path[:length] for length in range(len(path), 0, -1)]
         configured = (self.fields[each] for each in [*lineage, ("*",)] if each in self.fields)
-        return (scope, wanted) in next(configured, _AUTOMATIC)
+        return wanted in next(configured, _AUTOMATIC)
 
 
 def described(composites: Iterable[Any], fields: Iterable[Any]) -> Indexes:
     """Return the indexes that the admin API's JSON describes: `Index` and `Field` resources."""
     return Indexes(
-        [Composite(index.get("queryScope", COLLECTION), _modes(index)) for index in composites],
+        [_modes(index) for index in composites if _is_of_collection(index)],
         {
             fieldpaths.parse(name) if name != "*" else ("*",): _own_modes(each)
             for each in fields
@@ -69,40 +61,37 @@ def described(composites: Iterable[Any], fields: Iterable[Any]) -> Indexes:
 
 
 def check(query: StructuredQuery, indexes: Indexes) -> None:
-    """Refuse a query, as the service does, if no index serves it."""
-    selector = query.from_[0]
-    scope = COLLECTION_GROUP if selector.all_descendants else COLLECTION
+    """Refuse a query that no index serves, as the service does."""
     order = _order(query)
     for leaves in _conjunctions(query.where) if query.HasField("where") else [[]]:
         ordered = {path for path, _ in order}
-        # A field that is ordered by besides needs no index but that of the order.
+        # The index of the order serves an equality on the same field.
         equalities = {_mode(leaf) for leaf in leaves if _is_equality(leaf)}
         equalities -= {(path, ASCENDING) for path in ordered}
-        if not _served(indexes, scope, equalities, order):
+        if not _served(indexes, equalities, order):
             raise failed_precondition(
                 "The query requires an index. It would be served by one on "
-                f"{selector.collection_id} ({scope}) of {_display(equalities, order)}."
+                f"{query.from_[0].collection_id} of {_display(equalities, order)}."
             )
 
 
-def _served(indexes: Indexes, scope: str, equalities: set[Mode], order: tuple[Mode, ...]) -> bool:
+def _served(indexes: Indexes, equalities: set[Mode], order: tuple[Mode, ...]) -> bool:
     usable = [
-        set(composite.modes[: len(composite.modes) - len(order)])
-        for composite in indexes.composites
-        if composite.scope == scope
-        and composite.modes[len(composite.modes) - len(order) :] == order
+        set(modes[: len(modes) - len(order)])
+        for modes in indexes.composites
+        if modes[len(modes) - len(order) :] == order
     ]
     prefixes = [prefix for prefix in map(_undirected, usable) if prefix <= equalities]
-    if len(order) <= 1 and all(indexes.single(scope, mode) for mode in order):
+    if len(order) <= 1 and all(map(indexes.single, order)):
         prefixes.append(set())
-    singles = {mode for mode in equalities if not order and _any_mode(indexes, scope, mode)}
+    singles = {mode for mode in equalities if not order and _any_mode(indexes, mode)}
     return bool(prefixes) and equalities == singles.union(*prefixes)
 
 
-def _any_mode(indexes: Indexes, scope: str, mode: Mode) -> bool:
+def _any_mode(indexes: Indexes, mode: Mode) -> bool:
     path, wanted = mode
     modes = [CONTAINS] if wanted == CONTAINS else [ASCENDING, DESCENDING]
-    return any(indexes.single(scope, (path, each)) for each in modes)
+    return any(indexes.single((path, each)) for each in modes)
 
 
 def _undirected(modes: Iterable[Mode]) -> set[Mode]:
@@ -156,13 +145,14 @@ def _modes(index: Any) -> tuple[Mode, ...]:
     return tuple(modes)
 
 
-def _own_modes(configured: Any) -> frozenset[tuple[str, str]]:
-    indexes = configured["indexConfig"].get("indexes", [])
-    return frozenset(
-        (index.get("queryScope", COLLECTION), mode)
-        for index in indexes
-        for _, mode in _modes(index)
-    )
+def _own_modes(configured: Any) -> frozenset[str]:
+    indexes = filter(_is_of_collection, configured["indexConfig"].get("indexes", []))
+    return frozenset(mode for index in indexes for _, mode in _modes(index))
+
+
+def _is_of_collection(index: Any) -> bool:
+    # An index of the scope COLLECTION_GROUP serves no query of one collection.
+    return bool(index.get("queryScope", _COLLECTION) == _COLLECTION)
 
 
 def _display(equalities: set[Mode], order: tuple[Mode, ...]) -> str:

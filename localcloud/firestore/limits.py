@@ -1,4 +1,4 @@
-"""What a document may hold, and how large it may be.
+"""What a document may contain, and how large it may be.
 
 https://cloud.google.com/firestore/docs/storage-size and https://cloud.google.com/firestore/quotas
 """
@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from localcloud.core.statuses import invalid
+from localcloud.core.statuses import invalid, unimplemented
 from localcloud.firestore.messages import Document, Value
-from localcloud.firestore.values import is_vector
 
 MAX_DOCUMENT_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -36,14 +35,14 @@ def size(document: Document) -> int:
 def _fields_size(fields: Mapping[str, Value], depth: int) -> int:
     if depth > MAX_DEPTH:
         raise invalid(f"Maps and arrays are nested deeper than {MAX_DEPTH} levels.")
-    vector = is_vector(fields)
-    return sum(_field_size(name, fields[name], depth, vector) for name in fields)
+    if "__type__" in fields and fields["__type__"].string_value == "__vector__":
+        raise unimplemented("Firestore", "vectors")
+    return sum(_field_size(name, fields[name], depth) for name in fields)
 
 
-def _field_size(name: str, value: Value, depth: int, vector: bool) -> int:
+def _field_size(name: str, value: Value, depth: int) -> int:
     name_size = _string_size(name)
-    reserved = _RESERVED.fullmatch(name) and not (vector and name == "__type__")
-    if not name or reserved or name_size > MAX_FIELD_NAME_BYTES + 1:
+    if not name or _RESERVED.fullmatch(name) or name_size > MAX_FIELD_NAME_BYTES + 1:
         raise invalid(f'Field name "{name[:64]}" is reserved, empty or too long.')
     return name_size + _size(value, depth)
 

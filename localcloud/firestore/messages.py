@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     class Value(RawMessage):
         """A value of a field, one of many types."""
 
-    class ArrayValue(RawMessage):
-        """The elements of an array."""
-
     class Precondition(RawMessage):
         """What must hold of a document before it is written."""
 
@@ -40,15 +37,11 @@ if TYPE_CHECKING:
     class Filter(RawMessage):
         """A condition on the fields of a document."""
 
-    class TransactionOptions(RawMessage):
-        """Whether a transaction may write, and what it reads."""
-
 else:
     from google.cloud.firestore_v1.types import common, document, query, write
 
     Document = document.Document.pb()
     Value = document.Value.pb()
-    ArrayValue = document.ArrayValue.pb()
     Precondition = common.Precondition.pb()
     DocumentMask = common.DocumentMask.pb()
     Write = write.Write.pb()
@@ -56,10 +49,8 @@ else:
     FieldTransform = write.DocumentTransform.FieldTransform.pb()
     StructuredQuery = query.StructuredQuery.pb()
     Filter = query.StructuredQuery.Filter.pb()
-    TransactionOptions = common.TransactionOptions.pb()
 
 __all__ = [
-    "ArrayValue",
     "Document",
     "DocumentMask",
     "Empty",
@@ -69,7 +60,6 @@ __all__ = [
     "Precondition",
     "StructuredQuery",
     "Timestamp",
-    "TransactionOptions",
     "Value",
     "Write",
     "WriteResult",

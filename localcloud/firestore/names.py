@@ -27,7 +27,7 @@ def database_of(name: str) -> str:
 
 
 def check_document(name: str, database: str) -> None:
-    """Refuse what is not the name of a document in `database`."""
+    """Refuse a name that is not a document's in `database`."""
     segments = _segments(name, database)
     if not segments or len(segments) % 2:
         raise invalid(f'Document name "{name}" lacks a collection or a document id.')
@@ -38,7 +38,7 @@ def check_document(name: str, database: str) -> None:
 
 
 def check_parent(name: str, database: str) -> None:
-    """Refuse what is neither the root of `database` nor a document in it."""
+    """Refuse a name that is neither the root of `database` nor a document in it."""
     if name != f"{database}/documents":
         check_document(name, database)
 

@@ -1,8 +1,7 @@
-"""Queries: which documents, in which order, from where to where.
+"""Queries: filters, order, cursors, offset and limit.
 
-As `google.firestore.v1.StructuredQuery` states it, by scanning the collections that a query names:
-the embedded database has no indexes, so it also answers what the service would refuse for lack of
-one.
+As `google.firestore.v1.StructuredQuery` states it, by scanning the collection that a query
+names: `indexes` says which queries the service would refuse for lack of an index.
 """
 
 import heapq
@@ -22,7 +21,7 @@ from localcloud.firestore.store import Store
 _DESCENDING = _Query.Direction.DESCENDING
 
 Position = tuple[Any, ...]
-"""Where a document stands in a query's order; positions compare as documents are ordered."""
+"""A document's sort key in a query's order."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Order:
 
 @dataclass(frozen=True)
 class _Descending:
-    """A key that sorts the other way round."""
+    """A key that sorts in reverse."""
 
     key: values.Key
 
@@ -46,12 +45,13 @@ class _Descending:
         return other.key > self.key
 
 
-def run(store: Store, parent: str, query: StructuredQuery, at: int | None = None) -> list[Document]:
-    """Return what a query finds below `parent`, before its projection, now or as of a time."""
+def run(store: Store, parent: str, query: StructuredQuery) -> list[Document]:
+    """Return what a query finds below `parent`, before its projection."""
     check(query)
     order = orders(query)
     meets = filters.compile_filter(query.where) if query.HasField("where") else _any
-    found = (document for document in _scan(store, parent, query, at) if meets(document))
+    scanned = store.documents(f"{parent}/{query.from_[0].collection_id}")
+    found = (document for document in scanned if meets(document))
     positions = _within(query, order, _positions(found, order))
     most = query.limit.value if query.HasField("limit") else None
     return [document for _, document in _slice(positions, query.offset, most)]
@@ -73,7 +73,7 @@ def orders(query: StructuredQuery) -> list[Order]:
 
 
 def project(query: StructuredQuery, document: Document) -> Document:
-    """Return what a query shows of a document that it has found."""
+    """Return the projection of a document that a query has found."""
     if not query.HasField("select"):
         return document
     paths = [fieldpaths.parse(field.field_path) for field in query.select.fields]
@@ -86,6 +86,8 @@ def check(query: StructuredQuery) -> None:
         raise unimplemented("Firestore", "vector search")
     if len(query.from_) != 1:
         raise invalid("A query must select from exactly one collection.")
+    if query.from_[0].all_descendants or not query.from_[0].collection_id:
+        raise unimplemented("Firestore", "queries of collection groups")
     if query.offset < 0 or query.limit.value < 0:
         raise invalid("offset and limit cannot be negative.")
     for cursor in (query.start_at, query.end_at):
@@ -95,22 +97,6 @@ def check(query: StructuredQuery) -> None:
 
 def _any(_document: Document) -> bool:
     return True
-
-
-def _scan(store: Store, parent: str, query: StructuredQuery, at: int | None) -> Iterator[Document]:
-    selector = query.from_[0]
-    for collection in _collections(store, parent, selector, at):
-        yield from store.documents(collection, at)
-
-
-def _collections(store: Store, parent: str, selector: Any, at: int | None) -> Iterable[str]:
-    if selector.collection_id and not selector.all_descendants:
-        return [f"{parent}/{selector.collection_id}"]
-    below = (name for name in store.collections(at) if name.startswith(f"{parent}/"))
-    if selector.all_descendants:
-        wanted = selector.collection_id
-        return [name for name in below if wanted in {"", name.rpartition("/")[2]}]
-    return [name for name in below if "/" not in name[len(parent) + 1 :]]
 
 
 def _positions(
@@ -126,7 +112,7 @@ def _position(document: Document, order: list[Order]) -> Position | None:
     keys = []
     for each in order:
         value = fieldpaths.resolve(document, each.path)
-        # Ordering by a field leaves out the documents that lack it.
+        # A query leaves out documents that lack a field of its order.
         if value is None:
             return None
         keys.append(_directed(values.key(value), each))
@@ -150,9 +136,9 @@ def _within(
 
 
 def _cursor(cursor: Any, order: list[Order]) -> Callable[[Position], bool]:
-    """Return a function that tells whether a cursor stands before a position.
+    """Return a predicate: whether a cursor precedes a position.
 
-    A cursor is a prefix of positions, and stands right before or right after all that share it.
+    A cursor is a prefix of positions, and lies right before or right after all that share it.
     """
     prefix = tuple(
         _directed(values.key(value), each)

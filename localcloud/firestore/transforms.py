@@ -3,36 +3,36 @@
 The rules are those of `google.firestore.v1.DocumentTransform.FieldTransform`.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 from localcloud.core.raw import timestamp
-from localcloud.core.statuses import invalid
-from localcloud.firestore import values
+from localcloud.core.statuses import invalid, unimplemented
 from localcloud.firestore.fieldpaths import Fields, get, parse, put
-from localcloud.firestore.messages import ArrayValue, FieldTransform, Value
+from localcloud.firestore.messages import FieldTransform, Value
 
 _REQUEST_TIME = 1
 _LARGEST, _SMALLEST = 2**63 - 1, -(2**63)
 
 
 def apply(fields: Fields, transform: FieldTransform, commit_time: int) -> Value:
-    """Set a field to what a transform gives; return the transform's result for the client."""
+    """Apply a transform to a field; return its result for the client."""
     path = parse(transform.field_path)
     kind = transform.WhichOneof("transform_type")
-    if kind not in _TRANSFORMS:
+    if kind is None:
         raise invalid(f'The transform of "{transform.field_path}" names no operation.')
+    if kind not in _TRANSFORMS:
+        raise unimplemented("Firestore", f"the transform {kind}")
     operand = getattr(transform, kind)
     new = _TRANSFORMS[kind](get(fields, path), operand, commit_time)
     put(fields, path, new)
-    return Value(null_value=0) if kind in _ARRAY_TRANSFORMS else new
+    return new
 
 
 def _server_value(_old: Value | None, operand: int, commit_time: int) -> Value:
     if operand != _REQUEST_TIME:
         raise invalid("The only server value is REQUEST_TIME.")
-    # "With millisecond precision", says the API, and the service keeps to it.
+    # The API states millisecond precision.
     return Value(timestamp_value=timestamp(commit_time - commit_time % 1000))
 
 
@@ -44,42 +44,6 @@ def _increment(old: Value | None, operand: Value, _commit_time: int) -> Value:
     if isinstance(total, float):
         return Value(double_value=total)
     return Value(integer_value=min(max(total, _SMALLEST), _LARGEST))
-
-
-def _maximum(old: Value | None, operand: Value, _commit_time: int) -> Value:
-    return _extreme(old, operand, lambda new, current: new > current)
-
-
-def _minimum(old: Value | None, operand: Value, _commit_time: int) -> Value:
-    return _extreme(old, operand, lambda new, current: new < current)
-
-
-def _extreme(old: Value | None, operand: Value, wins: Callable[[float, float], bool]) -> Value:
-    new = _operand(operand)
-    if old is None or not _is_number(old) or math.isnan(new):
-        return operand
-    return operand if wins(new, _plain(old)) else old
-
-
-def _union(old: Value | None, operand: Any, _commit_time: int) -> Value:
-    kept = _elements(old)
-    seen = {values.key(element) for element in kept}
-    for element in operand.values:
-        key = values.key(element)
-        if key not in seen:
-            seen.add(key)
-            kept.append(element)
-    return Value(array_value=ArrayValue(values=kept))
-
-
-def _remove(old: Value | None, operand: Any, _commit_time: int) -> Value:
-    removed = {values.key(element) for element in operand.values}
-    kept = [element for element in _elements(old) if values.key(element) not in removed]
-    return Value(array_value=ArrayValue(values=kept))
-
-
-def _elements(old: Value | None) -> list[Value]:
-    return list(old.array_value.values) if old is not None else []
 
 
 def _is_number(value: Value) -> bool:
@@ -97,12 +61,7 @@ def _operand(value: Value) -> int | float:
     return _plain(value)
 
 
-_ARRAY_TRANSFORMS = frozenset({"append_missing_elements", "remove_all_from_array"})
 _TRANSFORMS: dict[str, Callable[[Value | None, Any, int], Value]] = {
     "set_to_server_value": _server_value,
     "increment": _increment,
-    "maximum": _maximum,
-    "minimum": _minimum,
-    "append_missing_elements": _union,
-    "remove_all_from_array": _remove,
 }

@@ -2,12 +2,12 @@
 
 https://cloud.google.com/firestore/docs/concepts/data-types: null, booleans, NaN, numbers (integers
 and doubles by value), timestamps, strings (by UTF-8 bytes), bytes, references (by segments),
-geographical points, arrays, vectors, maps. Every value has a key, and keys compare as values do;
-values are equal to the service (3 and 3.0, say) where their keys are.
+geographical points, arrays, maps. Keys compare as values do; values are equal (3 and 3.0)
+where their keys are.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from localcloud.core.statuses import invalid
@@ -16,13 +16,11 @@ from localcloud.firestore.messages import Value
 
 Key = tuple[Any, ...]
 
-NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES, REFERENCE, POINT, ARRAY, VECTOR, MAP = range(
-    12
-)
+NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES, REFERENCE, POINT, ARRAY, MAP = range(11)
 
 
 def key(value: Value) -> Key:
-    """Return what a value compares by: its type's rank, then what the type compares by."""
+    """Return a value's sort key: its type's rank, then its value."""
     kind = value.WhichOneof("value_type")
     if kind not in _KEYS:
         raise invalid(f"A value of type {kind or 'unset'} cannot be compared.")
@@ -30,13 +28,8 @@ def key(value: Value) -> Key:
 
 
 def comparable(left: Key, right: Key) -> bool:
-    """Tell whether an inequality holds between two values at all: only within one type."""
+    """Return whether two values are of one type, which an inequality needs."""
     return _type(left) == _type(right)
-
-
-def is_vector(fields: Mapping[str, Value]) -> bool:
-    """Tell whether a map is how a vector embedding is written."""
-    return "__type__" in fields and fields["__type__"].string_value == "__vector__"
 
 
 def _type(of: Key) -> int:
@@ -53,9 +46,6 @@ def _array(array: Any) -> Key:
 
 def _map(message: Any) -> Key:
     fields = message.fields
-    if is_vector(fields):
-        elements = fields["value"].array_value.values if "value" in fields else ()
-        return (VECTOR, len(elements), tuple(key(element) for element in elements))
     return (MAP, tuple((name, key(fields[name])) for name in sorted(fields)))
 
 

@@ -1,13 +1,19 @@
-"""What one write makes of a document: precondition, update with mask, deletion, transforms.
+"""One write of a document: precondition, update with mask, deletion, transforms.
 
-A write that changes nothing keeps the document's `update_time`, as the API promises
+A write that changes nothing keeps the document's `update_time`, as the API states
 (`google.firestore.v1.WriteResult.update_time`).
 """
 
 from collections.abc import Callable
 
 from localcloud.core.raw import micros, timestamp
-from localcloud.core.statuses import already_exists, failed_precondition, invalid, not_found
+from localcloud.core.statuses import (
+    already_exists,
+    failed_precondition,
+    invalid,
+    not_found,
+    unimplemented,
+)
 from localcloud.firestore import fieldpaths, limits, names, transforms
 from localcloud.firestore.messages import (
     Document,
@@ -24,15 +30,13 @@ Outcome = tuple[Document | None, WriteResult]
 
 
 def target(write: Write, database: str) -> str:
-    """Return the name of the document that a write is about, in `database`."""
+    """Return the name of the document that a write changes, in `database`."""
     operation = write.WhichOneof("operation")
     if operation is None:
         raise invalid("A write must be an update, a delete or a transform.")
-    name = {
-        "update": lambda: write.update.name,
-        "delete": lambda: write.delete,
-        "transform": lambda: write.transform.document,
-    }[operation]()
+    if operation not in _OPERATIONS:
+        raise unimplemented("Firestore", f"a write that is a {operation}")
+    name = write.update.name if operation == "update" else write.delete
     names.check_document(name, database)
     return str(name)
 
@@ -90,13 +94,6 @@ def _merge(new: Document, write: Write, old: Document | None) -> None:
             fieldpaths.put(new.fields, path, value)
 
 
-def _transform(write: Write, name: str, old: Document | None, commit_time: int) -> Outcome:
-    new = Document(name=name)
-    if old is not None:
-        new.MergeFrom(old)
-    return _finish(new, old, write.transform.field_transforms, commit_time)
-
-
 def _delete(_write: Write, _name: str, _old: Document | None, _commit_time: int) -> Outcome:
     return None, WriteResult()
 
@@ -130,5 +127,4 @@ def _bytes(document: Document) -> bytes:
 _OPERATIONS: dict[str, Callable[[Write, str, Document | None, int], Outcome]] = {
     "update": _update,
     "delete": _delete,
-    "transform": _transform,
 }

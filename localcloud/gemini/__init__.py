@@ -4,8 +4,8 @@ Imports `localcloud.core` alone.
 
 It imitates WebhookService with its signing secrets and paging, deliveries in every scheme with
 retries, disabled endpoints and the published keys, and the states, lookups, streams and events of
-interactions, batches and videos, at `/v1` and `/v1beta`. Under `/control` it takes what Gemini has
-no call for: the end of a job, forged and repeated deliveries, faults, an account of all that.
+interactions, batches and videos, at `/v1` and `/v1beta`. Under `/control` it accepts what Gemini
+has no call for: the end of a job, forged and repeated deliveries, faults, reports of deliveries.
 
 It does not imitate models (an output is what a control call says), files and their downloads,
 quotas, and the consistency of Gemini's lists, which are exact here. What Google does not publish is

@@ -61,7 +61,7 @@ class Gemini:
         return self._emitter.emit(Emission(event_type=event_type, **options))
 
     async def close(self) -> None:
-        """Stop delivering, and end no more jobs."""
+        """Stop deliveries and scheduled ends of jobs."""
         await self.jobs.close()
         await self.courier.close()
 

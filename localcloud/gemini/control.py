@@ -1,6 +1,6 @@
-"""The simulator's own API, under `/control/`: what other processes steer it by.
+"""The simulator's own API under `/control/`, by which other processes control it.
 
-Nothing of it exists at Gemini. It shows no secret and needs no key: it listens on loopback.
+Gemini has no such API. It shows no secret and needs no key, since it listens on loopback.
 """
 
 import base64
@@ -28,7 +28,7 @@ _MAX_WAIT_SECONDS = 60.0
 
 
 class Control:
-    """Routes to emit, forge, rotate keys, inject faults and see what became of it all."""
+    """Routes to emit, forge, rotate keys, inject faults and list deliveries."""
 
     def __init__(
         self,

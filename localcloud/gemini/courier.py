@@ -1,4 +1,4 @@
-"""Carries deliveries to their endpoints: attempts, retries with backoff, endpoints disabled."""
+"""Sends deliveries: attempts, retries with backoff, and disabling of failing endpoints."""
 
 import asyncio
 from collections.abc import Iterable
@@ -52,17 +52,17 @@ class Courier:
         task.add_done_callback(lambda _task: self._tasks.pop(delivery.number, None))
 
     async def settled(self, deliveries: Iterable[Delivery], timeout: float) -> None:
-        """Return once these deliveries are settled, or after so many real seconds."""
+        """Return once these deliveries are settled, or after that many real seconds."""
         tasks = [self._tasks[each.number] for each in deliveries if each.number in self._tasks]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout)
 
     async def quiet(self) -> None:
-        """Return once no attempt is under way: all that is left waits for its next one."""
+        """Return once no attempt is under way."""
         await self._quiet.wait()
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel attempts under way."""
         tasks = [*self._tasks.values()]
         for task in tasks:
             task.cancel()
@@ -131,7 +131,7 @@ class Courier:
             return answer.status_code
 
     def _judge(self, delivery: Delivery, *, succeeded: bool) -> None:
-        # What an endpoint makes of a forgery, or of a time that a test chose, says nothing of it.
+        # An endpoint is not disabled for refusing a forgery or a timestamp that a test chose.
         webhook = delivery.webhook
         if webhook is None or delivery.forgery or delivery.at is not None:
             return

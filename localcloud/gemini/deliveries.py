@@ -1,4 +1,4 @@
-"""Deliveries and the account of them: what was sent where, how often, and what was answered."""
+"""Deliveries, their attempts and their answers."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,13 +25,13 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """Say whether the endpoint took it."""
+        """Return whether the endpoint accepted it."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass
 class Delivery:
-    """One event on its way to one endpoint.
+    """The delivery of one event to one endpoint.
 
     `webhook` is None for a dynamic webhook. `at`, where given, is the timestamp (Unix seconds) that
     every attempt claims instead of the clock's.
@@ -83,7 +83,7 @@ class Account:
         return iter(tuple(self._deliveries.values()))
 
     def add(self, delivery: Delivery) -> None:
-        """Enter a delivery."""
+        """Record a delivery."""
         self._deliveries[delivery.number] = delivery
         self.total += 1
         if len(self._deliveries) > self._kept:
@@ -94,7 +94,7 @@ class Account:
         return self.total + 1
 
     def pending(self) -> int:
-        """Return how many are still on their way."""
+        """Return how many deliveries are not settled."""
         return sum(delivery.state == "pending" for delivery in self)
 
     def summary(self) -> dict[str, Any]:

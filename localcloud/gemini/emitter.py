@@ -21,7 +21,7 @@ from localcloud.gemini.webhooks import WebhookService
 
 @dataclass(frozen=True, kw_only=True)
 class Emission:
-    """An event to be announced, and whatever of its deliveries is not to be as usual.
+    """An event to announce, and how its deliveries differ from the usual.
 
     `data` defaults to the documentation's example. `uris` are dynamic webhooks, which replace the
     registered ones; `to` names registered webhooks by id, subscribed or not. `scheme` defaults to

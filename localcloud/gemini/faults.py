@@ -17,7 +17,7 @@ FaultKind = Literal[
 
 @dataclass
 class Fault:
-    """What is to happen to the next `times` calls of an operation, after `skip` that pass."""
+    """What happens to the next `times` calls of an operation, after `skip` that pass."""
 
     operation: str
     kind: FaultKind
@@ -27,7 +27,7 @@ class Fault:
     seconds: float = 0.0
 
     def hits(self, operation: str) -> bool:
-        """Count a call, and say whether the fault is its."""
+        """Count a call, and return whether the fault applies to it."""
         if operation != self.operation or self.times == 0:
             return False
         if self.skip > 0:
@@ -38,13 +38,13 @@ class Fault:
 
 
 class Faults:
-    """The faults in store."""
+    """The faults to come."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Put a fault in store. Raises `GoogleError` for a kind that there is not."""
+        """Add a fault. Raises `GoogleError` for an unknown kind."""
         if fault.kind not in get_args(FaultKind):
             raise GoogleError(400, f"kind must be one of {', '.join(get_args(FaultKind))}.")
         if not 400 <= fault.status <= 599:
@@ -52,15 +52,15 @@ class Faults:
         self._faults.append(fault)
 
     def take(self, operation: str) -> Fault | None:
-        """Return the fault that this call suffers, if any."""
+        """Return the fault of this call, if any."""
         return next((fault for fault in self._faults if fault.hits(operation)), None)
 
     def clear(self) -> None:
-        """Forget all faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the faults still in store."""
+        """Return the faults to come."""
         return [vars(fault) for fault in self._faults if fault.times > 0]
 
 
@@ -71,6 +71,6 @@ class HangUp(Response):
     """
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Announce, and stop there."""
+        """Announce a body, and send only a part of it."""
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

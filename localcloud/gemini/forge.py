@@ -1,4 +1,4 @@
-"""Deliveries that must not be believed: what an attacker, or a broken proxy, would send."""
+"""Forged deliveries, as an attacker or a broken proxy would send them."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The way into the simulated API: both versions, the API key, faults, and a log of every call."""
+"""Routing of the simulated API: both versions, the API key, faults, and a log of every call."""
 
 import json
 from collections import deque

@@ -44,7 +44,7 @@ class Interaction:
 
     @property
     def background(self) -> bool:
-        """Say whether it runs on while its caller waits for an event."""
+        """Return whether it runs in the background."""
         return self.request.get("background") is True
 
     @property

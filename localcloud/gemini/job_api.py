@@ -32,7 +32,7 @@ class JobApi:
         self._settings = settings
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
-        """Return the API's routes, entered by way of `gate`."""
+        """Return the API's routes, behind `gate`."""
         interaction, batch, model = "/interactions/{id}", "/batches/{id}", "/models/{model}"
         table = [
             ("POST", "/interactions", "interactions.create", self._create_interaction),
@@ -59,7 +59,7 @@ class JobApi:
         ]
 
     async def close(self) -> None:
-        """End nothing more on the clock."""
+        """Cancel the ends of jobs that are scheduled."""
         for kind in (self.interactions, self.batches, self.videos):
             await kind.jobs.close()
 

@@ -1,4 +1,4 @@
-"""What all kinds of job share: their webhooks, their place in memory, their end on the clock."""
+"""What all kinds of job share: dynamic webhooks, storage, and scheduled ends."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -48,7 +48,7 @@ Job = TypeVar("Job")
 
 
 class Jobs(Generic[Job]):
-    """Jobs of one kind by id, oldest first; the oldest go when there are too many."""
+    """Jobs of one kind by id, oldest first; the oldest are dropped over a limit."""
 
     def __init__(self, kind: str, clock: Clock, settings: Settings) -> None:
         self.clock = clock
@@ -93,7 +93,7 @@ class Jobs(Generic[Job]):
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """End nothing more on the clock."""
+        """Cancel the ends of jobs that are scheduled."""
         tasks = [*self._tasks]
         for task in tasks:
             task.cancel()

@@ -37,7 +37,7 @@ async def _frames(interaction: Interaction, position: int) -> AsyncIterator[byte
             position += 1
             data = json.dumps(frame, separators=(",", ":"))
             if frame.get("event_type") == _CUT:
-                # Half a frame, and the end: what a connection that breaks leaves behind.
+                # A broken connection ends within a frame.
                 yield b'data: {"event_type":"step.del'
                 return
             yield f"data: {data}\n\n".encode()

@@ -24,7 +24,7 @@ class Secret:
     expires_at: float | None = None
 
     def active(self, now: float) -> bool:
-        """Say whether it still signs."""
+        """Return whether it still signs."""
         return self.expires_at is None or now < self.expires_at
 
 
@@ -45,7 +45,7 @@ class Webhook:
     deleted: bool = False
 
     def receives(self, event_type: str) -> bool:
-        """Say whether an event of that type is to be delivered to it now."""
+        """Return whether an event of that type is delivered to it now."""
         return self.state == "enabled" and event_type in self.subscribed_events
 
     def active_secrets(self, now: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""WebhookService over HTTP, as the SDK calls it and as the guides write it."""
+"""WebhookService over HTTP, as the SDK and the guides call it."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class WebhookApi:
         self._settings = settings
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
-        """Return the routes, entered by way of `gate`."""
+        """Return the routes, behind `gate`."""
         one = "/webhooks/{id}"
         return [
             *gate.routes("POST", f"{one}:ping", "webhooks.ping", self._ping),

@@ -61,7 +61,7 @@ class WebhookService:
         if page_size is not None and page_size < 0:
             raise GoogleError(400, "page_size must not be negative.")
         size = min(page_size or _DEFAULT_PAGE, _LARGEST_PAGE)
-        # A token holds the last number shown, so that a deletion between pages skips nobody.
+        # A page token holds the last number shown, so that a deletion between pages skips nothing.
         last = _number(page_token) if page_token else 0
         rest = [webhook for webhook in self if webhook.number > last]
         shown: dict[str, Any] = {"webhooks": [self._shown(webhook) for webhook in rest[:size]]}

@@ -1,7 +1,7 @@
-"""Makes in Pub/Sub and Secret Manager what a deployment has from Terraform.
+"""Creates the topics, subscriptions and secret that Terraform creates in a deployment.
 
-What exists already is used as it is, since an emulator may outlive the stack; only the push
-subscription, whose endpoint is this stack's, is always made anew, and goes with the stack.
+Existing ones are used as they are, since an emulator may outlive the stack; only the push
+subscription, whose endpoint is this stack's, is always recreated, and deleted with the stack.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ async def provision(
     topics: Iterable[str] = (),
     times: PushTimes | None = None,
 ) -> AsyncIterator[None]:
-    """Have the topics and subscriptions at `pubsub` (`host:port`) while the block lasts.
+    """Create the topics and subscriptions at `pubsub` (`host:port`) for the block.
 
     `topics` are further ones, by full name. The ingress topic is pushed to `endpoint`. Raises
     `LocalCloudError` if Pub/Sub does not answer there, or refuses.
@@ -69,7 +69,7 @@ async def provision(
         try:
             yield
         finally:
-            # The emulator may be gone before us; then so is the subscription.
+            # The emulator may have stopped already, and the subscription with it.
             with contextlib.suppress(GoogleAPIError):
                 await subscriber.delete_subscription(
                     subscription=push.name, retry=None, timeout=5.0
@@ -100,7 +100,7 @@ async def keep_signing_secret(names: Names, secret_manager: str, value: str) -> 
 
 
 def _topic(names: Names, topic: str) -> Topic:
-    # What the ingress topic has taken can be replayed from it.
+    # Retained messages can be replayed from the ingress topic.
     if topic == names.ingress:
         return Topic(name=topic, message_retention_duration=_RETAINED)
     return Topic(name=topic)

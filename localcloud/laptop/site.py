@@ -1,4 +1,4 @@
-"""A whole deployment on this machine: a local cloud, a Gemini, and Terraform's work in between."""
+"""A whole deployment on this machine: a local cloud, a simulated Gemini, and Terraform."""
 
 import contextlib
 import dataclasses
@@ -32,7 +32,7 @@ _LEAVINGS = shutil.ignore_patterns(
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What may differ from one deployment to another.
+    """The options of a deployment.
 
     `directory` takes a copy of what is deployed, and Terraform's state. `root` is the root module,
     relative to the checkout. `variables` are added to those that any deployment here needs.
@@ -52,9 +52,9 @@ class Options:
 
 
 class Site:
-    """A local cloud, a simulated Gemini at `gemini_url`, and a Terraform workspace led to both.
+    """A local cloud, a simulated Gemini at `gemini_url`, and a Terraform workspace for both.
 
-    Nothing is applied yet when it begins.
+    Nothing is applied at first.
     """
 
     def __init__(self, options: Options, cloud: Cloud, simulator: Gemini, gemini_url: str) -> None:
@@ -90,7 +90,7 @@ class Site:
         }
 
     def _deployers_token(self) -> str:
-        """Return what `gcloud auth print-identity-token` would give whoever destroys."""
+        """Return the deployer's token, as `gcloud auth print-identity-token` prints it."""
         name = self.options.variables.get("name", NAME)
         project = self.cloud.state.project
         audience = f"https://{name}-registrar-{project.number}.{REGION}.run.app"

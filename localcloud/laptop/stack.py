@@ -34,7 +34,7 @@ SECRET_MANAGER = "SECRET_MANAGER_EMULATOR_HOST"  # noqa: S105 - a variable's nam
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What may differ from one laptop stack to another.
+    """The options of a laptop stack.
 
     `environ` is where emulator variables are looked for. `routes` is the dispatcher's `ROUTES`.
     `receive_port` is where the receiver listens, 0 for a free port.
@@ -94,16 +94,16 @@ class Stack:
         }
 
     async def interrupt(self) -> None:
-        """Take the embedded emulators off the network, as an outage would; they forget nothing."""
+        """Stop serving the embedded emulators, as in an outage; they keep their state."""
         await self._listener.stop()
 
     async def resume(self) -> None:
-        """Bring the embedded emulators back at the same address."""
+        """Serve the embedded emulators at the same address again."""
         guard, address = self.options.guard, self._listener.address
         self._listener = await rpc.listen(self._services, guard=guard, address=address)
 
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
-        """Start everything; `unwinding` stops, in reverse order, however much of it has started."""
+        """Start everything; `unwinding` stops what has started, in reverse order."""
         routes = _routes(self._dispatch_environ())
         await self._emulate(unwinding)
         simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
@@ -115,7 +115,7 @@ class Stack:
         await _start(self.receive, self.dispatch)
         ingress, dead_letter = self.names.ingress, self.names.dead_letter
         self.topics = {"ingress": ingress, **routes, "dead-letter": dead_letter}
-        # Pushing begins once there is something to push to, and ends before that goes.
+        # Pushing starts after the dispatcher and ends before it.
         pushing = provision(
             self.names,
             self.hosts[PUBSUB],
@@ -190,8 +190,8 @@ class Stack:
 async def run(options: Options | None = None) -> AsyncIterator[Stack]:
     """Run a laptop stack while the block lasts, its webhook registered at the simulator.
 
-    Whatever way the block ends, everything is undone in reverse order. Raises `StartFailed` where
-    a function does not start, and `OptionError` for routes that the dispatcher would refuse.
+    Everything is stopped in reverse order when the block ends. Raises `StartFailed` where a
+    function does not start, and `OptionError` for routes that the dispatcher would refuse.
     """
     async with contextlib.AsyncExitStack() as unwinding:
         stack = Stack(options or Options())

@@ -1,4 +1,4 @@
-"""Terraform, run on a copy of a configuration and against a local cloud."""
+"""Runs Terraform on a copy of a configuration, against a local cloud."""
 
 import asyncio
 import contextlib
@@ -42,12 +42,11 @@ class Outcome:
 
 
 class Workspace:
-    """A root module in `directory`, whose google provider is led to a local cloud.
+    """A root module in `directory`, whose google provider uses a local cloud.
 
-    `endpoints` are the provider's arguments, written to a file of their own in it; `variables` are
-    given to every command by the environment, so that a secret stands in no argument list. What is
-    meant for any other host goes to `proxy`, which refuses it by name. Raises `TerraformMissing`
-    where there is no terraform.
+    `endpoints` are the provider's arguments, written to a file in it; `variables` are passed to
+    every command by environment, so that no argument list holds a secret. Requests to any other
+    host go to `proxy`. Raises `TerraformMissing` where there is no terraform.
     """
 
     def __init__(
@@ -78,15 +77,15 @@ class Workspace:
         await self.run("init", "-input=false")
 
     async def apply(self, *arguments: str) -> str:
-        """Make it so; return the output. Raises `TerraformFailed`."""
+        """Apply; return the output. Raises `TerraformFailed`."""
         return await self.run("apply", *_UNASKED, *arguments)
 
     async def plan(self, *arguments: str) -> str:
-        """Say what would change; return the output. Raises `TerraformFailed`."""
+        """Plan; return the output. Raises `TerraformFailed`."""
         return await self.run("plan", "-input=false", *arguments)
 
     async def destroy(self, *arguments: str) -> str:
-        """Take it all down; return the output. Raises `TerraformFailed`."""
+        """Destroy; return the output. Raises `TerraformFailed`."""
         return await self.run("destroy", *_UNASKED, *arguments)
 
     async def outputs(self) -> dict[str, Any]:
@@ -118,7 +117,7 @@ class Workspace:
             env=self._environ(command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            # What is JSON must stay so; its errors come after it.
+            # Errors must not mix with JSON output.
             stderr=asyncio.subprocess.STDOUT if told else asyncio.subprocess.PIPE,
             start_new_session=True,
             limit=_LONGEST_LINE,
@@ -127,7 +126,7 @@ class Workspace:
             output = await (self._follow(process) if told else _whole(process))
             return Outcome(await process.wait(), output)
         except BaseException:
-            # Terraform ends by itself after an interrupt, once what it has begun is recorded.
+            # After an interrupt Terraform records what it has done, then ends.
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
             await process.communicate()
@@ -149,8 +148,8 @@ class Workspace:
 
 def _inherited() -> dict[str, str]:
     environ = dict(os.environ)
-    # From a directory of packed providers Terraform unpacks into the cache anew each time, and
-    # fails where another process runs what lies there.
+    # From a directory of packed providers Terraform unpacks into the cache each time, and fails
+    # where another process runs a cached provider.
     if "-plugin-dir" in environ.get("TF_CLI_ARGS_init", ""):
         environ.pop("TF_PLUGIN_CACHE_DIR", None)
     return environ
@@ -163,7 +162,7 @@ _ALWAYS = {
     "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
 }
 
-# Most of the time goes into the provider's own waits, which may as well pass side by side.
+# The provider spends most of the time waiting, which can be done in parallel.
 _UNASKED = ("-auto-approve", "-input=false", "-parallelism=30")
 
 _TELLING = frozenset({"init", "apply", "plan", "destroy"})
@@ -180,13 +179,13 @@ async def _whole(process: asyncio.subprocess.Process) -> str:
 def _provider(endpoints: Mapping[str, str]) -> str:
     arguments = {"access_token": "x", **endpoints}
     lines = "".join(f"  {name} = {json.dumps(value)}\n" for name, value in arguments.items())
-    # Changes to one policy are gathered for three seconds, where one is enough.
+    # The provider gathers changes to a policy for three seconds; one is enough here.
     batching = '  batching {\n    send_after = "1s"\n  }\n'
     return f'provider "google" {{\n{lines}{batching}}}\n'
 
 
 def _provider_file(directory: Path) -> str:
-    """Return the name of the file that says where the provider finds the local cloud."""
+    """Return the name of the file that configures the provider."""
     declared = any('provider "google"' in path.read_text() for path in directory.glob("*.tf"))
     return "local_cloud_override.tf" if declared else "local_cloud.tf"
 

@@ -16,7 +16,7 @@ from localcloud.pubsub.timers import Timer, Timers
 from localcloud.pubsub.waiters import Waiters
 
 Exhausted = Callable[[Message, int], bool]
-"""Takes a message and how often its delivery failed; tells whether it was forwarded elsewhere."""
+"""Takes a message and how often its delivery failed; returns whether it was forwarded."""
 
 
 def _nothing(_lease: Lease) -> None:
@@ -24,11 +24,11 @@ def _nothing(_lease: Lease) -> None:
 
 
 class Backlog:
-    """The messages that a subscription still owes, and the leases on them.
+    """The unacknowledged messages of a subscription, and the leases on them.
 
     `exhausted` is called for a message whose delivery attempts are used up: where it returns
-    False, the message stays and is tried again. A lease that is over is forgotten: an answer that
-    bears its id comes too late, changes nothing, and the message is delivered again.
+    False, the message stays and is delivered again. An expired lease is forgotten: an
+    acknowledgement with its id changes nothing, and the message is delivered again.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Backlog:
 
     @property
     def policy(self) -> DeliveryPolicy:
-        """What the subscription asks for; it may be changed at any time, but for its filter."""
+        """The delivery policy; all of it but the filter may change at any time."""
         return self._policy
 
     @policy.setter
@@ -64,16 +64,16 @@ class Backlog:
 
     @property
     def unacknowledged(self) -> int:
-        """How many messages are owed, leased ones included."""
+        """How many messages are not acknowledged, leased ones included."""
         return len(self._entries) - self._acknowledged
 
     @property
     def leased(self) -> int:
-        """How many messages are handed out at present."""
+        """How many messages are leased."""
         return len(self._leases)
 
     def offer(self, message: Message) -> None:
-        """Take in a message, unless the filter does not want it: then it counts as acknowledged."""
+        """Add a message that matches the filter; any other counts as acknowledged."""
         if self._policy.filter.matches(message.proto.attributes):
             entry = Entry(message)
             self._entries[message.number] = entry
@@ -84,7 +84,7 @@ class Backlog:
                 self._make_ready(entry)
 
     async def wait(self, seconds: float | None = None) -> bool:
-        """Wait until a message may be taken, at most that many seconds; tell whether one may.
+        """Wait up to that many seconds for a message; return whether there is one.
 
         Raises what the backlog was closed with.
         """
@@ -113,7 +113,7 @@ class Backlog:
         return leases
 
     def acknowledge(self, ack_ids: Iterable[str]) -> None:
-        """Be done with the messages of these leases; leases that are over are passed by.
+        """Acknowledge the messages of these leases; expired leases are ignored.
 
         Raises `RpcError` (`INVALID_ARGUMENT`) for what was never an id of this subscription's.
         """
@@ -123,9 +123,9 @@ class Backlog:
                 self._finish(lease.entry)
 
     def modify(self, ack_ids: Iterable[str], seconds: int) -> None:
-        """Let these leases end that many seconds from now; 0 gives the messages back at once.
+        """Set the deadline of these leases from now; 0 seconds returns the messages at once.
 
-        Leases that are over are passed by. Raises as `acknowledge` does.
+        Expired leases are ignored. Raises as `acknowledge` does.
         """
         for ack_id in self._ids.checked(ack_ids):
             lease = self._leases.get(ack_id)
@@ -137,7 +137,7 @@ class Backlog:
                 self._set_deadline(lease, seconds)
 
     def seek(self, when: float, retained: Iterable[Message]) -> None:
-        """Acknowledge what was published before `when` (Unix seconds), owe again the rest.
+        """Acknowledge what was published before `when` (Unix seconds), and redeliver the rest.
 
         `retained` are the messages that the topic has kept, in the order of their publication.
         """
@@ -152,7 +152,7 @@ class Backlog:
         self._watch_retention(anew=True)
 
     def close(self, error: RpcError) -> None:
-        """Drop every message; whoever waits, and everyone after, gets `error`."""
+        """Drop every message; every waiting and later call raises `error`."""
         self._closed = error
         self._clear()
         self._waiters.fail(error)

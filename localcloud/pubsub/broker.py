@@ -1,4 +1,4 @@
-"""The topics and subscriptions of every project, and the way of a message between them."""
+"""The topics and subscriptions of every project, and how messages pass between them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from localcloud.pubsub.timers import Timers
 from localcloud.pubsub.topic import Topic
 
 Permit = Callable[[str, str, str], bool]
-"""Tells whether Pub/Sub's service agent of a project may do something.
+"""Returns whether Pub/Sub's service agent of a project has a permission.
 
 Takes the project's id, a permission (`pubsub.topics.publish`, `pubsub.subscriptions.consume`) and
 the full name of the topic or subscription.
@@ -26,7 +26,7 @@ the full name of the topic or subscription.
 
 
 class Broker:
-    """What is there, and what happens to a message: published, kept, offered, dead-lettered."""
+    """Publishes, retains, delivers and dead-letters messages."""
 
     def __init__(
         self, clock: Clock, *, identity_token: IdentityToken, sender: Sender, permit: Permit
@@ -76,7 +76,7 @@ class Broker:
         return subscription
 
     async def adopt(self, subscription: Subscription, proto: Any) -> None:
-        """Let a subscription go by a changed description from now on."""
+        """Apply a changed description to a subscription."""
         subscription.proto = proto
         self.refresh(subscription)
         await subscription.deliver()

@@ -1,4 +1,4 @@
-"""What a subscription asks of its backlog, read once from its protobuf message."""
+"""How a subscription delivers: deadline, retention, backoff, dead letters, filter."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +28,7 @@ class Backoff:
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
-    """How one subscription treats its messages; times in seconds."""
+    """The settings of one subscription; times in seconds."""
 
     ack_deadline: float = 10.0
     retention: float = 7 * 86400.0
@@ -39,15 +39,15 @@ class DeliveryPolicy:
     filter: Filter = field(default_factory=Everything)
 
     def exhausted(self, failures: int) -> bool:
-        """Tell whether a message that failed so often belongs into the dead-letter topic."""
+        """Return whether a message that failed so often goes to the dead-letter topic."""
         return bool(self.dead_letter_topic) and failures >= self.max_delivery_attempts
 
 
 def read_policy(subscription: Any, topic_retention: float) -> DeliveryPolicy:
     """Return the policy that a valid `google.pubsub.v1.Subscription` states.
 
-    `topic_retention` is how long its topic keeps messages, in seconds: they stay available here
-    at least as long.
+    `topic_retention` is how long its topic retains messages, in seconds; the subscription retains
+    them at least as long.
     """
     return DeliveryPolicy(
         ack_deadline=float(subscription.ack_deadline_seconds),

@@ -56,7 +56,7 @@ class PubSub:
         }
 
     async def close(self) -> None:
-        """Stop every push, stream and timer; return once nothing of this is left on the loop."""
+        """Stop every push, stream and timer; return once no task is left on the loop."""
         await self._broker.close()
         await self._http.close()
 
@@ -73,9 +73,9 @@ class PubSub:
         return self._broker.topic(topic).published
 
     def backlog(self, subscription: str) -> int:
-        """Return how many messages a subscription owes, those handed out included."""
+        """Return how many messages of a subscription are not acknowledged, leased ones included."""
         return self._broker.subscription(subscription).backlog.unacknowledged
 
     def leased(self, subscription: str) -> int:
-        """Return how many messages of a subscription are handed out at present."""
+        """Return how many messages of a subscription are leased."""
         return self._broker.subscription(subscription).backlog.leased

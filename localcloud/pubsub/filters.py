@@ -1,4 +1,4 @@
-"""Conditions of Pub/Sub's filter language: which attributes a subscription wants."""
+"""Conditions of Pub/Sub's filter language: evaluated on a message's attributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ class Filter(Protocol):
     """A condition on a message's attributes."""
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         ...
 
 
@@ -18,7 +18,7 @@ class Everything:
     """No condition: what an empty filter means."""
 
     def matches(self, _attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         return True
 
 
@@ -29,7 +29,7 @@ class Has:
     key: str
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         return self.key in attributes
 
 
@@ -41,7 +41,7 @@ class Equals:
     value: str
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         return attributes.get(self.key) == self.value
 
 
@@ -53,7 +53,7 @@ class HasPrefix:
     prefix: str
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         value = attributes.get(self.key)
         return value is not None and value.startswith(self.prefix)
 
@@ -65,7 +65,7 @@ class Not:
     condition: Filter
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         return not self.condition.matches(attributes)
 
 
@@ -76,7 +76,7 @@ class And:
     conditions: tuple[Filter, ...]
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         return all(condition.matches(attributes) for condition in self.conditions)
 
 
@@ -87,5 +87,5 @@ class Or:
     conditions: tuple[Filter, ...]
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
-        """Tell whether a message with these attributes is wanted."""
+        """Return whether a message with these attributes matches."""
         return any(condition.matches(attributes) for condition in self.conditions)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """Where a message stands on a subscription."""
+    """The state of a message on a subscription."""
 
     READY = auto()
     LEASED = auto()
@@ -38,7 +38,7 @@ class Entry:
         self.timer: Timer | None = None
 
     def become(self, state: State) -> None:
-        """Change the state, and forget what was to happen in the one before."""
+        """Change the state, and cancel the timer of the old one."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -47,9 +47,9 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Lease:
-    """A message handed out until its deadline; `attempt` counts from 1.
+    """A message leased until its deadline; `attempt` counts from 1.
 
-    `ended` is called once the lease is over, whether by an answer or by its deadline.
+    `ended` is called when the lease ends, by an acknowledgement or by its deadline.
     """
 
     __slots__ = ("ack_id", "attempt", "ended", "entry")
@@ -66,7 +66,7 @@ class Lease:
 
 
 class AckIds:
-    """The ids of one subscription's leases: none is given twice, nor by another subscription."""
+    """Acknowledgement ids of one subscription, unique across subscriptions."""
 
     def __init__(self) -> None:
         self._mark = secrets.token_hex(6)

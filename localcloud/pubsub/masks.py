@@ -10,7 +10,7 @@ def merge(current: Any, change: Any, mask: Any, *, fixed: Collection[str], reque
     """Return a copy of `current` with the fields that a `FieldMask` names taken from `change`.
 
     Raises `RpcError` (`INVALID_ARGUMENT`) where the mask is empty, or names a field that does not
-    exist or is one of the `fixed` ones. `request` names the request in the refusal.
+    exist or is one of the `fixed` ones. `request` is the name of the request in the message.
     """
     if not mask.paths:
         raise invalid(

@@ -1,4 +1,4 @@
-"""A message as the service keeps it: stamped once, shared by every subscription."""
+"""A published message, shared by every subscription."""
 
 import itertools
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ class Message:
 
 
 class Stamps:
-    """Gives messages their ids and publish times, both growing."""
+    """Assigns message ids and publish times, both increasing."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        # Begins at the time, so that ids differ from those of an earlier run.
+        # Starts at the current time, so that ids differ from those of an earlier run.
         self._numbers = itertools.count(int(clock.time() * 1000) * 1000)
 
     def stamp(self, data: bytes, attributes: dict[str, str], ordering_key: str) -> Message:

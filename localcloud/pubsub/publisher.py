@@ -6,10 +6,10 @@ from google.pubsub_v1 import types
 
 from localcloud.core.rpc import Method, Service
 from localcloud.pubsub.broker import Broker
-from localcloud.pubsub.errors import already_exists, not_imitated
+from localcloud.pubsub.errors import already_exists
 from localcloud.pubsub.masks import merge
 from localcloud.pubsub.paging import page
-from localcloud.pubsub.protos import Empty
+from localcloud.pubsub.protos import Empty, refused
 from localcloud.pubsub.subscription import DELETED_TOPIC
 from localcloud.pubsub.topic import Topic
 from localcloud.pubsub.validation import check_publish, check_topic
@@ -77,12 +77,6 @@ class PublisherService:
         topics = [self._broker.topics[name].proto for name in names]
         return types.ListTopicsResponse.pb()(topics=topics, next_page_token=token)
 
-    async def list_topic_subscriptions(self, request: Any) -> Any:
-        """Return the names of a topic's subscriptions, in pages."""
-        topic = self._broker.topic(request.topic)
-        names, token = page(topic.subscriptions, request.page_size, request.page_token)
-        return types.ListTopicSubscriptionsResponse.pb()(subscriptions=names, next_page_token=token)
-
     async def delete_topic(self, request: Any) -> Any:
         """Delete a topic; its subscriptions stay, with what they have."""
         topic = self._broker.topic(request.topic)
@@ -91,19 +85,6 @@ class PublisherService:
             subscription.proto.topic = DELETED_TOPIC
             self._broker.refresh(subscription)
         return Empty()
-
-    async def detach_subscription(self, request: Any) -> Any:
-        """Detach a subscription from its topic; its messages are dropped."""
-        subscription = self._broker.subscription(request.subscription)
-        topic = self._broker.topics.get(subscription.proto.topic)
-        if topic is not None:
-            topic.subscriptions.pop(subscription.name, None)
-        await subscription.detach()
-        return types.DetachSubscriptionResponse.pb()()
-
-    async def list_topic_snapshots(self, _request: Any) -> Any:
-        """Refuse: there are no snapshots."""
-        raise not_imitated("snapshots")
 
     def methods(self) -> Service:
         """Return the service as a table of methods."""
@@ -119,21 +100,13 @@ class PublisherService:
             "ListTopics": method(
                 types.ListTopicsRequest.pb(), types.ListTopicsResponse.pb(), self.list_topics
             ),
-            "ListTopicSubscriptions": method(
-                types.ListTopicSubscriptionsRequest.pb(),
-                types.ListTopicSubscriptionsResponse.pb(),
-                self.list_topic_subscriptions,
-            ),
-            "ListTopicSnapshots": method(
-                types.ListTopicSnapshotsRequest.pb(),
-                types.ListTopicSnapshotsResponse.pb(),
-                self.list_topic_snapshots,
-            ),
             "DeleteTopic": method(types.DeleteTopicRequest.pb(), Empty, self.delete_topic),
-            "DetachSubscription": method(
-                types.DetachSubscriptionRequest.pb(),
-                types.DetachSubscriptionResponse.pb(),
-                self.detach_subscription,
+            **refused(
+                {
+                    "ListTopicSubscriptions": types.ListTopicSubscriptionsRequest,
+                    "ListTopicSnapshots": types.ListTopicSnapshotsRequest,
+                    "DetachSubscription": types.DetachSubscriptionRequest,
+                }
             ),
         }
 

@@ -13,7 +13,7 @@ from localcloud.pubsub.errors import invalid
 from localcloud.pubsub.lease import Lease
 from localcloud.pubsub.validation import MAX_ACK_DEADLINE_SECONDS, check_ack_deadline
 
-# What the service sends at once, at most.
+# The most that the service sends in one reply.
 MAX_BATCH = 1000
 MAX_BATCH_BYTES = 10_000_000
 
@@ -51,7 +51,7 @@ class Puller:
         """Send messages as they come, within the flow control of the first request.
 
         Ends when the client does, and with `RpcError` for a request that is refused, or once the
-        subscription is deleted or detached.
+        subscription is deleted.
         """
         first = await anext(requests, None)
         if first is None:
@@ -78,7 +78,7 @@ class Puller:
 
 
 class _Stream:
-    """One streaming pull: what the client has asked for, and how much it holds."""
+    """One streaming pull: its flow control, and how much the client holds."""
 
     def __init__(self, backlog: Backlog, first: Any) -> None:
         self._backlog = backlog

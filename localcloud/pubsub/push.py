@@ -1,4 +1,4 @@
-"""Push delivery: a subscription's messages, posted to its endpoint until acknowledged."""
+"""Push delivery: posts a subscription's messages to its endpoint until acknowledged."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MAX_PARALLEL = 32
 IdentityToken = Callable[[str, str], str]
 """Takes a service account's email and an audience, and returns a token.
 
-May raise `PushFailedError` where the service would not be given one: the push is tried again.
+May raise `PushFailedError` where the service would get no token: the push is tried again.
 """
 
 
@@ -24,7 +24,7 @@ class Pusher:
 
     An acknowledging status (102, 200, 201, 202, 204) acknowledges the message. Any other, or no
     answer until the acknowledgement deadline, counts as a failed attempt: the backlog's policy
-    says when to try again. `subscription` is read for every push, so that changes count at once.
+    says when to try again. `subscription` is read for every push, so that changes apply at once.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Pusher:
         self._loop_task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Stop pushing; what is under way is cut off and counts as not delivered."""
+        """Stop pushing; pushes under way are cancelled and count as not delivered."""
         tasks = [self._loop_task, *self._pushes.values(), *self._dying]
         for task in tasks:
             task.cancel()

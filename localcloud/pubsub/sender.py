@@ -12,7 +12,7 @@ _MAX_ANSWER_BYTES = 64 << 10
 
 
 class PushFailedError(Exception):
-    """A push got no answer: it counts as a failed attempt."""
+    """A push got no answer, which counts as a failed attempt."""
 
 
 Sender = Callable[[PushRequest], Awaitable[int]]
@@ -22,9 +22,9 @@ Sender = Callable[[PushRequest], Awaitable[int]]
 class HttpSender:
     """Sends pushes over HTTP/1.1, following no redirects, reusing connections.
 
-    It sets no timeout of its own: a push is cut off by its acknowledgement deadline. It belongs to
-    the event loop of its first request. Pushes are most of what the laptop stack does, and aiohttp
-    spends on one a quarter of the time that the other HTTP client does.
+    It sets no timeout: the acknowledgement deadline cancels a push. It belongs to the event loop of
+    its first request. Pushes are most of the laptop stack's work, and aiohttp spends a quarter of
+    the other HTTP client's time on one.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class HttpSender:
                 headers=request.headers,
                 allow_redirects=False,
             ) as answer:
-                # One read to its end leaves the connection usable; a long one is not worth it.
+                # Reading an answer to its end keeps the connection usable; long ones are cut off.
                 read = 0
                 while read <= _MAX_ANSWER_BYTES and (chunk := await answer.content.readany()):
                     read += len(chunk)

@@ -6,16 +6,10 @@ from google.pubsub_v1 import types
 
 from localcloud.core.rpc import Method, Service
 from localcloud.pubsub.broker import Broker
-from localcloud.pubsub.errors import (
-    already_exists,
-    failed_precondition,
-    invalid,
-    not_found,
-    not_imitated,
-)
+from localcloud.pubsub.errors import already_exists, invalid, not_found, not_imitated
 from localcloud.pubsub.masks import merge
 from localcloud.pubsub.paging import page
-from localcloud.pubsub.protos import Empty
+from localcloud.pubsub.protos import Empty, refused
 from localcloud.pubsub.pull import Puller
 from localcloud.pubsub.subscription import Subscription, fill_defaults
 from localcloud.pubsub.validation import MAX_ACK_DEADLINE_SECONDS, check_subscription
@@ -27,7 +21,6 @@ _FIXED = frozenset(
         "topic",
         "filter",
         "enable_message_ordering",
-        "detached",
         "state",
         "tags",
         "topic_message_retention_duration",
@@ -71,14 +64,6 @@ class SubscriberService:
             request="UpdateSubscriptionRequest",
         )
         return await self._change(subscription, proto)
-
-    async def modify_push_config(self, request: Any) -> Any:
-        """Replace the push config of a subscription; an empty one makes it a pull subscription."""
-        subscription = self._broker.subscription(request.subscription)
-        proto = _copy(subscription.proto)
-        proto.push_config.CopyFrom(request.push_config)
-        await self._change(subscription, proto)
-        return Empty()
 
     async def list_subscriptions(self, request: Any) -> Any:
         """Return a project's subscriptions, in pages, in the order of their names."""
@@ -128,17 +113,11 @@ class SubscriberService:
             raise not_imitated("snapshots")
         if target is None:
             raise invalid("A SeekRequest needs a time.")
-        if subscription.proto.detached:
-            raise failed_precondition(f"The subscription {subscription.name} is detached.")
         topic = self._broker.topics.get(subscription.proto.topic)
         retained = topic.retained(self._broker.clock.time()) if topic is not None else ()
         # Of whole numbers: no float holds the nanoseconds, and a message could be older than it is.
         subscription.backlog.seek(request.time.ToNanoseconds() / 10**9, retained)
         return types.SeekResponse.pb()()
-
-    async def refuse_snapshots(self, _request: Any) -> Any:
-        """Refuse whatever is asked of snapshots."""
-        raise not_imitated("snapshots")
 
     def methods(self) -> Service:
         """Return the service as a table of methods."""
@@ -173,31 +152,21 @@ class SubscriberService:
                 types.StreamingPullResponse.pb(),
                 self._puller.streaming_pull,
             ),
-            "ModifyPushConfig": method(
-                types.ModifyPushConfigRequest.pb(), Empty, self.modify_push_config
-            ),
             "Seek": method(types.SeekRequest.pb(), types.SeekResponse.pb(), self.seek),
-            **self._snapshot_methods(),
-        }
-
-    def _snapshot_methods(self) -> Service:
-        snapshot = types.Snapshot.pb()
-        table: dict[str, tuple[Any, Any]] = {
-            "GetSnapshot": (types.GetSnapshotRequest.pb(), snapshot),
-            "ListSnapshots": (types.ListSnapshotsRequest.pb(), types.ListSnapshotsResponse.pb()),
-            "CreateSnapshot": (types.CreateSnapshotRequest.pb(), snapshot),
-            "UpdateSnapshot": (types.UpdateSnapshotRequest.pb(), snapshot),
-            "DeleteSnapshot": (types.DeleteSnapshotRequest.pb(), Empty),
-        }
-        return {
-            name: Method("unary_unary", request, reply, self.refuse_snapshots)
-            for name, (request, reply) in table.items()
+            **refused(
+                {
+                    "ModifyPushConfig": types.ModifyPushConfigRequest,
+                    "GetSnapshot": types.GetSnapshotRequest,
+                    "ListSnapshots": types.ListSnapshotsRequest,
+                    "CreateSnapshot": types.CreateSnapshotRequest,
+                    "UpdateSnapshot": types.UpdateSnapshotRequest,
+                    "DeleteSnapshot": types.DeleteSnapshotRequest,
+                }
+            ),
         }
 
     async def _change(self, subscription: Subscription, proto: Any) -> Any:
-        detached = proto.detached
         fill_defaults(proto)
-        proto.detached = detached
         check_subscription(proto)
         self._check_dead_letter_topic(proto)
         await self._broker.adopt(subscription, proto)

@@ -42,35 +42,30 @@ class Subscription:
 
     async def deliver(self) -> None:
         """Push if there is an endpoint, and stop pushing if there is none."""
-        if self.proto.push_config.push_endpoint and not self.proto.detached:
+        if self.proto.push_config.push_endpoint:
             self._pusher = self._pusher or self._start_pusher(self)
         else:
             await self.stop()
 
     async def stop(self) -> None:
-        """Stop pushing; return once nothing of it runs."""
+        """Stop pushing; return once no task of it runs."""
         pusher, self._pusher = self._pusher, None
         if pusher is not None:
             await pusher.close()
 
-    async def detach(self) -> None:
-        """Let go of the topic and of every message, for ever."""
-        self.proto.detached = True
-        await self.close(failed_precondition(f"The subscription {self.name} is detached."))
-
     async def close(self, error: RpcError) -> None:
-        """Drop every message and stop pushing; whoever waits for messages gets `error`."""
+        """Drop every message and stop pushing; waiting pulls raise `error`."""
         self.backlog.close(error)
         await self.stop()
 
     def check_pullable(self) -> None:
-        """Raise `RpcError` where messages may not be pulled: other deliveries have them."""
+        """Raise `RpcError` where messages are pushed or exported instead of pulled."""
         if self.proto.push_config.push_endpoint or any(map(self.proto.HasField, _EXPORTS)):
             raise failed_precondition("This method is not supported for this subscription type.")
 
 
 def fill_defaults(proto: Any) -> None:
-    """Write into a `google.pubsub.v1.Subscription` what the service fills in, and drop the rest."""
+    """Fill in the defaults of a `google.pubsub.v1.Subscription`, and clear output-only fields."""
     proto.ack_deadline_seconds = proto.ack_deadline_seconds or 10
     if not proto.HasField("message_retention_duration"):
         proto.message_retention_duration.FromSeconds(7 * 86400)
@@ -82,5 +77,6 @@ def fill_defaults(proto: Any) -> None:
     if proto.push_config.push_endpoint and "x-goog-version" not in proto.push_config.attributes:
         proto.push_config.attributes["x-goog-version"] = "v1"
     proto.state = _Proto.State.Value("ACTIVE")
+    # What only the service itself says.
     for name in ("topic_message_retention_duration", "analytics_hub_subscription_info", "detached"):
         proto.ClearField(name)

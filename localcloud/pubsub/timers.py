@@ -1,4 +1,4 @@
-"""One heap of things to do later, on a clock that is passed in."""
+"""Timers on a clock that is passed in."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from localcloud.core.clock import Clock
 
 
 class Timer:
-    """Something to do at a moment; `cancel` is cheap, whether or not it has been done."""
+    """A callback at a time; `cancel` is cheap, before and after."""
 
     __slots__ = ("_callback",)
 
@@ -19,11 +19,11 @@ class Timer:
         self._callback: Callable[[], object] | None = callback
 
     def cancel(self) -> None:
-        """See that the callback will not be called."""
+        """Cancel the callback."""
         self._callback = None
 
     def fire(self) -> None:
-        """Call back, once at most."""
+        """Call the callback, at most once."""
         callback, self._callback = self._callback, None
         if callback is not None:
             callback()
@@ -44,7 +44,7 @@ class Timers:
         self._task: asyncio.Task[None] | None = None
 
     def after(self, seconds: float, callback: Callable[[], object]) -> Timer:
-        """Arrange for `callback()` once that many seconds have passed."""
+        """Call `callback()` once that many seconds have passed."""
         when = self._clock.time() + seconds
         timer = Timer(callback)
         heapq.heappush(self._heap, (when, next(self._order), timer))
@@ -53,7 +53,7 @@ class Timers:
         return timer
 
     async def close(self) -> None:
-        """Forget every timer; return once nothing of this is left on the loop."""
+        """Cancel every timer; return once no task is left on the loop."""
         self._heap.clear()
         task, self._task = self._task, None
         if task is not None:

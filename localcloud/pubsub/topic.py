@@ -1,4 +1,4 @@
-"""A topic: its description, who subscribes, and the messages that it keeps."""
+"""A topic: its description, its subscriptions, and its retained messages."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Topic:
 
     Where the topic has a message retention duration, messages are kept that long for `seek`, the
     newest `MAX_RETAINED_BYTES` of them. `remembered` holds the last `MAX_REMEMBERED` published
-    ones in any case, and `published` counts all, for tests and the demo to look at.
+    ones in any case, and `published` counts all, for tests and the demo.
     """
 
     def __init__(self, proto: Any) -> None:
@@ -32,11 +32,11 @@ class Topic:
 
     @property
     def retention(self) -> float:
-        """How long the topic itself keeps messages, in seconds; 0 where it does not."""
+        """How long the topic itself retains messages, in seconds; 0 where it does not."""
         return seconds(self.proto.message_retention_duration)
 
     def add(self, message: Message) -> None:
-        """Take in a message, for every subscription."""
+        """Add a message to the topic and to every subscription."""
         self.published += 1
         self.remembered.append(message)
         if self.retention:

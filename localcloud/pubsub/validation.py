@@ -1,4 +1,4 @@
-"""What the service refuses: names, messages, topics and subscriptions out of bounds.
+"""Validation of names, messages, topics and subscriptions.
 
 Bounds are those of https://cloud.google.com/pubsub/quotas#resource_limits and of the API's
 reference. Each function raises `RpcError` (`INVALID_ARGUMENT`), and returns nothing else.

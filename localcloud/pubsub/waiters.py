@@ -1,4 +1,4 @@
-"""Waiting in line for something to become available."""
+"""A queue of tasks that wait for something to become available."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,22 +7,19 @@ from localcloud.pubsub.timers import Timers
 
 
 class Waiters:
-    """Those who wait, in the order in which they came.
+    """Waiting tasks, first come first served.
 
-    `available` tells whether there is anything to wake someone for.
+    `available` returns whether there is anything to wake one for.
     """
 
     def __init__(self, timers: Timers, available: Callable[[], bool]) -> None:
         self._timers = timers
         self._available = available
-        # A dict keeps the order, and lets one who gives up leave without a search.
+        # A dict keeps the order and removes a waiter without a search.
         self._line: dict[asyncio.Future[None], None] = {}
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Return once it is this one's turn, or after that many seconds.
-
-        Raises what `fail` was called with meanwhile.
-        """
+        """Return when woken, or after that many seconds; raise what `fail` is called with."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line[waiter] = None
         timer = None
@@ -34,11 +31,11 @@ class Waiters:
             self._line.pop(waiter, None)
             if timer is not None:
                 timer.cancel()
-            # Whoever is woken may take less than there is, or be cancelled before it takes any.
+            # A woken task may leave something, or be cancelled before it takes any.
             asyncio.get_running_loop().call_soon(self.wake)
 
     def wake(self) -> None:
-        """Wake the first in line, if there is anything for it."""
+        """Wake the first task, if there is anything for it."""
         while self._line and self._available():
             waiter = next(iter(self._line))
             del self._line[waiter]
@@ -46,7 +43,7 @@ class Waiters:
                 return
 
     def fail(self, error: Exception) -> None:
-        """Let everyone in line go with an error."""
+        """Raise an error in every waiting task."""
         for waiter in self._line:
             if not waiter.done():
                 waiter.set_exception(error)

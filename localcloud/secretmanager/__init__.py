@@ -3,14 +3,13 @@
 Imports `localcloud.core` alone.
 
 Imitated, exactly: secrets (create, get, list, update with mask, delete) and their versions (add,
-get, access by number, alias or `latest` with CRC-32C, list newest first with paging and filter,
-enable, disable, destroy, also delayed), etags, expiry, the limit of 64 KiB, the statuses of
-refusals. Lists and `latest` may lag behind the truth by a chosen time, as the service's do; reads
-by number do not.
+get, access by number or `latest` with CRC-32C, list newest first with paging and by state, enable,
+disable, destroy), etags, the limit of 64 KiB, the statuses of refusals. Lists and `latest` may lag
+behind the truth by a chosen time, as the service's do; reads by number do not.
 
-Not imitated: regional secrets, encryption, replication beyond its description, rotation notices,
-quotas, IAM policies, which the local cloud keeps, and that an alias or a change of state may take
-a while to be seen by who reads by it.
+Refused as UNIMPLEMENTED, by name: aliases, expiry, delayed destruction, other filters. Not imitated
+either: regional secrets, encryption, replication beyond its description, rotation notices, quotas,
+and IAM policies, which the local cloud keeps.
 """
 
 from localcloud.secretmanager.service import SecretManager

@@ -1,14 +1,14 @@
-"""Lists, newest first, a page at a time, and perhaps behind the truth.
+"""Lists, newest first, in pages, and out of date by a chosen lag.
 
 Secret Manager's lists are only eventually consistent, and so is `latest`, while a version is
 readable by its number at once: https://cloud.google.com/secret-manager/docs/reference/consistency
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from localcloud.core.statuses import invalid
-from localcloud.secretmanager import filters
+from localcloud.core.statuses import invalid, unimplemented
 from localcloud.secretmanager.messages import Secret, SecretVersion
 from localcloud.secretmanager.store import Store, Stored
 from localcloud.secretmanager.versions import STATE_NAMES
@@ -17,25 +17,34 @@ MAX_PAGE = 25_000
 
 T = TypeVar("T")
 
+_STATE = re.compile(rf"state:({'|'.join(STATE_NAMES.values())})")
+
 
 def secrets(stored: Iterable[Stored], request: Any) -> list[tuple[int, Secret]]:
-    """Return the secrets that a request's filter lets through, with their serial numbers."""
-    wanted = filters.compile_filter(request.filter)
-    return [(each.serial, each.message) for each in stored if wanted(_of_secret(each.message))]
+    """Return secrets with their serial numbers; a filter is not imitated."""
+    if request.filter:
+        raise unimplemented("Secret Manager", f"the filter [{request.filter[:256]}] of secrets")
+    return [(each.serial, each.message) for each in stored]
 
 
 def versions(
     store: Store, stored: Stored, request: Any, lag: float
 ) -> list[tuple[int, SecretVersion]]:
-    """Return the versions as they were `lag` seconds ago, with their numbers."""
-    wanted = filters.compile_filter(request.filter)
+    """Return the versions as they were `lag` seconds ago, with their numbers.
+
+    Of the filters, `state:` with one state alone is imitated:
+    https://cloud.google.com/secret-manager/docs/filtering
+    """
+    wanted = _STATE.fullmatch(request.filter)
+    if request.filter and not wanted:
+        raise unimplemented("Secret Manager", f"the filter [{request.filter[:256]}] of versions")
     seen_at = store.now() - int(lag * 1_000_000)
     newest_first = [stored.versions[number] for number in sorted(stored.versions, reverse=True)]
-    seen = ((each.number, store.settled(each).as_of(seen_at)) for each in newest_first)
+    seen = ((each.number, each.as_of(seen_at)) for each in newest_first)
     return [
         (number, message)
         for number, message in seen
-        if message is not None and wanted(_of_version(message))
+        if message is not None and (not wanted or STATE_NAMES[message.state] == wanted[1])
     ]
 
 
@@ -53,12 +62,3 @@ def page(numbered: Sequence[tuple[int, T]], request: Any) -> tuple[list[T], str]
     size = min(request.page_size or MAX_PAGE, MAX_PAGE)
     token = str(rest[size - 1][0]) if len(rest) > size else ""
     return [item for _, item in rest[:size]], token
-
-
-def _of_secret(secret: Secret) -> filters.Properties:
-    labels = {f"labels.{key}": value for key, value in secret.labels.items()}
-    return {"name": secret.name, **labels}
-
-
-def _of_version(version: SecretVersion) -> filters.Properties:
-    return {"name": version.name, "state": STATE_NAMES[version.state]}

@@ -1,15 +1,16 @@
-"""Resource names of secrets and versions, and what they may consist of."""
+"""Resource names of secrets and versions."""
 
 import re
 from dataclasses import dataclass
 
-from localcloud.core.statuses import invalid
+from localcloud.core.statuses import invalid, unimplemented
 
 _PROJECT = re.compile(r"projects/([^/]+)")
 _SECRET = re.compile(r"projects/([^/]+)/secrets/([^/]+)")
 _VERSION = re.compile(r"projects/([^/]+)/secrets/([^/]+)/versions/([^/]+)")
 _SECRET_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_VERSION_ID = re.compile(r"[1-9][0-9]{0,9}|[A-Za-z][A-Za-z0-9_-]{0,62}")
+_VERSION_ID = re.compile(r"[1-9][0-9]{0,9}|latest")
+_ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,18 @@ def parse_secret(name: str) -> SecretName:
 def parse_version(name: str) -> tuple[SecretName, str]:
     """Return the secret and the version of `projects/P/secrets/S/versions/V`.
 
-    The version is a number, `latest`, or an alias.
+    The version is a number or `latest`; aliases are not imitated.
     """
     found = _match(_VERSION, name)
+    if found[3] != "latest" and _ALIAS.fullmatch(found[3]):
+        raise unimplemented("Secret Manager", f"the alias [{found[3]}] of a version")
     if not _VERSION_ID.fullmatch(found[3]):
-        raise invalid(f"Version [{found[3]}] is neither a number nor an alias.")
+        raise invalid(f"Version [{found[3]}] is no number.")
     return SecretName(found[1], check_secret_id(found[2])), found[3]
 
 
 def check_secret_id(secret_id: str) -> str:
-    """Return a secret's id if it is one."""
+    """Return a valid secret id; refuse any other."""
     if not _SECRET_ID.fullmatch(secret_id):
         raise invalid(
             f"Secret id [{secret_id[:64]}] must be 1 to 255 letters, digits, '-' and '_'."

@@ -7,26 +7,15 @@ from google.cloud.secretmanager_v1.types import service as api
 
 from localcloud.core import rpc
 from localcloud.core.clock import Clock
-from localcloud.core.raw import micros, timestamp
-from localcloud.core.statuses import failed_precondition, invalid
+from localcloud.core.statuses import invalid, unimplemented
 from localcloud.secretmanager import lists
 from localcloud.secretmanager.messages import Empty, Message, Secret, SecretVersion
 from localcloud.secretmanager.names import SecretName, check_secret_id, parse_project
 from localcloud.secretmanager.store import Store, Stored, check_etag
 from localcloud.secretmanager.versions import DISABLED, ENABLED, Version, check_payload
 
-_UPDATABLE = frozenset(
-    {
-        "annotations",
-        "expire_time",
-        "labels",
-        "rotation",
-        "topics",
-        "ttl",
-        "version_aliases",
-        "version_destroy_ttl",
-    }
-)
+_UPDATABLE = frozenset({"annotations", "labels", "rotation", "topics"})
+_NOT_IMITATED = ("expire_time", "ttl", "version_destroy_ttl", "version_aliases")
 
 
 def _same(project: str) -> str:
@@ -57,15 +46,15 @@ class SecretManager:
         }
 
     async def close(self) -> None:
-        """Let go of everything: nothing runs in the background, so there is nothing to stop."""
+        """Do nothing: nothing runs in the background."""
 
     async def create_secret(self, request: Any) -> Message:
         """Create a secret without versions."""
         name = SecretName(parse_project(request.parent), check_secret_id(request.secret_id))
         if request.secret.replication.WhichOneof("replication") is None:
             raise invalid("Secret.replication must be automatic or user_managed.")
-        _check_aliases(request.secret)
-        return self._store.create(name, self._expiring(request.secret))
+        _check_imitated(request.secret)
+        return self._store.create(name, request.secret)
 
     async def get_secret(self, request: Any) -> Message:
         """Return a secret."""
@@ -80,7 +69,7 @@ class SecretManager:
             api.ListSecretsResponse,
             secrets=page,
             next_page_token=token,
-            total_size=0 if request.filter else len(found),
+            total_size=len(found),
         )
 
     async def update_secret(self, request: Any) -> Message:
@@ -88,7 +77,6 @@ class SecretManager:
         stored = self._store.secret(request.secret.name)
         _check_mask(request.update_mask)
         check_etag(request.secret.etag, stored.message.etag)
-        _check_aliases(request.secret)
         stored.message = self._merged(stored, request)
         return stored.message
 
@@ -135,15 +123,9 @@ class SecretManager:
         return self._change(request, DISABLED)
 
     async def destroy_secret_version(self, request: Any) -> Message:
-        """Wipe a version's payload for good; later, if the secret has a `version_destroy_ttl`."""
+        """Wipe a version's payload for good."""
         version = self._guarded(request)
-        now, etag = self._store.now(), self._store.etag()
-        secret = self._store.secret(request.name.rpartition("/versions/")[0]).message
-        if secret.HasField("version_destroy_ttl"):
-            delay = _micros(secret.version_destroy_ttl)
-            version.schedule_destruction(now + delay, now, etag)
-        else:
-            version.destroy(now, etag)
+        version.destroy(self._store.now(), self._store.etag())
         return version.message
 
     def _change(self, request: Any, state: int) -> SecretVersion:
@@ -163,17 +145,7 @@ class SecretManager:
             request.secret, merged, replace_message_field=True, replace_repeated_field=True
         )
         merged.etag = self._store.etag()
-        return self._expiring(merged)
-
-    def _expiring(self, secret: Secret) -> Secret:
-        """Return a secret whose `ttl`, which is input only, has become its `expire_time`."""
-        expiring = Secret()
-        expiring.CopyFrom(secret)
-        if secret.HasField("ttl"):
-            expiring.expire_time.CopyFrom(timestamp(self._store.now() + _micros(secret.ttl)))
-        if expiring.HasField("expire_time") and micros(expiring.expire_time) <= self._store.now():
-            raise failed_precondition("A secret cannot expire in the past.")
-        return expiring
+        return merged
 
     def _methods(self) -> rpc.Service:
         table: dict[str, tuple[Any, Any, Callable[..., Any]]] = {
@@ -233,16 +205,16 @@ def _reply(kind: Any, **fields: Any) -> Message:
     return message
 
 
-def _micros(duration: Any) -> int:
-    return int(duration.seconds) * 1_000_000 + int(duration.nanos) // 1000
-
-
 def _check_mask(mask: Any) -> None:
+    for path in mask.paths:
+        if path in _NOT_IMITATED:
+            raise unimplemented("Secret Manager", f"a secret's {path}")
     if not mask.paths or not set(mask.paths) <= _UPDATABLE:
         raise invalid(f"update_mask must name fields among {', '.join(sorted(_UPDATABLE))}.")
 
 
-def _check_aliases(secret: Secret) -> None:
-    for alias in secret.version_aliases:
-        if alias == "latest" or not alias[:1].isalpha():
-            raise invalid(f"Alias [{alias}] must begin with a letter and cannot be 'latest'.")
+def _check_imitated(secret: Secret) -> None:
+    given = {descriptor.name for descriptor, _ in secret.ListFields()}
+    for name in _NOT_IMITATED:
+        if name in given:
+            raise unimplemented("Secret Manager", f"a secret's {name}")

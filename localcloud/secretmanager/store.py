@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from localcloud.core.clock import Clock
-from localcloud.core.raw import micros, timestamp
+from localcloud.core.raw import timestamp
 from localcloud.core.statuses import already_exists, failed_precondition, not_found
 from localcloud.secretmanager.messages import Secret, SecretVersion
 from localcloud.secretmanager.names import SecretName, parse_secret, parse_version
@@ -36,7 +36,7 @@ class Store:
         return int(self._clock.time() * 1_000_000)
 
     def etag(self) -> str:
-        """Return an etag that was never given before, quotes included."""
+        """Return a new etag, quotes included."""
         return f'"{next(self._etags):x}"'
 
     def project(self, project: str) -> str:
@@ -46,7 +46,7 @@ class Store:
     def create(self, name: SecretName, secret: Secret) -> Secret:
         """Store a new secret; ALREADY_EXISTS if there is one of that name."""
         name = self._canonical(name)
-        if self._live(name) is not None:
+        if name in self._secrets:
             raise already_exists(f"Secret [{name}] already exists.")
         message = Secret()
         message.CopyFrom(secret)
@@ -57,12 +57,11 @@ class Store:
         return message
 
     def secret(self, name: str) -> Stored:
-        """Return a secret; NOT_FOUND if there is none, or it has expired."""
+        """Return a secret; NOT_FOUND if there is none."""
         parsed = self._canonical(parse_secret(name))
-        found = self._live(parsed)
-        if found is None:
+        if parsed not in self._secrets:
             raise not_found(f"Secret [{parsed}] not found.")
-        return found
+        return self._secrets[parsed]
 
     def delete(self, name: str, etag: str) -> None:
         """Delete a secret with its versions."""
@@ -73,9 +72,8 @@ class Store:
         """Yield the secrets of a project, newest first."""
         owner = self.project(project)
         for name in sorted(self._secrets, key=lambda name: -self._secrets[name].serial):
-            found = self._live(name) if name.project == owner else None
-            if found is not None:
-                yield found
+            if name.project == owner:
+                yield self._secrets[name]
 
     def add(self, name: str, payload: bytes, *, checked: bool) -> SecretVersion:
         """Add an enabled version with the next number."""
@@ -93,37 +91,26 @@ class Store:
         return message
 
     def version(self, name: str, lag: float) -> Version:
-        """Return a version by number, alias or `latest`; NOT_FOUND if there is none.
+        """Return a version by number or `latest`; NOT_FOUND if there is none.
 
-        The latest is the one that was so `lag` seconds ago.
+        `latest` is the one that was so `lag` seconds ago.
         """
         owner, wanted = parse_version(name)
-        secret = self._live(self._canonical(owner))
+        secret = self._secrets.get(self._canonical(owner))
         latest = 0 if secret is None else _latest(secret, self.now() - int(lag * 1_000_000))
         if secret is None or (wanted == "latest" and not latest):
             raise not_found(f"Secret [{self._canonical(owner)}] not found or has no versions.")
-        number = latest if wanted == "latest" else _number(secret, wanted)
+        number = latest if wanted == "latest" else int(wanted)
         if number not in secret.versions:
             raise not_found(f"Secret Version [{secret.message.name}/versions/{wanted}] not found.")
-        return self.settled(secret.versions[number])
-
-    def settled(self, version: Version) -> Version:
-        """Return a version after what time has done to it."""
-        version.settle(self.now(), self.etag())
-        return version
+        return secret.versions[number]
 
     def _canonical(self, name: SecretName) -> SecretName:
         return SecretName(self.project(name.project), name.secret)
 
-    def _live(self, name: SecretName) -> Stored | None:
-        found = self._secrets.get(name)
-        if found is None or not found.message.HasField("expire_time"):
-            return found
-        return found if micros(found.message.expire_time) > self.now() else None
-
 
 def check_etag(given: str, stored: str) -> None:
-    """Refuse a change that was meant for another state; an empty etag means any.
+    """Refuse a change whose etag is not the current one; an empty etag means any.
 
     https://cloud.google.com/secret-manager/docs/etags
     """
@@ -133,13 +120,6 @@ def check_etag(given: str, stored: str) -> None:
 
 def _latest(secret: Stored, time: int) -> int:
     return max((each.number for each in secret.versions.values() if each.as_of(time)), default=0)
-
-
-def _number(secret: Stored, wanted: str) -> int:
-    if wanted.isdecimal():
-        return int(wanted)
-    aliases = secret.message.version_aliases
-    return int(aliases[wanted]) if wanted in aliases else 0
 
 
 def _describe_replication(version: SecretVersion, secret: Secret) -> None:

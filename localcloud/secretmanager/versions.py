@@ -1,4 +1,4 @@
-"""One version of a secret: its payload, its state, and what a lagging list still says of it."""
+"""One version of a secret: its payload, its state, and its earlier states for lagging lists."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ STATE_NAMES = {ENABLED: "ENABLED", DISABLED: "DISABLED", DESTROYED: "DESTROYED"}
 class Version:
     """A version as it is stored; times in microseconds.
 
-    `past` holds what the version was before each change, so that a list which lags can show it.
+    `past` holds the states before each change, for lists that lag.
     """
 
     number: int
@@ -48,15 +48,6 @@ class Version:
             raise self.refusal()
         message = self._supersede(now, etag)
         message.state = state
-        message.ClearField("scheduled_destroy_time")
-
-    def schedule_destruction(self, at: int, now: int, etag: str) -> None:
-        """Disable now, destroy later: what a secret with `version_destroy_ttl` does."""
-        if self.state == DESTROYED:
-            raise self.refusal()
-        message = self._supersede(now, etag)
-        message.state = DISABLED
-        message.scheduled_destroy_time.CopyFrom(timestamp(at))
 
     def destroy(self, now: int, etag: str) -> None:
         """Wipe the payload; FAILED_PRECONDITION the second time."""
@@ -65,23 +56,16 @@ class Version:
         message = self._supersede(now, etag)
         message.state = DESTROYED
         message.destroy_time.CopyFrom(timestamp(now))
-        message.ClearField("scheduled_destroy_time")
         self.payload = b""
 
-    def settle(self, now: int, etag: str) -> None:
-        """Destroy the version if that was scheduled and is due."""
-        scheduled = self.message.HasField("scheduled_destroy_time")
-        if scheduled and micros(self.message.scheduled_destroy_time) <= now:
-            self.destroy(now, etag)
-
     def as_of(self, time: int) -> SecretVersion | None:
-        """Return what the version was at a time, None if it was not yet."""
+        """Return the version as it was at a time, None before its creation."""
         if micros(self.message.create_time) > time:
             return None
         return next((before for changed, before in self.past if changed > time), self.message)
 
     def refusal(self) -> Exception:
-        """Return the service's refusal to use the version in the state it is in."""
+        """Return the refusal to use the version in its present state."""
         state = STATE_NAMES[self.state]
         return failed_precondition(f"Secret Version [{self.message.name}] is in {state} state.")
 
@@ -95,7 +79,7 @@ class Version:
 
 
 def check_payload(payload: SecretPayload) -> None:
-    """Refuse a payload that is too large, or does not match the checksum it comes with."""
+    """Refuse a payload that is too large or does not match its checksum."""
     if len(payload.data) > MAX_PAYLOAD_BYTES:
         raise invalid(
             f"The payload of {len(payload.data)} bytes exceeds the maximum of "

@@ -1,9 +1,9 @@
-"""Reads by name, listings, and databases beside each other."""
+"""Reads by name, and databases beside each other."""
 
 import uuid
 
 import pytest
-from google.api_core.exceptions import InvalidArgument, NotFound
+from google.api_core.exceptions import InvalidArgument
 from google.cloud.firestore import (
     AsyncClient,
     AsyncCollectionReference,
@@ -45,60 +45,6 @@ def test_a_read_sees_the_commit_before_it(collection: CollectionReference) -> No
         assert read.read_time >= written
 
 
-def test_the_plain_methods_of_the_api(collection: CollectionReference, firestore: Client) -> None:
-    api = firestore._firestore_api
-    parent = f"{firestore._database_string}/documents"
-    created = api.create_document(
-        types.CreateDocumentRequest(
-            parent=parent,
-            collection_id=collection.id,
-            document_id="d",
-            document={"fields": {"n": {"integer_value": 1}, "m": {"integer_value": 2}}},
-        )
-    )
-    assert created.name == f"{parent}/{collection.id}/d"
-    masked = {"document": {"name": created.name}, "update_mask": {"field_paths": ["m"]}}
-    api.update_document(types.UpdateDocumentRequest(masked))
-    assert set(api.get_document(types.GetDocumentRequest(name=created.name)).fields) == {"n"}
-    api.delete_document(types.DeleteDocumentRequest(name=created.name))
-    with pytest.raises(NotFound):
-        api.get_document(types.GetDocumentRequest(name=created.name))
-
-
-def test_documents_are_listed_in_pages_with_what_only_has_children(
-    collection: CollectionReference,
-) -> None:
-    for n in range(5):
-        collection.document(f"d{n}").set({"n": n})
-    collection.document("parent").collection("below").document("x").set({})
-    listed = [reference.id for reference in collection.list_documents(page_size=2)]
-    assert listed == ["d0", "d1", "d2", "d3", "d4", "parent"]
-
-
-def test_collections_are_listed(collection: CollectionReference, firestore: Client) -> None:
-    document = collection.document("d")
-    for name in ("b", "a"):
-        document.collection(name).document("x").set({})
-    document.collection("a").document("x").collection("deeper").document("y").set({})
-    assert [each.id for each in document.collections()] == ["a", "b"]
-    assert collection.id in {each.id for each in firestore.collections()}
-    document.collection("b").document("x").delete()
-    assert [each.id for each in document.collections()] == ["a"]
-
-
-def test_a_recursive_delete_leaves_nothing(
-    collection: CollectionReference, firestore: Client
-) -> None:
-    document = collection.document("d")
-    document.set({})
-    document.collection("below").document("x").set({})
-    other = collection.document("other")
-    other.set({})
-    firestore.recursive_delete(document)
-    assert [each.id for each in collection.list_documents()] == ["other"]
-    assert list(document.collections()) == []
-
-
 async def test_the_asynchronous_client_reads_too(
     async_collection: AsyncCollectionReference, async_firestore: AsyncClient
 ) -> None:
@@ -108,7 +54,6 @@ async def test_the_asynchronous_client_reads_too(
     wanted = [document, async_collection.document("missing")]
     found = [each.exists async for each in async_firestore.get_all(wanted)]
     assert sorted(found) == [False, True]
-    assert [each.id async for each in async_collection.list_documents()] == ["d"]
 
 
 @firestore_needs("named-databases")

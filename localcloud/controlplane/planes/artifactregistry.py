@@ -1,4 +1,4 @@
-"""Artifact Registry: repositories and their policies; what is pushed into them is not imitated."""
+"""Artifact Registry: repositories and their policies, without images."""
 
 import re
 from collections.abc import Mapping, Sequence

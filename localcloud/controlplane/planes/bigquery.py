@@ -14,7 +14,7 @@ _TABLE = f"{_DATASET}/tables/{{table}}"
 
 
 class BigQuery:
-    """Stores datasets and tables; a dataset's access list is kept and grants nothing."""
+    """Stores datasets and tables; a dataset's access list grants nothing."""
 
     service: ClassVar[str] = "bigquery.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {"big_query_custom_endpoint": _PREFIX}

@@ -1,4 +1,4 @@
-"""Collections of resources that are only stored: created, read, changed, listed, deleted."""
+"""Collections of resources that are only stored."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

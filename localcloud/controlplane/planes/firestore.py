@@ -21,7 +21,7 @@ _GROUP = f"{_DATABASE}/collectionGroups/{{group}}"
 
 
 class FirestoreAdmin:
-    """Keeps databases, field configurations and indexes; `drop` empties a deleted database.
+    """Stores databases, field configurations and indexes; `drop` empties a deleted database.
 
     The name of a deleted database is free only after some time.
     """

@@ -37,7 +37,7 @@ _NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.
 
 
 class CloudFunctions:
-    """Deploys functions, each an operation that is done once the function answers."""
+    """Deploys functions; each operation is done once the function answers."""
 
     service: ClassVar[str] = "cloudfunctions.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {"cloudfunctions2_custom_endpoint": _PREFIX}

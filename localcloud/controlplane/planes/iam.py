@@ -20,7 +20,7 @@ _ROLE = "projects/{project}/roles/{role}"
 
 
 class Iam:
-    """Keeps service accounts and custom roles.
+    """Stores service accounts and custom roles.
 
     A deleted role can be undeleted for some days; then its id stays blocked for some weeks.
     """

@@ -1,4 +1,4 @@
-"""IAM credentials: tokens of service accounts, for those who may mint them."""
+"""IAM credentials: tokens of service accounts."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ _LIFETIME = 3600
 
 
 class IamCredentials:
-    """Mints tokens. Not even the project's owner may, without a grant on the account."""
+    """Mints tokens for members with a grant on the account; an owner needs one too."""
 
     service: ClassVar[str] = "iamcredentials.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""The three IAM calls that most resources answer in the same way."""
+"""The three IAM calls that most resources have."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""Resource Manager: the project and its policy; and who pays for it."""
+"""Resource Manager: the project and its policy; Cloud Billing: its account."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -10,7 +10,7 @@ from localcloud.controlplane.store import Json
 
 
 class CloudBilling:
-    """Says that the project has a billing account."""
+    """Describes the project's billing account."""
 
     service: ClassVar[str] = "cloudbilling.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {
@@ -38,7 +38,7 @@ class CloudBilling:
 
 
 class ResourceManager:
-    """Shows the one project there is, and keeps its policy."""
+    """Describes the one project, and stores its policy."""
 
     service: ClassVar[str] = "cloudresourcemanager.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {

@@ -12,7 +12,7 @@ _SERVICE = "projects/{project}/locations/{location}/services/{service}"
 
 
 class CloudRun:
-    """Shows the services that Cloud Functions made, and keeps their policies."""
+    """Describes the services that Cloud Functions made, and stores their policies."""
 
     service: ClassVar[str] = "run.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""Cloud Scheduler: jobs, which fire on a clock."""
+"""Cloud Scheduler: jobs that run on a schedule."""
 
 import asyncio
 import base64
@@ -23,9 +23,9 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,500}")
 
 
 class CloudScheduler:
-    """Keeps jobs, and calls their HTTP targets when their time has come.
+    """Stores jobs, and calls their HTTP targets when they are due.
 
-    Schedules are unix-cron; `clock` is theirs alone. Pub/Sub and App Engine targets are not
+    Schedules are unix-cron; `clock` is only for them. Pub/Sub and App Engine targets are not
     imitated.
     """
 
@@ -70,7 +70,7 @@ class CloudScheduler:
         return status
 
     async def idle(self) -> None:
-        """Return once no job is calling its target: each waits for its time, or for a retry's."""
+        """Return once no job is calling its target."""
         while self._calling:
             await asyncio.gather(*self._calling, return_exceptions=True)
 
@@ -178,7 +178,7 @@ class CloudScheduler:
         calling = asyncio.create_task(self._attempt(job))
         self._calling.add(calling)
         try:
-            # Whoever pauses or deletes a job does not call back what it has begun.
+            # Pausing or deleting a job does not cancel an attempt under way.
             return await asyncio.shield(calling)
         finally:
             if calling.done():
@@ -214,7 +214,7 @@ class CloudScheduler:
         return answer.status_code
 
     def _token(self, target: Json) -> str | None:
-        """Return the target's identity token, empty if it wants none, None if it is refused."""
+        """Return the target's identity token: empty if it needs none, None if it is refused."""
         wanted = target.get("oidcToken")
         if not wanted:
             return ""

@@ -1,4 +1,4 @@
-"""What Pub/Sub checks before it writes into BigQuery or Cloud Storage by itself."""
+"""Pub/Sub's checks of BigQuery and Cloud Storage subscriptions."""
 
 from localcloud.controlplane.errors import ApiError, invalid
 from localcloud.controlplane.schedules import seconds
@@ -13,7 +13,7 @@ _BUCKET = ("storage.buckets.get", "storage.objects.create")
 
 
 def check_sink(state: State, subscription: Json) -> None:
-    """Refuse a subscription whose table or bucket is missing, or may not be written to."""
+    """Refuse a subscription whose table or bucket is missing or not writable."""
     table = subscription.get("bigqueryConfig", {}).get("table")
     bucket = subscription.get("cloudStorageConfig", {}).get("bucket")
     if table:

@@ -21,7 +21,7 @@ _CONTENT_TYPE = re.compile(rb"content-type: *(\S+)", re.IGNORECASE)
 
 
 class Storage:
-    """Keeps buckets and objects in memory. Versions, holds and retention are not imitated."""
+    """Stores buckets and objects in memory. Versions, holds and retention are not imitated."""
 
     service: ClassVar[str] = "storage.googleapis.com"
     endpoints: ClassVar[Mapping[str, str]] = {"storage_custom_endpoint": "storage/v1/"}
@@ -52,7 +52,7 @@ class Storage:
         ]
 
     def read(self, identity: str, bucket: str, name: str) -> bytes:
-        """Return an object's content to a member who may have it."""
+        """Return an object's content to a member that may read it."""
         found = f"{_bucket(bucket)}/objects/{name}"
         if not self._state.policies.allows(identity, "storage.objects.get", found):
             raise ApiError(

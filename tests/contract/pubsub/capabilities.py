@@ -125,14 +125,6 @@ def _seek(space: Space) -> bool:
     return bool(space.pull(subscription, within=_PATIENCE_SECONDS))
 
 
-def _detach(space: Space) -> bool:
-    topic = space.topic()
-    subscription = space.subscription(topic)
-    space.api.detach_subscription(request={"subscription": subscription})
-    got = space.subscriber.get_subscription(subscription=subscription)
-    return bool(got.detached)
-
-
 def _stream_flow_control(space: Space) -> bool:
     topic = space.topic()
     subscription = space.subscription(topic)
@@ -172,7 +164,6 @@ PROBES: dict[str, Probe] = {
     "push-identity": _push_identity,
     "push-unwrapped": _push_unwrapped,
     "seek": _seek,
-    "detach": _detach,
     "stream-flow-control": _stream_flow_control,
     "stream-end": _stream_end,
 }

@@ -67,7 +67,7 @@ def test_only_what_matches_is_delivered(
         "attributes:" + "k" * 256,
     ],
 )
-def test_what_is_not_a_filter_is_refused(space: Space, requires: Requires, text: str) -> None:
+def test_malformed_filters_are_refused(space: Space, requires: Requires, text: str) -> None:
     requires("filters", "validation")
     topic = space.topic()
     with pytest.raises(InvalidArgument):

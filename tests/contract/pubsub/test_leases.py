@@ -40,7 +40,7 @@ def test_an_unacknowledged_message_comes_again_after_its_deadline(
     assert second.ack_id != first.ack_id
 
 
-def test_an_acknowledged_message_does_not(space: Space, requires: Requires) -> None:
+def test_an_acknowledged_message_does_not_come_again(space: Space, requires: Requires) -> None:
     requires("redelivery")
     topic = space.topic()
     subscription = space.subscription(topic)

@@ -56,8 +56,6 @@ def test_lists_come_in_pages(space: Space) -> None:
     request: dict[str, Any] = {"project": space.project, "page_size": 2}
     listed = space.subscriber.list_subscriptions(request=request)
     assert [each.name for each in listed] == names
-    request = {"topic": topic, "page_size": 2}
-    assert sorted(space.publisher.list_topic_subscriptions(request=request)) == names
 
 
 @pytest.mark.parametrize(
@@ -93,11 +91,3 @@ def test_a_name_out_of_bounds_is_refused(space: Space, requires: Requires, name:
     requires("validation")
     with pytest.raises(InvalidArgument):
         space.topic(name)
-
-
-def test_a_detached_subscription_gets_nothing(space: Space, requires: Requires) -> None:
-    requires("detach")
-    topic = space.topic()
-    subscription = space.subscription(topic)
-    space.api.detach_subscription(request={"subscription": subscription})
-    assert list(space.publisher.list_topic_subscriptions(topic=topic)) == []

@@ -64,7 +64,7 @@ def test_a_resource_may_be_named_by_the_projects_number(policies: Policies) -> N
         ("allAuthenticatedUsers", WORKER, True),
     ],
 )
-def test_members_that_stand_for_many(
+def test_all_users_and_all_authenticated_users_are_members(
     policies: Policies, member: str, caller: str, allowed: bool
 ) -> None:
     policies.set(TOPIC, bound("roles/run.invoker", member))
@@ -82,7 +82,9 @@ def test_members_that_stand_for_many(
         ("request.time > timestamp('2020-01-01T00:00:00Z')", False),
     ],
 )
-def test_a_condition_counts(policies: Policies, expression: str, allowed: bool) -> None:
+def test_a_binding_holds_only_where_its_condition_does(
+    policies: Policies, expression: str, allowed: bool
+) -> None:
     condition = {"title": "narrow", "expression": expression}
     policies.set(
         "projects/local-project", bound("roles/datastore.user", WORKER, condition=condition)
@@ -148,7 +150,7 @@ def test_what_google_would_refuse_is_refused(
     assert policies.get(TOPIC) == {"version": 1, "etag": "ACAB"}
 
 
-def test_accounts_of_other_projects_are_taken_at_their_word(policies: Policies) -> None:
+def test_members_of_other_projects_are_not_checked(policies: Policies) -> None:
     member = "serviceAccount:consumer@other-project.iam.gserviceaccount.com"
     policies.set(TOPIC, bound("roles/pubsub.subscriber", member))
     assert policies.allows(member, "pubsub.subscriptions.consume", TOPIC)
@@ -167,7 +169,7 @@ def test_a_binding_without_members_is_dropped(policies: Policies) -> None:
     assert "bindings" not in policies.get(TOPIC)
 
 
-def test_a_deleted_resource_takes_its_policies_along(policies: Policies) -> None:
+def test_deleting_a_resource_deletes_its_policies(policies: Policies) -> None:
     policies.set(TOPIC, bound("roles/pubsub.publisher", WORKER))
     policies.set(f"{TOPIC}/children/1", bound("roles/pubsub.publisher", WORKER))
     policies.set(f"{TOPIC}-2", bound("roles/pubsub.publisher", WORKER))
@@ -175,7 +177,7 @@ def test_a_deleted_resource_takes_its_policies_along(policies: Policies) -> None
     assert [binding.resource for binding in policies.bindings()] == [f"{TOPIC}-2"]
 
 
-def test_one_grant_can_be_taken_back(policies: Policies) -> None:
+def test_a_single_grant_can_be_revoked(policies: Policies) -> None:
     policies.set(TOPIC, bound("roles/pubsub.publisher", WORKER, "allUsers"))
     (first, _) = policies.bindings()
     policies.revoke(first)

@@ -19,7 +19,7 @@ async def test_a_caller_without_a_token_is_nobody(cloud: Cloud) -> None:
     assert answer.status_code == 401
 
 
-async def test_another_project_is_none_of_the_callers_business(api: Api) -> None:
+async def test_calls_on_another_project_are_denied(api: Api) -> None:
     code, message = await api.refused("GET", "/pubsub/v1/projects/another/topics")
     assert code == "PERMISSION_DENIED"
     assert "another" in message
@@ -70,7 +70,7 @@ async def test_the_record_can_be_read_from_outside(api: Api) -> None:
     assert (await api("GET", "/control/calls"))["calls"][-1]["call"] == "GET /nowhere"
 
 
-async def test_googles_public_keys_are_where_tokens_say(cloud: Cloud, api: Api) -> None:
+async def test_the_public_keys_verify_an_identity_token(cloud: Cloud, api: Api) -> None:
     assert await api("GET", "/oauth2/v3/certs") == cloud.state.issuer.jwks()
 
 
@@ -81,5 +81,7 @@ async def test_a_call_that_is_not_known_counts_as_a_write(cloud: Cloud, api: Api
 
 
 @pytest.mark.parametrize("argument", ["pubsub", "storage", "cloudfunctions2", "cloud_run_v2"])
-async def test_the_providers_arguments_lead_here(cloud: Cloud, argument: str) -> None:
+async def test_every_endpoint_argument_points_to_the_local_cloud(
+    cloud: Cloud, argument: str
+) -> None:
     assert cloud.endpoints[f"{argument}_custom_endpoint"].startswith(f"{cloud.url}/")

@@ -74,7 +74,7 @@ def bearer(state: State, audience: str = URL) -> dict[str, str]:
     return {"Authorization": f"Bearer {state.issuer.identity_token(CALLER, audience)}"}
 
 
-async def test_whoever_is_not_known_stays_outside(door: httpx2.AsyncClient) -> None:
+async def test_a_request_without_a_token_is_forbidden(door: httpx2.AsyncClient) -> None:
     assert (await door.get("/")).status_code == 403
 
 
@@ -90,7 +90,7 @@ async def test_a_public_function_is_open_to_everyone(
     assert seen["headers"]["x-forwarded-proto"] == "https"
 
 
-async def test_an_invited_caller_enters_without_a_signature(
+async def test_the_signature_of_an_invokers_token_is_stripped(
     door: httpx2.AsyncClient, state: State
 ) -> None:
     invite(state, f"serviceAccount:{CALLER}")
@@ -101,7 +101,7 @@ async def test_an_invited_caller_enters_without_a_signature(
     assert (entry.identity, entry.call) == (f"serviceAccount:{CALLER}", "GET f/")
 
 
-async def test_a_caller_who_is_not_invited_is_forbidden(
+async def test_a_caller_without_the_invoker_role_is_forbidden(
     door: httpx2.AsyncClient, state: State
 ) -> None:
     assert (await door.get("/", headers=bearer(state))).status_code == 403
@@ -156,7 +156,7 @@ async def test_a_header_that_is_there_twice_reaches_the_function_twice(
     assert second == "Bearer second"
 
 
-async def test_an_internal_function_is_not_there_for_others(
+async def test_an_internal_function_is_404_from_outside(
     door: httpx2.AsyncClient, state: State, behind: Behindhand
 ) -> None:
     invite(state, "allUsers")
@@ -168,7 +168,7 @@ async def test_an_internal_function_is_not_there_for_others(
     assert INTERNAL not in json.dumps(answer.json())
 
 
-async def test_a_function_that_is_gone_is_unavailable(
+async def test_a_function_that_does_not_answer_is_503(
     door: httpx2.AsyncClient, state: State, behind: Behindhand
 ) -> None:
     invite(state, "allUsers")
@@ -176,7 +176,7 @@ async def test_a_function_that_is_gone_is_unavailable(
     assert (await door.get("/")).status_code == 503
 
 
-async def test_a_function_has_its_time(
+async def test_a_request_over_the_functions_timeout_is_504(
     door: httpx2.AsyncClient, state: State, behind: Behindhand
 ) -> None:
     invite(state, "allUsers")

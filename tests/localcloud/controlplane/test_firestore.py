@@ -33,7 +33,7 @@ async def test_bad_databases_are_refused(api: Api, identifier: str, location: st
     assert (await api.refused("POST", path, {"locationId": location}))[0] == "INVALID_ARGUMENT"
 
 
-async def test_only_what_exists_can_be_used(cloud: Cloud, api: Api, database: str) -> None:
+async def test_a_deleted_database_refuses_reads(cloud: Cloud, api: Api, database: str) -> None:
     firestore: Any = cloud.firestore.services["google.firestore.v1.Firestore"]["GetDocument"]
     name = f"{database}/documents/a/b"
     with pytest.raises(Exception, match="b"):
@@ -44,7 +44,7 @@ async def test_only_what_exists_can_be_used(cloud: Cloud, api: Api, database: st
 
 
 @pytest.mark.usefixtures("database")
-async def test_a_protected_database_stays(api: Api) -> None:
+async def test_a_protected_database_cannot_be_deleted(api: Api) -> None:
     for state in ("DELETE_PROTECTION_ENABLED", "DELETE_PROTECTION_DISABLED"):
         path = f"{DATABASE}?updateMask=deleteProtectionState"
         await api("PATCH", path, {"deleteProtectionState": state})
@@ -88,7 +88,7 @@ async def test_a_composite_index_is_made_once_of_two_fields_or_more(api: Api) ->
 
 
 @pytest.mark.parametrize("path", [f"{GROUP}/fields/a", f"{GROUP}/indexes", DATABASE])
-async def test_a_database_comes_first(api: Api, path: str) -> None:
+async def test_fields_and_indexes_need_their_database(api: Api, path: str) -> None:
     assert (await api.refused("GET", path))[0] == "NOT_FOUND"
 
 
@@ -137,7 +137,7 @@ async def test_an_exempt_field_serves_no_query(
         await queried(cloud, database, newest)
 
 
-async def test_what_has_a_ttl_policy_expires(
+async def test_documents_expire_by_ttl_policy(
     cloud: Cloud, api: Api, clock: ManualClock, database: str
 ) -> None:
     deliveries = Client("local-project", AnonymousCredentials(), "ledger").collection("deliveries")

@@ -105,7 +105,9 @@ async def make_public(api: Api) -> None:
     await api("POST", f"{SERVICE}:setIamPolicy", {"policy": {"bindings": [binding]}})
 
 
-async def test_a_function_runs_changes_and_goes(cloud: Cloud, api: Api, function: Json) -> None:
+async def test_a_function_is_deployed_updated_and_deleted(
+    cloud: Cloud, api: Api, function: Json
+) -> None:
     deployed = (await deploy(api, function))["response"]
     assert deployed["state"] == "ACTIVE"
     uri = deployed["serviceConfig"]["uri"]
@@ -131,7 +133,9 @@ async def test_a_function_runs_changes_and_goes(cloud: Cloud, api: Api, function
     assert list(cloud.deployments) == []
 
 
-async def test_a_secret_is_mounted_for_who_may_read_it(api: Api, function: Json) -> None:
+async def test_a_secret_is_mounted_only_for_an_account_that_may_access_it(
+    api: Api, function: Json
+) -> None:
     secrets = "/secretmanager/v1/projects/local-project/secrets"
     await api("POST", f"{secrets}?secretId=token", {"replication": {"automatic": {}}})
     await api("POST", f"{secrets}/token:addVersion", {"payload": {"data": "dG9rZW4="}})
@@ -148,7 +152,7 @@ async def test_a_secret_is_mounted_for_who_may_read_it(api: Api, function: Json)
     assert "dG9rZW4=" not in json.dumps(deployed)
 
 
-async def test_what_does_not_start_is_an_operation_that_failed(
+async def test_a_function_that_does_not_start_fails_its_operation(
     cloud: Cloud, api: Api, function: Json
 ) -> None:
     await upload(api, "raise SystemExit('out of order')\n")
@@ -168,7 +172,7 @@ async def test_what_does_not_start_is_an_operation_that_failed(
         ("storage.objectViewer", "storage.objects.get"),
     ],
 )
-async def test_a_build_needs_its_rights(
+async def test_a_build_needs_each_of_its_permissions(
     cloud: Cloud, api: Api, function: Json, role: str, permission: str
 ) -> None:
     (grant,) = (
@@ -199,7 +203,7 @@ async def test_what_google_would_refuse_is_refused(
     assert problem in message
 
 
-async def test_half_a_cpu_takes_one_request_at_a_time(api: Api, function: Json) -> None:
+async def test_less_than_one_cpu_allows_no_concurrency(api: Api, function: Json) -> None:
     function["serviceConfig"] |= {"availableCpu": "0.5", "maxInstanceRequestConcurrency": 10}
     code, message = await api.refused("POST", f"{LOCATION}/functions?functionId=hello", function)
     assert (code, "cpu < 1" in message) == ("INVALID_ARGUMENT", True)

@@ -10,7 +10,7 @@ async def may_mint(api: Api, account: str, role: str) -> None:
     await api("POST", path, {"policy": {"bindings": [binding]}})
 
 
-async def test_not_even_the_owner_mints_without_a_grant(api: Api, account: str) -> None:
+async def test_an_owner_mints_no_token_without_a_grant(api: Api, account: str) -> None:
     path = f"{MINTING}/{account}:generateIdToken"
     code, message = await api.refused("POST", path, {"audience": "https://a"})
     assert code == "PERMISSION_DENIED"
@@ -34,7 +34,7 @@ async def test_an_access_token_makes_its_bearer_the_account(
     assert bearer == f"serviceAccount:{account}"
 
 
-async def test_an_account_that_is_not_there_is_refused_alike(api: Api) -> None:
+async def test_a_missing_account_is_refused_like_a_forbidden_one(api: Api) -> None:
     path = f"{MINTING}/nobody@local-project.iam.gserviceaccount.com:generateIdToken"
     assert (await api.refused("POST", path, {"audience": "https://a"}))[0] == "PERMISSION_DENIED"
 

@@ -7,7 +7,7 @@ def entry(call: str, *, writes: bool = False) -> Entry:
     return Entry(0.0, "user:me@example.com", "pubsub.googleapis.com", call, 200, writes)
 
 
-def test_a_mark_parts_before_from_after() -> None:
+def test_since_returns_calls_after_a_mark() -> None:
     journal = Journal()
     journal.add(entry("GET /a"))
     mark = journal.mark()
@@ -17,7 +17,7 @@ def test_a_mark_parts_before_from_after() -> None:
     assert [each.call for each in journal.writes(mark)] == ["PUT /c"]
 
 
-def test_the_oldest_go_first() -> None:
+def test_the_oldest_entries_are_dropped_first() -> None:
     journal = Journal(limit=2)
     mark = journal.mark()
     for call in ("1", "2", "3"):
@@ -27,7 +27,7 @@ def test_the_oldest_go_first() -> None:
     assert journal.since(journal.mark()) == []
 
 
-async def test_a_call_can_be_waited_for() -> None:
+async def test_seen_returns_once_a_wanted_call_is_recorded() -> None:
     journal = Journal()
     journal.add(entry("wanted"))
     mark = journal.mark()

@@ -67,7 +67,7 @@ async def test_a_refused_change_leaves_the_policy_as_it_was(api: Api) -> None:
     assert (await api("GET", path))["conditions"] == made["conditions"]
 
 
-async def test_channels_dashboards_and_metrics_are_kept(api: Api) -> None:
+async def test_channels_dashboards_and_metrics_are_stored(api: Api) -> None:
     project = "projects/local-project"
     channel = await api("POST", f"/monitoring/v3/{project}/notificationChannels", {"type": "email"})
     told = policy() | {"notificationChannels": [channel["name"]]}

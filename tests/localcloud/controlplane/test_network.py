@@ -25,7 +25,7 @@ async def call(network: Network, url: str) -> None:
         await client.post(url)
 
 
-async def test_doors_are_told_the_mark_and_nobody_else(sent: list[httpx2.Request]) -> None:
+async def test_only_doors_get_the_internal_mark(sent: list[httpx2.Request]) -> None:
     network = Network()
     network.own("http://127.0.0.1:1234")
     await call(network, "http://127.0.0.1:1234/a")
@@ -33,7 +33,7 @@ async def test_doors_are_told_the_mark_and_nobody_else(sent: list[httpx2.Request
     assert [request.headers.get(INTERNAL) for request in sent] == [network.mark, None]
 
 
-async def test_a_name_leads_where_it_was_said_to(sent: list[httpx2.Request]) -> None:
+async def test_a_host_is_mapped_to_its_loopback_address(sent: list[httpx2.Request]) -> None:
     network = Network()
     network.hosts["https://consumer.example"] = "http://127.0.0.1:1234"
     await call(network, "https://consumer.example/a?b=c")
@@ -41,7 +41,7 @@ async def test_a_name_leads_where_it_was_said_to(sent: list[httpx2.Request]) -> 
     assert str(request.url) == "http://127.0.0.1:1234/a?b=c"
 
 
-async def test_nothing_goes_outside(clock: ManualClock) -> None:
+async def test_a_tunnel_to_any_other_host_is_refused(clock: ManualClock) -> None:
     state = State(clock)
     async with Outside(state) as outside:
         for host in ("compute.googleapis.com", "openidconnect.googleapis.com"):

@@ -4,7 +4,7 @@ from tests.localcloud.controlplane.conftest import Api
 PROJECT = "/cloudresourcemanager/v1/projects/local-project"
 
 
-async def test_the_project_has_an_id_a_number_and_someone_who_pays(api: Api) -> None:
+async def test_the_project_is_described_with_its_billing(api: Api) -> None:
     assert (await api("GET", PROJECT))["projectNumber"] == "123456789012"
     assert (await api("GET", PROJECT.replace("v1", "v3")))["name"] == "projects/123456789012"
     assert (await api("GET", "/cloudbilling/v1/projects/local-project/billingInfo"))[
@@ -12,9 +12,7 @@ async def test_the_project_has_an_id_a_number_and_someone_who_pays(api: Api) -> 
     ]
 
 
-async def test_the_projects_policy_begins_with_its_owner_and_googles_agents(
-    cloud: Cloud, api: Api
-) -> None:
+async def test_a_new_projects_policy_holds_its_owner_and_agents(cloud: Cloud, api: Api) -> None:
     policy = await api("POST", f"{PROJECT}:getIamPolicy", {})
     roles = {binding["role"] for binding in policy["bindings"]}
     assert {

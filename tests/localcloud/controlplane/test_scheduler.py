@@ -99,7 +99,7 @@ async def test_a_job_can_be_run_paused_and_resumed(
     assert len(target.requests) == 2
 
 
-async def test_a_pause_does_not_call_back_what_has_begun(
+async def test_pausing_a_job_lets_an_attempt_under_way_finish(
     cloud: Cloud, api: Api, clock: ManualClock, target: Target
 ) -> None:
     target.gate.clear()
@@ -139,7 +139,9 @@ async def test_a_failed_job_is_tried_again_as_often_as_it_says(
     assert (await api("GET", f"{JOBS}/tick"))["status"] == {"code": 13}
 
 
-async def test_nobody_home_is_a_status_too(cloud: Cloud, api: Api, target: Target) -> None:
+async def test_a_job_whose_target_does_not_answer_records_a_status(
+    cloud: Cloud, api: Api, target: Target
+) -> None:
     target.url = "http://127.0.0.1:1"
     await api("POST", JOBS, job(target))
     assert await cloud.scheduler.fire(NAME) == 0

@@ -68,7 +68,7 @@ async def test_an_object_is_uploaded_byte_for_byte(api: Api, bucket: str) -> Non
     ]
 
 
-async def test_a_bucket_that_is_not_empty_stays(api: Api, bucket: str) -> None:
+async def test_a_bucket_with_objects_cannot_be_deleted(api: Api, bucket: str) -> None:
     await upload(api, bucket, "a")
     code, message = await api.refused("DELETE", f"{BUCKETS}/{bucket}")
     assert (code, "not empty" in message) == ("ALREADY_EXISTS", True)
@@ -81,7 +81,7 @@ async def test_other_kinds_of_upload_are_not_imitated(api: Api, bucket: str) -> 
     assert (await api.refused("POST", path))[0] == "UNIMPLEMENTED"
 
 
-async def test_reading_an_object_takes_the_right_to(
+async def test_reading_an_object_needs_storage_objects_get(
     cloud: Cloud, api: Api, bucket: str, account: str
 ) -> None:
     await upload(api, bucket, "a")
@@ -95,7 +95,7 @@ async def test_reading_an_object_takes_the_right_to(
     assert storage.read(f"serviceAccount:{account}", bucket, "a") == CONTENT
 
 
-async def test_the_services_own_account_appears_when_it_is_asked_for(api: Api) -> None:
+async def test_asking_for_storages_agent_creates_it(api: Api) -> None:
     found = await api("GET", "/storage/v1/projects/local-project/serviceAccount")
     assert (
         found["email_address"] == "service-123456789012@gs-project-accounts.iam.gserviceaccount.com"

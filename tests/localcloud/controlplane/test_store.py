@@ -48,7 +48,7 @@ def test_without_a_mask_the_fields_present_count(resources: Resources) -> None:
     assert resources.patch("a/b", {"x": 2}) == {"x": 2, "y": 1}
 
 
-def test_children_are_those_one_level_below(resources: Resources) -> None:
+def test_under_returns_resources_one_level_below(resources: Resources) -> None:
     for name in ("p/1/c/2", "p/1/c/1", "p/1/c/1/d/1", "p/2/c/1"):
         resources.create(name, {"name": name})
     assert [child["name"] for child in resources.under("p/1/c/")] == ["p/1/c/1", "p/1/c/2"]

@@ -38,7 +38,7 @@ def test_anyone_can_verify_it_with_the_published_keys(issuer: Issuer) -> None:
     assert claims["email"] == EMAIL
 
 
-async def test_a_token_is_good_for_an_hour(issuer: Issuer, clock: ManualClock) -> None:
+async def test_a_token_expires_after_an_hour(issuer: Issuer, clock: ManualClock) -> None:
     token = issuer.identity_token(EMAIL, "https://a")
     await clock.advance(3600)
     assert issuer.verify(token, {"https://a"})
@@ -47,7 +47,7 @@ async def test_a_token_is_good_for_an_hour(issuer: Issuer, clock: ManualClock) -
         issuer.verify(token, {"https://a"})
 
 
-def test_a_token_for_somebody_else_is_refused(issuer: Issuer) -> None:
+def test_a_token_for_another_audience_is_refused(issuer: Issuer) -> None:
     with pytest.raises(InvalidToken):
         issuer.verify(issuer.identity_token(EMAIL, "https://a"), {"https://b"})
 
@@ -58,12 +58,12 @@ def test_what_is_no_token_is_refused(issuer: Issuer, token: str) -> None:
         issuer.verify(token, {"https://a"})
 
 
-def test_anothers_token_is_refused(issuer: Issuer, clock: ManualClock) -> None:
+def test_a_token_signed_by_another_key_is_refused(issuer: Issuer, clock: ManualClock) -> None:
     with pytest.raises(InvalidToken):
         issuer.verify(Issuer(clock).identity_token(EMAIL, "https://a"), {"https://a"})
 
 
-def test_a_stripped_token_keeps_its_claims_and_loses_its_proof(issuer: Issuer) -> None:
+def test_stripping_removes_the_signature_and_keeps_the_claims(issuer: Issuer) -> None:
     token = strip(issuer.identity_token(EMAIL, "https://a"))
     assert token.endswith(f".{STRIPPED}")
     assert jwt.decode(token, options={"verify_signature": False})["email"] == EMAIL

@@ -9,7 +9,7 @@ from localcloud.core.rpc import RpcError
 from localcloud.firestore import Firestore
 from localcloud.firestore.messages import Write
 from tests.localcloud.firestore.conftest import Invoke, invoker
-from tests.support.firestore_messages import DATABASE, ROOT, document, value
+from tests.support.firestore_messages import DATABASE, ROOT, document
 
 
 async def put(invoke: Invoke, path: str, fields: dict[str, Any]) -> None:
@@ -58,19 +58,3 @@ async def test_documents_whose_time_to_live_is_over_are_deleted(
     await clock.advance(60)
     assert emulator.expire(DATABASE, "c", "expire_at") == 1
     assert emulator.expire(DATABASE, "c", "expire_at") == 0
-
-
-async def test_a_deletion_by_time_to_live_aborts_who_has_read(
-    emulator: Firestore, invoke: Invoke, clock: ManualClock
-) -> None:
-    now = datetime.fromtimestamp(clock.time(), UTC)
-    await put(invoke, "c/d", {"expire_at": now})
-    begun = (await invoke("BeginTransaction", database=DATABASE)).transaction
-    await invoke(
-        "BatchGetDocuments", database=DATABASE, documents=[f"{ROOT}/c/d"], transaction=begun
-    )
-    emulator.expire(DATABASE, "c", "expire_at")
-    write = Write(update=document("c/d", {"n": value(1).integer_value}))
-    with pytest.raises(RpcError) as aborted:
-        await invoke("Commit", database=DATABASE, writes=[write], transaction=begun)
-    assert aborted.value.code is grpc.StatusCode.ABORTED

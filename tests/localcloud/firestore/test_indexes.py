@@ -132,17 +132,16 @@ def test_a_default_may_exempt_every_field(deliveries: CollectionReference) -> No
     assert not served(deliveries.order_by("chosen", direction=Query.DESCENDING), indexes)
 
 
-def test_a_collection_group_needs_indexes_of_its_scope() -> None:
-    client = Client(project="p", credentials=AnonymousCredentials())
-    group = client.collection_group("deliveries")
-    assert served(group, Indexes())
-    assert not served(where(group, equal("a")), Indexes())
-    scoped = {
-        "queryScope": "COLLECTION_GROUP",
-        "fields": [{"fieldPath": "a", "order": "ASCENDING"}],
-    }
-    field = {"name": f"{GROUP}/fields/a", "indexConfig": {"indexes": [scoped]}}
-    assert served(where(group, equal("a")), described([], [field]))
+def test_an_index_of_a_collection_group_serves_no_query_of_a_collection(
+    deliveries: CollectionReference,
+) -> None:
+    scope = {"queryScope": "COLLECTION_GROUP"}
+    fields = [{"fieldPath": "chosen", "order": "ASCENDING"}]
+    chosen = {"name": f"{GROUP}/fields/chosen", "indexConfig": {"indexes": [scope]}}
+    chosen["indexConfig"] = {"indexes": [{**scope, "fields": fields}]}
+    newest = where(deliveries, equal("shard")).order_by("received_at", direction=Query.DESCENDING)
+    assert not served(deliveries.order_by("chosen"), described([], [chosen]))
+    assert not served(newest, described([{**NEWEST_FIRST, **scope}], []))
 
 
 def test_each_alternative_needs_an_index(deliveries: CollectionReference) -> None:

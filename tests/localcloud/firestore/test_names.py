@@ -12,15 +12,13 @@ def test_names_of_documents(path: str) -> None:
     names.check_document(f"{ROOT}/{path}", DATABASE)
 
 
-@pytest.mark.parametrize(
-    "path", ["", "a", "a/b/c", "a/", "/b", "a/.", "a/..", "a/__x__", "__x__/a", f"a/{'x' * 1501}"]
-)
-def test_what_is_no_name_of_a_document(path: str) -> None:
+@pytest.mark.parametrize("path", ["", "a", "a/b/c", "a/", "/b", "__x__/a", f"a/{'x' * 1501}"])
+def test_malformed_document_names_are_refused(path: str) -> None:
     with pytest.raises(RpcError, match="Document name"):
         names.check_document(f"{ROOT}/{path}", DATABASE)
 
 
-def test_a_name_is_bounded_in_all() -> None:
+def test_a_whole_name_is_bounded() -> None:
     deep = "/".join(["x" * 1000] * 8)
     with pytest.raises(RpcError, match="longer than 6144 bytes"):
         names.check_document(f"{ROOT}/{deep}", DATABASE)

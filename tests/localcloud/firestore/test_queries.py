@@ -17,13 +17,12 @@ Op = Query.FieldFilter.Operator
 def store() -> Store:
     store = Store(ManualClock())
     for path, n in {"c/a": 1, "c/b": 2, "c/a/below/x": 3, "other/c/c/y": 4}.items():
-        store.set(f"{ROOT}/{path}", document(path, {"n": n}), store.commit_time())
+        store.set(f"{ROOT}/{path}", document(path, {"n": n}))
     return store
 
 
-def query(collection: str = "c", *, everywhere: bool = False, **fields: Any) -> StructuredQuery:
-    selector = {"collection_id": collection, "all_descendants": everywhere}
-    return StructuredQuery(from_=[selector], **fields)
+def query(collection: str = "c", **fields: Any) -> StructuredQuery:
+    return StructuredQuery(from_=[{"collection_id": collection}], **fields)
 
 
 def found(store: Store, asked: StructuredQuery, parent: str = ROOT) -> list[str]:
@@ -36,15 +35,12 @@ def test_a_collection_is_searched_below_its_parent_alone(store: Store) -> None:
     assert found(store, query("below")) == []
 
 
-def test_a_group_is_searched_wherever_it_lies(store: Store) -> None:
-    assert found(store, query(everywhere=True)) == ["c/a", "c/b", "other/c/c/y"]
-    assert found(store, query(everywhere=True), f"{ROOT}/other/c") == ["other/c/c/y"]
-
-
-def test_a_query_without_a_collection_searches_them_all(store: Store) -> None:
-    everything = found(store, query("", everywhere=True))
-    assert everything == ["c/a", "c/a/below/x", "c/b", "other/c/c/y"]
-    assert found(store, query("")) == ["c/a", "c/b"]
+@pytest.mark.parametrize("selector", [{"collection_id": "c", "all_descendants": True}, {}])
+def test_a_query_of_more_than_one_collection_is_refused(
+    store: Store, selector: dict[str, Any]
+) -> None:
+    with pytest.raises(RpcError, match="queries of collection groups"):
+        queries.run(store, ROOT, StructuredQuery(from_=[selector]))
 
 
 def test_the_implied_orders_are_those_of_the_documentation() -> None:

@@ -16,13 +16,6 @@ def test_the_result_is_what_was_set() -> None:
     assert result == value(3) == fields["n"]
 
 
-def test_the_result_of_an_array_transform_is_null() -> None:
-    fields = document("c/d").fields
-    added = FieldTransform(field_path="a", append_missing_elements=value([1, 1.0, 2]).array_value)
-    assert transforms.apply(fields, added, NOW) == value(None)
-    assert fields["a"] == value([1, 2])
-
-
 def test_a_server_time_has_milliseconds() -> None:
     fields = document("c/d").fields
     transforms.apply(fields, FieldTransform(field_path="a.b", set_to_server_value=1), NOW)
@@ -31,11 +24,25 @@ def test_a_server_time_has_milliseconds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "operand"),
+    [
+        ("maximum", value(1)),
+        ("minimum", value(1)),
+        ("append_missing_elements", value([1]).array_value),
+        ("remove_all_from_array", value([1]).array_value),
+    ],
+)
+def test_other_transforms_are_refused_by_name(kind: str, operand: Any) -> None:
+    transform = FieldTransform(field_path="n", **{kind: operand})
+    with pytest.raises(RpcError, match=f"does not imitate the transform {kind}"):
+        transforms.apply(document("c/d").fields, transform, NOW)
+
+
+@pytest.mark.parametrize(
     ("transform", "message"),
     [
         ({"field_path": "n"}, "names no operation"),
         ({"field_path": "n", "increment": value("x")}, "integer or a double"),
-        ({"field_path": "n", "maximum": value(None)}, "integer or a double"),
         ({"field_path": "n", "set_to_server_value": 0}, "REQUEST_TIME"),
         ({"field_path": "n..m", "increment": value(1)}, "Invalid property path"),
     ],

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from google.cloud.firestore import GeoPoint
 from google.cloud.firestore_v1.order import Order
-from google.cloud.firestore_v1.vector import Vector
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +26,6 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.binary(max_size=3),
     st.datetimes(timezones=st.just(UTC)),
     st.builds(GeoPoint, st.floats(-90, 90), st.floats(-180, 180)),
-    st.lists(st.floats(allow_nan=False), max_size=3).map(Vector),
 )
 PLAIN = st.recursive(
     SCALARS,

@@ -20,17 +20,9 @@ def test_a_write_without_an_operation_is_refused() -> None:
         writes.target(Write(), DATABASE)
 
 
-def test_a_transform_of_its_own_creates_the_document() -> None:
-    transform = {
-        "document": NAME,
-        "field_transforms": [FieldTransform(field_path="n", increment=value(5))],
-    }
-    write = Write(transform=transform)
-    assert writes.target(write, DATABASE) == NAME
-    new, result = writes.apply(write, NAME, None, NOW)
-    assert new is not None
-    assert dict(new.fields) == {"n": value(5)}
-    assert list(result.transform_results) == [value(5)]
+def test_a_write_that_is_a_transform_is_refused_by_name() -> None:
+    with pytest.raises(RpcError, match="does not imitate a write that is a transform"):
+        writes.target(Write(transform={"document": NAME}), DATABASE)
 
 
 def test_the_document_before_is_left_alone() -> None:

@@ -77,7 +77,7 @@ async def test_deliver_takes_everything_an_emission_has(
         {"wait_seconds": "long"},
     ],
 )
-async def test_deliver_refuses_what_is_wrong(http: httpx2.AsyncClient, change: Any) -> None:
+async def test_deliver_refuses_invalid_options(http: httpx2.AsyncClient, change: Any) -> None:
     request = {"type": "batch.failed", "uris": [URI], **change}
     if "to" in change:
         del request["uris"]
@@ -173,7 +173,7 @@ async def test_faults_can_be_seen_and_cleared(sdk: AsyncClient, http: httpx2.Asy
         {"operation": "webhooks.get", "kind": "error-before", "times": "1"},
     ],
 )
-async def test_a_wrong_fault_is_refused(http: httpx2.AsyncClient, fault: Any) -> None:
+async def test_an_invalid_fault_is_refused(http: httpx2.AsyncClient, fault: Any) -> None:
     assert (await http.post("/control/faults", json=fault)).status_code == 400
 
 

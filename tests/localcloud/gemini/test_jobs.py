@@ -96,7 +96,7 @@ async def test_an_interaction_requires_action_goes_on_and_fails(
     assert [(error.code, error.message) for error in errors] == [("QUOTA", "Too much.")]
 
 
-async def test_what_cannot_be_read_on_goes_with_a_token(
+async def test_an_interaction_that_requires_continuation_has_a_token(
     sdk: AsyncClient, http: httpx2.AsyncClient
 ) -> None:
     identifier = await start(sdk)
@@ -118,7 +118,7 @@ async def test_a_cancellation_is_learnt_only_by_asking_and_may_lag(
 
 
 @pytest.mark.parametrize("settings", [{"announce_cancellations": True}], indirect=True)
-async def test_cancellations_are_announced_if_so_set(
+async def test_cancellations_are_announced_when_the_setting_says_so(
     sdk: AsyncClient, gemini: Gemini, endpoint: Endpoint
 ) -> None:
     await sdk.interactions.cancel(id=await start(sdk, webhook_config=CONFIG))
@@ -156,7 +156,7 @@ async def test_a_deleted_interaction_is_gone(sdk: AsyncClient) -> None:
         {"model": MODEL, "input": "x", "background": True, "webhook_config": {"user_metadata": 1}},
     ],
 )
-async def test_a_wrong_interaction_is_refused(http: httpx2.AsyncClient, body: Any) -> None:
+async def test_an_invalid_interaction_is_refused(http: httpx2.AsyncClient, body: Any) -> None:
     assert (await http.post("/v1/interactions", json=body)).status_code == 400
 
 
@@ -312,7 +312,7 @@ async def test_a_batch_as_the_guide_writes_it(
         ("predictLongRunning", {}),
     ],
 )
-async def test_a_wrong_job_is_refused(http: httpx2.AsyncClient, path: str, body: object) -> None:
+async def test_an_invalid_job_is_refused(http: httpx2.AsyncClient, path: str, body: object) -> None:
     assert (await http.post(f"/v1/models/{MODEL}:{path}", json=body)).status_code == 400
 
 
@@ -354,7 +354,7 @@ async def test_jobs_end_on_the_clock(
 
 
 @pytest.mark.parametrize("settings", [{"max_jobs": 2}], indirect=True)
-async def test_the_oldest_jobs_go(sdk: AsyncClient) -> None:
+async def test_the_oldest_jobs_are_forgotten(sdk: AsyncClient) -> None:
     first = await start(sdk)
     for _ in range(2):
         await start(sdk)
@@ -370,7 +370,7 @@ async def test_the_oldest_jobs_go(sdk: AsyncClient) -> None:
         ("/frames", {"frames": 1}, 400),
     ],
 )
-async def test_wrong_controls_are_refused(
+async def test_invalid_controls_are_refused(
     sdk: AsyncClient, http: httpx2.AsyncClient, path: str, body: object, status: int
 ) -> None:
     identifier = await start(sdk)

@@ -70,7 +70,7 @@ async def test_an_empty_list_has_no_pages(sdk: AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("query", ["page_token=%25%25", "page_token=bm8=", "page_size=x"])
-async def test_list_refuses_what_it_did_not_hand_out(http: httpx2.AsyncClient, query: str) -> None:
+async def test_list_refuses_a_foreign_page_token(http: httpx2.AsyncClient, query: str) -> None:
     assert (await http.get(f"/v1/webhooks?{query}")).status_code == 400
 
 
@@ -131,7 +131,7 @@ async def test_only_gemini_disables_for_failed_deliveries(sdk: AsyncClient) -> N
     assert (await status_of(call))[0] == 400
 
 
-async def test_delete_forgets(sdk: AsyncClient) -> None:
+async def test_a_deleted_webhook_is_not_found(sdk: AsyncClient) -> None:
     webhook = await create(sdk)
     await sdk.webhooks.delete(id=str(webhook.id))
     assert (await status_of(sdk.webhooks.get(id=str(webhook.id))))[0] == 404
@@ -162,7 +162,7 @@ async def test_create_takes_http_on_loopback(sdk: AsyncClient, uri: str) -> None
         [],
     ],
 )
-async def test_create_refuses_a_wrong_body(http: httpx2.AsyncClient, body: object) -> None:
+async def test_create_refuses_an_invalid_body(http: httpx2.AsyncClient, body: object) -> None:
     answer = await http.post("/v1/webhooks", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["status"] == "INVALID_ARGUMENT"

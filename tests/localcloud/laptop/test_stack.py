@@ -15,7 +15,7 @@ async def enter(**options: Any) -> None:
         raise AssertionError("it must not start")
 
 
-async def test_wrong_routes_are_refused_before_anything_starts() -> None:
+async def test_invalid_routes_are_refused_before_anything_starts() -> None:
     with pytest.raises(OptionError, match="ROUTES entry 1 is not an object"):
         await enter(routes="[1]")
 
@@ -57,7 +57,7 @@ async def test_an_emulator_that_the_environment_names_is_used_and_left_clean() -
 @pytest.mark.parametrize(
     ("variable", "service"), [(stack.PUBSUB, "Pub/Sub"), (stack.SECRET_MANAGER, "Secret Manager")]
 )
-async def test_an_emulator_that_is_not_there_is_named(variable: str, service: str) -> None:
+async def test_an_unreachable_emulator_is_named(variable: str, service: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closing:
         address = f"127.0.0.1:{closing.getsockname()[1]}"
 

@@ -48,7 +48,7 @@ def workspace(root: Path) -> Workspace:
 
 
 @pytest.mark.usefixtures("binaries")
-def test_the_provider_is_led_to_the_local_cloud(root: Path) -> None:
+def test_the_provider_file_points_to_the_local_cloud(root: Path) -> None:
     workspace(root)
     written = (root / "local_cloud.tf").read_text()
     assert 'provider "google" {' in written
@@ -63,7 +63,7 @@ def test_a_root_with_a_provider_of_its_own_has_it_overridden(root: Path) -> None
     assert not (root / "local_cloud.tf").exists()
 
 
-def test_without_terraform_it_says_where_to_get_it(
+def test_missing_terraform_is_reported_with_a_link(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -83,14 +83,16 @@ async def test_a_failure_tells_its_reason(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("binaries")
-async def test_outputs_and_states_are_json_whatever_is_said_beside(root: Path) -> None:
+async def test_outputs_and_state_are_json_despite_warnings(root: Path) -> None:
     made = workspace(root)
     assert await made.outputs() == {"url": "http://a"}
     assert await made.show("x.tfplan") == {"shown": True}
 
 
 @pytest.mark.usefixtures("binaries")
-async def test_variables_go_by_the_environment(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_variables_are_passed_by_environment(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TF_CLI_ARGS_init", "-plugin-dir=/mirror")
     monkeypatch.setenv("TF_PLUGIN_CACHE_DIR", "/cache")
     await workspace(root).show()
@@ -105,7 +107,7 @@ async def test_variables_go_by_the_environment(root: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("binaries")
-async def test_whoever_stops_waiting_interrupts_it(root: Path) -> None:
+async def test_a_cancelled_wait_interrupts_terraform(root: Path) -> None:
     ready = asyncio.Event()
     made = workspace(root)
     made._on_line = lambda _name, _line: ready.set()

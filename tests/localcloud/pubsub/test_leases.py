@@ -156,14 +156,9 @@ async def test_attempts_are_counted_and_then_it_is_a_dead_letter(dead_letters: C
     }
 
 
-async def test_without_a_policy_no_attempt_is_told(pubsub: Calls) -> None:
-    await pubsub.subscribe()
-    await pubsub.publish()
-    [received] = await pubsub.pull()
-    assert received.delivery_attempt == 0
-
-
-async def test_without_a_dead_letter_topic_a_message_is_tried_on(dead_letters: Calls) -> None:
+async def test_a_message_is_retried_while_its_dead_letter_topic_is_missing(
+    dead_letters: Calls,
+) -> None:
     await dead_letters.call("DeleteTopic", types.DeleteTopicRequest(topic=DEAD_TOPIC))
     await dead_letters.publish()
     for attempt in range(1, 8):
@@ -400,7 +395,7 @@ async def test_nothing_is_lost_and_nothing_acknowledged_returns(
     await pubsub.pubsub.close()
 
 
-async def test_introspection_needs_what_exists(pubsub: Calls) -> None:
+async def test_counts_of_missing_topics_and_subscriptions_are_refused(pubsub: Calls) -> None:
     assert pubsub.pubsub.published(TOPIC) == []
     with refused(grpc.StatusCode.NOT_FOUND):
         pubsub.pubsub.backlog("projects/p/subscriptions/missing")

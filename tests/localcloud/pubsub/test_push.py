@@ -9,7 +9,7 @@ from google.pubsub_v1 import types
 
 from localcloud.core.clock import ManualClock
 from localcloud.pubsub import PubSub, PushFailedError
-from localcloud.pubsub.push import ACKNOWLEDGING, MAX_PARALLEL
+from localcloud.pubsub.push import MAX_PARALLEL
 from tests.support.pubsub import DEAD_TOPIC, SUBSCRIPTION, TOPIC, Calls, Endpoint
 
 URL = "http://localhost:8080/dispatch"
@@ -42,7 +42,7 @@ async def test_the_wrapped_envelope(pubsub: Calls, endpoint: Endpoint) -> None:
     assert pubsub.pubsub.backlog(SUBSCRIPTION) == 0
 
 
-async def test_what_a_message_lacks_the_envelope_leaves_out(
+async def test_absent_fields_are_left_out_of_the_envelope(
     pubsub: Calls, endpoint: Endpoint
 ) -> None:
     await _subscribe(pubsub)
@@ -73,9 +73,8 @@ async def test_attempts_are_told_with_a_dead_letter_policy(
     assert pubsub.pubsub.backlog(SUBSCRIPTION) == 0
 
 
-@pytest.mark.parametrize("status", sorted(ACKNOWLEDGING))
-async def test_statuses_that_acknowledge(pubsub: Calls, endpoint: Endpoint, status: int) -> None:
-    endpoint.answer = {0: status}
+async def test_processing_acknowledges(pubsub: Calls, endpoint: Endpoint) -> None:
+    endpoint.answer = {0: 102}
     await _subscribe(pubsub)
     await pubsub.publish()
     await pubsub.clock.advance(3600)
@@ -83,7 +82,7 @@ async def test_statuses_that_acknowledge(pubsub: Calls, endpoint: Endpoint, stat
     assert pubsub.pubsub.backlog(SUBSCRIPTION) == 0
 
 
-@pytest.mark.parametrize("status", [203, 301, 400, 401, 403, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize("status", [203, 301, 401, 403, 404])
 async def test_any_other_status_is_tried_again(
     pubsub: Calls, endpoint: Endpoint, status: int
 ) -> None:
@@ -300,7 +299,9 @@ async def test_without_a_wrapper_metadata_may_travel_in_headers(
     }
 
 
-async def test_the_way_of_delivery_can_be_changed(pubsub: Calls, endpoint: Endpoint) -> None:
+async def test_a_subscription_can_change_between_pull_and_push(
+    pubsub: Calls, endpoint: Endpoint
+) -> None:
     await pubsub.subscribe()
     await pubsub.publish(b"first")
     await pubsub.update(["push_config"], push_config={"push_endpoint": URL})
@@ -310,13 +311,15 @@ async def test_the_way_of_delivery_can_be_changed(pubsub: Calls, endpoint: Endpo
     await pubsub.publish(b"second")
     await pubsub.clock.advance(0)
     assert endpoint.requests[1].url == URL + "/2"
-    await pubsub.call("ModifyPushConfig", types.ModifyPushConfigRequest(subscription=SUBSCRIPTION))
+    await pubsub.update(["push_config"])
     await pubsub.publish(b"third")
     assert await pubsub.payloads() == [b"third"]
     assert len(endpoint.requests) == 2
 
 
-async def test_a_deleted_subscription_is_pushed_no_more(pubsub: Calls, endpoint: Endpoint) -> None:
+async def test_pushes_end_when_the_subscription_is_deleted(
+    pubsub: Calls, endpoint: Endpoint
+) -> None:
     endpoint.answer = {0: 500}
     await _subscribe(pubsub)
     await pubsub.publish()
@@ -328,7 +331,9 @@ async def test_a_deleted_subscription_is_pushed_no_more(pubsub: Calls, endpoint:
     assert len(endpoint.requests) == 1
 
 
-async def test_pushing_ends_only_with_the_retention(pubsub: Calls, endpoint: Endpoint) -> None:
+async def test_pushes_are_retried_until_the_retention_ends(
+    pubsub: Calls, endpoint: Endpoint
+) -> None:
     await _subscribe(pubsub, message_retention_duration={"seconds": 600})
     times = await _times(pubsub, endpoint, 3600)
     assert times[-1] > 500

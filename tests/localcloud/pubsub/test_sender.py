@@ -62,7 +62,7 @@ def replying(*replies: bytes) -> tuple[list[bytes], Answer]:
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
-async def test_it_posts_the_request_and_returns_the_status() -> None:
+async def test_a_push_is_posted_and_its_status_returned() -> None:
     slow_down = b"HTTP/1.1 429 Too Many\r\ncontent-length: 9\r\n\r\nslow down"
     requests, answer = replying(slow_down)
     async with endpoint(answer) as url, http_sender() as sender:
@@ -80,7 +80,7 @@ async def test_it_posts_the_request_and_returns_the_status() -> None:
     assert body == b"body"
 
 
-async def test_it_uses_a_connection_again() -> None:
+async def test_connections_are_reused() -> None:
     requests, answer = replying(NO_CONTENT, NO_CONTENT)
     connections = 0
 
@@ -96,7 +96,7 @@ async def test_it_uses_a_connection_again() -> None:
     assert connections == 1
 
 
-async def test_it_follows_no_redirect() -> None:
+async def test_redirects_are_not_followed() -> None:
     elsewhere = b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
     requests, answer = replying(elsewhere, NO_CONTENT)
     async with endpoint(answer) as url, http_sender() as sender:

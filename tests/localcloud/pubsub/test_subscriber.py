@@ -38,12 +38,6 @@ async def test_the_topic_s_retention_shows(pubsub: Calls) -> None:
     assert created.topic_message_retention_duration.seconds == 900
 
 
-async def test_a_subscription_exists_once(pubsub: Calls) -> None:
-    await pubsub.subscribe()
-    with refused(grpc.StatusCode.ALREADY_EXISTS, match="reader"):
-        await pubsub.subscribe()
-
-
 async def test_a_subscription_needs_its_topics(pubsub: Calls) -> None:
     with refused(NOT_FOUND, match="missing"):
         await pubsub.subscribe(topic="projects/p/topics/missing")
@@ -57,12 +51,10 @@ async def test_a_subscription_needs_its_topics(pubsub: Calls) -> None:
         {"name": "projects/p/topics/reader"},
         {"name": "reader"},
         {"ack_deadline_seconds": 9},
-        {"ack_deadline_seconds": 601},
         {"ack_deadline_seconds": -1},
         {"message_retention_duration": {"seconds": 599}},
         {"message_retention_duration": {"seconds": 31 * 86400 + 1}},
         {"expiration_policy": {"ttl": {"seconds": 3600}}},
-        {"retry_policy": {"minimum_backoff": {"seconds": 601}}},
         {"retry_policy": {"minimum_backoff": {"seconds": -1}}},
         {"retry_policy": {"minimum_backoff": {"seconds": 20}, "maximum_backoff": {"seconds": 10}}},
         {"dead_letter_policy": {"max_delivery_attempts": 5}},
@@ -70,7 +62,6 @@ async def test_a_subscription_needs_its_topics(pubsub: Calls) -> None:
         {"dead_letter_policy": {"dead_letter_topic": TOPIC, "max_delivery_attempts": 101}},
         {"labels": {"UPPER": "x"}},
         {"filter": "attributes.k"},
-        {"filter": "attributes:" + "k" * 256},
         {"push_config": {"push_endpoint": "ftp://example.com"}},
         {"push_config": {"push_endpoint": "https://"}},
         {"push_config": {"push_endpoint": "https://[::1"}},
@@ -101,18 +92,22 @@ async def test_what_is_not_imitated_is_refused(pubsub: Calls, fields: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "request_",
+    "name",
     [
-        ("GetSnapshot", types.GetSnapshotRequest()),
-        ("ListSnapshots", types.ListSnapshotsRequest()),
-        ("CreateSnapshot", types.CreateSnapshotRequest()),
-        ("UpdateSnapshot", types.UpdateSnapshotRequest()),
-        ("DeleteSnapshot", types.DeleteSnapshotRequest()),
+        "CreateSnapshot",
+        "DeleteSnapshot",
+        "DetachSubscription",
+        "GetSnapshot",
+        "ListSnapshots",
+        "ListTopicSnapshots",
+        "ListTopicSubscriptions",
+        "ModifyPushConfig",
+        "UpdateSnapshot",
     ],
 )
-async def test_snapshots_are_refused(pubsub: Calls, request_: tuple[str, Any]) -> None:
-    with refused(grpc.StatusCode.UNIMPLEMENTED, match="snapshots"):
-        await pubsub.call(*request_)
+async def test_methods_that_nothing_needs_are_refused_by_name(pubsub: Calls, name: str) -> None:
+    with refused(grpc.StatusCode.UNIMPLEMENTED, match=f"does not imitate {name}"):
+        await pubsub.call(name, getattr(types, f"{name}Request")())
 
 
 async def test_an_update_changes_what_the_mask_names(pubsub: Calls) -> None:
@@ -144,7 +139,7 @@ async def test_an_update_may_name_a_nested_field(pubsub: Calls) -> None:
     assert changed.dead_letter_policy.dead_letter_topic == DEAD_TOPIC
 
 
-@pytest.mark.parametrize("path", ["filter", "topic", "name", "enable_message_ordering", "nope.x"])
+@pytest.mark.parametrize("path", ["topic", "name", "enable_message_ordering", "nope.x"])
 async def test_some_fields_never_change(pubsub: Calls, path: str) -> None:
     await pubsub.subscribe(filter="attributes:k")
     with refused(INVALID, match="update_mask"):

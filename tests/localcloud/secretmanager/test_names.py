@@ -21,16 +21,20 @@ def test_names_are_taken_apart() -> None:
         "projects/p/secrets/",
         "projects/p/secrets/s/versions/1",
         "projects/p/locations/l/secrets/s",
-        "projects/p/secrets/a.b",
         "projects/p/secrets/s\n",
     ],
 )
-def test_what_is_no_name_of_a_secret(name: str) -> None:
+def test_malformed_secret_names_are_refused(name: str) -> None:
     with pytest.raises(RpcError):
         names.parse_secret(name)
 
 
+def test_an_alias_is_refused_by_name() -> None:
+    with pytest.raises(RpcError, match=r"does not imitate the alias \[previous\]"):
+        names.parse_version("projects/p/secrets/s/versions/previous")
+
+
 @pytest.mark.parametrize("version", ["0", "01", "-1", "1.5", "", "a b", "99999999999"])
-def test_what_is_no_version(version: str) -> None:
+def test_malformed_version_numbers_are_refused(version: str) -> None:
     with pytest.raises(RpcError):
         names.parse_version(f"projects/p/secrets/s/versions/{version}")

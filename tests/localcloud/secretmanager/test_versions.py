@@ -57,35 +57,6 @@ async def test_a_lagging_list_shows_states_as_they_were(
     assert await listed(invoke, secret, "state:ENABLED") == {}
 
 
-async def test_destruction_may_be_delayed_and_called_off(
-    invoke: Invoke, clock: ManualClock
-) -> None:
-    secret = await create(invoke, version_destroy_ttl={"seconds": 100})
-    kept, lost = await add(invoke, secret, b"kept"), await add(invoke, secret)
-    for name in (kept, lost):
-        scheduled = await invoke("DestroySecretVersion", name=name)
-        assert scheduled.state == State.DISABLED
-        assert scheduled.scheduled_destroy_time.seconds == int(clock.time()) + 100
-    await clock.advance(99)
-    await invoke("EnableSecretVersion", name=kept)
-    await clock.advance(1)
-    assert await listed(invoke, secret) == {"2": State.DESTROYED, "1": State.ENABLED}
-    assert (await invoke("AccessSecretVersion", name=kept)).payload.data == b"kept"
-    with pytest.raises(RpcError, match="is in DESTROYED state"):
-        await invoke("EnableSecretVersion", name=lost)
-
-
-async def test_a_destroyed_version_cannot_be_scheduled_again(invoke: Invoke) -> None:
-    secret = await create(invoke)
-    version = await add(invoke, secret)
-    await invoke("DestroySecretVersion", name=version)
-    update = {"name": secret, "version_destroy_ttl": {"seconds": 100}}
-    mask = {"paths": ["version_destroy_ttl"]}
-    await invoke("UpdateSecret", secret=update, update_mask=mask)
-    with pytest.raises(RpcError, match="is in DESTROYED state"):
-        await invoke("DestroySecretVersion", name=version)
-
-
 @pytest.mark.parametrize(
     ("fields", "message"),
     [({"page_size": -1}, "cannot be negative"), ({"page_token": "x"}, "not one that a list")],
