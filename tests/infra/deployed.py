@@ -22,6 +22,14 @@ from tests.infra.workspace import missing_terraform
 
 SECONDS = 120.0
 NAME = "gemini-webhooks"
+PLAN = "test.tfplan"
+
+DEFAULT = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("default-deployment"),
+]
+"""Marks of the tests that share the default deployment: one process and one loop run it."""
 
 
 @asynccontextmanager
@@ -81,10 +89,46 @@ async def push_answered(made: Site, message_id: str, mark: int, times: int = 1) 
         return await journal.seen(wanted, mark)
 
 
+async def deliveries_arrive(made: Site) -> None:
+    outputs = await made.terraform.outputs()
+    url = outputs["webhook_url"]
+    async with subscribed(made, outputs["topics"]["events"]) as subscriber:
+        genuine = [
+            *made.gemini.emit("batch.succeeded"),
+            *made.gemini.emit("interaction.completed", uris=[url], scheme="v1a"),
+            *made.gemini.emit("video.generated", uris=[url], scheme="jwt"),
+        ]
+        forged = made.gemini.emit("batch.failed", uris=[url], forgery="wrong-key")
+        assert await answered(made, genuine) == [200, 200, 200]
+        assert await answered(made, forged) == [401]
+        await subscriber.hears(genuine)
+        assert "batch.failed" not in {message.attributes["ce-type"] for message in subscriber.heard}
+
+
+async def reads_only(made: Site, *arguments: str) -> str:
+    """Plan into `PLAN`, and check every log: only reads may stand there. Return the output."""
+    mark, heard = made.cloud.state.journal.mark(), len(made.gemini.gate.log)
+    shown = await made.terraform.plan(*arguments, f"-out={PLAN}")
+    assert made.cloud.state.journal.writes(mark) == []
+    # The schedules go on meanwhile; in sync, they too only read at Gemini.
+    calls = list(made.gemini.gate.log)[heard:]
+    assert {call.method for call in calls} <= {"GET"}
+    asked = [entry for entry in made.cloud.state.journal.since(mark) if "-wait@" in entry.identity]
+    assert {entry.call.split()[0] for entry in asked} <= {"GET"}
+    return shown
+
+
 async def fire(made: Site, job: str) -> int:
     """Run a schedule at once; return the status that it was answered with."""
     name = f"{made.cloud.state.root}/locations/europe-west1/jobs/{job}"
     return await made.cloud.scheduler.fire(name)
+
+
+async def set_converging(made: Site, verb: str) -> None:
+    job = f"{made.cloud.state.root}/locations/europe-west1/jobs/{NAME}-converge"
+    await rest(made, "POST", f"/cloudscheduler/v1/{job}:{verb}")
+    # What it has begun goes on.
+    await made.cloud.scheduler.idle()
 
 
 async def invoke_as(
@@ -142,7 +186,7 @@ async def changes(made: Site, variables: Mapping[str, Any]) -> dict[str, list[st
 
 async def everything_kept(made: Site) -> str:
     """Return all that Terraform keeps: its state, and the last plan, as JSON and as they lie."""
-    shown = [await made.terraform.show(), await made.terraform.show("test.tfplan")]
+    shown = [await made.terraform.show(), await made.terraform.show(PLAN)]
     raw = [path.read_text() for path in made.terraform.directory.glob("terraform.tfstate*")]
     return json.dumps(shown) + "".join(raw)
 
