@@ -39,7 +39,7 @@ dev: venv ## the laptop stack, running until Ctrl-C
 demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verdict
 	@$(BIN)/hooks deploy --local --demo
 
-PYTEST = $(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
 
 test: venv ## every test but the longest of the Terraform, with the coverage of functions/
 	@$(PYTEST) -m "not long_apply" $(COVERAGE) $(TESTS)

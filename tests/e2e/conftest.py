@@ -24,11 +24,9 @@ Fault = Callable[[Call], Awaitable[None]]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "tests/e2e/" in item.nodeid:
-            # A stack lives on one event loop, and its tests in one process.
-            if pytest_asyncio.is_async_test(item):
-                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        # A stack lives on one event loop.
+        if "tests/e2e/" in item.nodeid and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @dataclass

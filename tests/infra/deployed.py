@@ -27,9 +27,8 @@ PLAN = "test.tfplan"
 DEFAULT = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("default-deployment"),
 ]
-"""Marks of the tests that share the default deployment: one process and one loop run it."""
+"""Marks of the tests that share the default deployment, which lives on one event loop."""
 
 
 @asynccontextmanager

@@ -10,9 +10,6 @@ import pytest
 
 from tests.infra.workspace import REPOSITORY, Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-modules")
-
 INFRA = REPOSITORY / "infra"
 TESTED = sorted({str(path.parents[1].relative_to(INFRA)) for path in INFRA.rglob("*.tftest.hcl")})
 

@@ -13,9 +13,6 @@ from relay.dispatcher.function import create as create_dispatcher
 from relay.receiver.function import create as create_receiver
 from tests.infra.workspace import Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-plan")
-
 API_KEY = "an-API-key-that-nobody-may-see"
 INVENTORY = Path(__file__).parent / "inventory"
 EVERYTHING = {

@@ -7,9 +7,6 @@ import pytest
 
 from tests.infra.workspace import REPOSITORY, Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-static")
-
 INFRA = REPOSITORY / "infra"
 DIRECTORIES = [
     ".",

@@ -18,7 +18,7 @@ from localcloud.laptop import stack
 from localcloud.runner.process import FunctionProcess
 from relay.gcp.publisher import PublisherLimits
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("graceful-stop")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
 
