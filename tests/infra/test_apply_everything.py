@@ -1,4 +1,4 @@
-"""The example with every option on, applied beside a default deployment in the same project."""
+"""The example that sets every option, applied beside a default deployment in one project."""
 
 import asyncio
 import json
@@ -150,7 +150,7 @@ async def side_by_side(made: Site, directory: Path) -> None:
         deliveries = made.gemini.emit("batch.failed")
         assert await answered(made, deliveries) == [200, 200]
         ours = [each for each in deliveries if each.uri == outputs["webhook_url"]]
-        await subscriber.hears(ours)
+        await subscriber.receives(ours)
     await beside.terraform.destroy()
     assert await made.cloud.remains() == existing
     (webhook,) = made.gemini.webhooks

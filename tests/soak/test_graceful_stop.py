@@ -1,4 +1,4 @@
-"""SIGTERM under load, as Cloud Run sends it: whatever is being handled is answered and finished."""
+"""SIGTERM under load, as Cloud Run sends it: requests in flight are answered and finished."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
 
-# What Cloud Run gives; the supervisor kills what is left after it, and the exit status shows that.
+# As long as Cloud Run gives; then the supervisor kills, and the exit status shows it.
 GRACE = 10.0
 
 
@@ -107,9 +107,9 @@ async def world() -> AsyncIterator[World]:
 
 @contextlib.asynccontextmanager
 async def stopping(function: FunctionProcess) -> AsyncIterator[asyncio.Task[int | None]]:
-    """Send SIGTERM; enter the block once the worker is at it, and start anew after it.
+    """Send SIGTERM, enter the block once the worker stops, and start it again after the block.
 
-    An idle connection tells: a server that stops closes it.
+    A server that stops closes its idle connections, which shows when.
     """
     parts = urlsplit(function.url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -126,7 +126,7 @@ async def stopping(function: FunctionProcess) -> AsyncIterator[asyncio.Task[int 
         await function.start()
 
 
-async def test_a_receiver_that_stops_answers_what_it_handles_once_that_is_stored(
+async def test_a_stopping_receiver_answers_once_the_delivery_is_stored(
     world: World,
 ) -> None:
     topic = world.stack.names.ingress
@@ -143,7 +143,7 @@ async def test_a_receiver_that_stops_answers_what_it_handles_once_that_is_stored
     assert set(names) <= set(world.stored(topic, "webhook-id"))
 
 
-async def test_a_dispatcher_that_stops_finishes_what_it_handles(world: World) -> None:
+async def test_a_stopping_dispatcher_finishes_the_event(world: World) -> None:
     topic = world.stack.names.events
     async with world.hold.closed(topic):
         under_way = asyncio.create_task(world.push("finished"))
@@ -158,7 +158,7 @@ async def test_a_dispatcher_that_stops_finishes_what_it_handles(world: World) ->
     assert world.stored(topic, "ce-id").count("finished") == 1
 
 
-async def test_a_dispatcher_that_cannot_finish_gives_its_lease_back(world: World) -> None:
+async def test_a_stopping_dispatcher_that_cannot_finish_ends_its_lease(world: World) -> None:
     topic = world.stack.names.events
     async with world.hold.closed(topic):
         under_way = asyncio.create_task(world.push("put-off"))
