@@ -39,11 +39,13 @@ dev: venv ## the laptop stack, running until Ctrl-C
 demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verdict
 	@$(BIN)/hooks deploy --local --demo
 
-test: venv ## all tests, with the coverage of functions/
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(COVERAGE) $(TESTS)
+PYTEST = $(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
 
-test-infra: venv ## the tests of the Terraform alone
-	@$(BIN)/pytest tests/infra
+test: venv ## every test but the longest of the Terraform, with the coverage of functions/
+	@$(PYTEST) -m "not long_apply" $(COVERAGE) $(TESTS)
+
+test-infra: venv ## every test of the Terraform
+	@$(PYTEST) tests/infra
 
 tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds
 	@$(BIN)/python infra/tables.py

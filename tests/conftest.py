@@ -1,7 +1,8 @@
-"""What holds for every test: no network but loopback, and an account of the layers at the end."""
+"""What holds for every test: no network but loopback, shared things in one process, a summary."""
 
 import ipaddress
 import os
+import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -10,9 +11,14 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 # gRPC, once loaded, remarks on every connection that the end of an emulator cuts off.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+# A background job of a shell ignores SIGINT, and so would the commands that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A deadline for each example would fail a test for the machine's load.
 settings.register_profile("relay", deadline=None)
@@ -41,11 +47,33 @@ def _here(host: str) -> bool:
         return host == "localhost"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put those first that may take longest, so that no worker begins one when the others end.
+# The tests of one file share a stack, a plan or a campaign there.
+_SHARING_LAYERS = frozenset({"e2e", "hostile", "infra", "soak"})
+# These share the default deployment, which the last of them destroys.
+_SHARING_FILES = {
+    "tests/infra/test_rights.py": "tests/infra/test_apply.py",
+    "tests/infra/test_update.py": "tests/infra/test_apply.py",
+}
 
-    And measure the coverage of the unit layer alone: it must reach everything by itself, and to
-    trace the others would take them up to twice as long.
+
+class _Scheduling(LoadScopeScheduling):
+    """Keeps tests that share something costly in one process, and spreads the others singly."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return _SHARING_FILES.get(path, path) if _layer(nodeid) in _SHARING_LAYERS else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    """Schedule by name: xdist 3.8 finds no `xdist_group` under pytest 9.2."""
+    return _Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run first the tests that may take longest, so that no worker begins one when the others end.
+
+    Only the unit layer counts for the coverage: it must reach everything by itself, and tracing
+    makes tests take up to twice as long.
     """
     items.sort(key=_longest, reverse=True)
     for item in items:

@@ -25,16 +25,14 @@ Fault = Callable[[Call], Awaitable[None]]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "tests/e2e/" in item.nodeid:
-            # A stack lives on one event loop, and its tests in one process.
-            if pytest_asyncio.is_async_test(item):
-                item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+        # A stack lives on one event loop.
+        if "tests/e2e/" in item.nodeid and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @dataclass
 class Faults:
-    """The guard of the embedded emulators: lets pass what no fault of a test concerns."""
+    """The guard of the embedded emulators: applies the injected faults to every call."""
 
     active: list[Fault] = field(default_factory=list)
 
@@ -53,7 +51,7 @@ class Faults:
 
 @dataclass
 class World:
-    """A running stack, what goes wrong in it, and what its functions have written."""
+    """A running stack, its injected faults, and the log lines of its functions."""
 
     stack: stack.Stack
     faults: Faults
@@ -64,7 +62,7 @@ class World:
         return self.stack.receive.url
 
     def emit(self, event_type: str, scheme: str = "v1", **more: Any) -> list[Delivery]:
-        """Send as Gemini does: v1 to the registered webhook, the rest to a dynamic one."""
+        """Send as Gemini does: v1 to the registered webhook, other schemes to a dynamic one."""
         target = {"to": [self.stack.webhook.id]}
         if scheme in ("v1a", "jwt"):
             target = {"uris": [self.uri]}
@@ -80,7 +78,7 @@ class World:
         await self.stack.gemini.courier.settled(deliveries, 60)
 
     async def taken(self, deliveries: list[Delivery]) -> bool:
-        """Tell whether all are acknowledged in the end: a busy machine may put some off first."""
+        """Tell whether all are acknowledged in the end; a busy machine may refuse one first."""
         await self.settled(deliveries)
         return all(delivery.state == "delivered" for delivery in deliveries)
 
@@ -91,10 +89,10 @@ class World:
         return {message.attributes["webhook-id"] for message in messages}
 
     async def dispatched(self) -> None:
-        """Return once the dispatcher owes nothing."""
+        """Return once the dispatch subscription has no backlog."""
         assert self.stack.pubsub
         async with asyncio.timeout(60):
-            # The embedded Pub/Sub tells of its backlog only when asked.
+            # The embedded Pub/Sub announces no empty backlog.
             while self.stack.pubsub.backlog(self.stack.names.dispatch):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
@@ -110,7 +108,7 @@ class World:
 
 @dataclass
 class Inbox:
-    """What a subscriber gets."""
+    """The messages that a subscriber has received."""
 
     messages: AsyncIterator[Received]
     received: list[Received] = field(default_factory=list)
@@ -140,7 +138,7 @@ def identifier(deliveries: list[Delivery]) -> str:
 OPTIONS: dict[str, Any] = {
     "routes": '[{"name": "blue", "types": ["batch.*"], "metadata": {"team": "blue"}, '
     '"topic": "gemini-webhooks-route-blue"}]',
-    # A killed worker's claim, and waits between attempts, are over soon.
+    # Short, so that a killed worker's claim and the pauses between attempts end soon.
     "dispatch": {"LEASE_SECONDS": "8"},
     "push": PushTimes(minimum_backoff=0.1, maximum_backoff=1.0),
     "gemini": Settings(time_scale=50.0),

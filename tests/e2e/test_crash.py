@@ -1,4 +1,4 @@
-"""A dispatcher killed at any point: the event still arrives, at most once more, as itself."""
+"""A dispatcher killed at any point: the event still arrives, unchanged, at most twice."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ class Killer:
         if self.after_effect:
             await self._take_effect(call)
         await self.world.stack.dispatch.kill()
-        raise RpcError(grpc.StatusCode.UNAVAILABLE, "nobody is left to hear this")
+        raise RpcError(grpc.StatusCode.UNAVAILABLE, "the caller is dead")
 
     async def _take_effect(self, call: Call) -> None:
         service, _, method = call.method.rpartition("/")
@@ -64,7 +64,7 @@ def event_publish(call: Call) -> bool:
     return call.method == PUBLISH and not request.topic.endswith("-ingress")
 
 
-# Every other point is enumerated, without processes, by the tests of the claim protocol.
+# tests/crash enumerates every other point without processes.
 POINTS: dict[str, Callable[[World], Killer]] = {
     "after the claim": lambda world: Killer(world, nth(1, commit), after_effect=True),
     "between two routes": lambda world: Killer(world, nth(2, event_publish)),
@@ -75,7 +75,7 @@ POINTS: dict[str, Callable[[World], Killer]] = {
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def quiet(world: World) -> AsyncIterator[World]:
-    """The shared stack with nothing under way, before and after."""
+    """The shared stack, with no event in flight before and after the test."""
     await world.dispatched()
     yield world
     for function in (world.stack.receive, world.stack.dispatch):
@@ -98,7 +98,7 @@ async def test_an_event_survives_a_kill(quiet: World, point: str) -> None:
         await events.until(event)
         await blue.until(event)
         await quiet.dispatched()
-        # Whatever was published before this marker has been handed out with it.
+        # Whatever was published before this marker arrives no later than it.
         marker = identifier(quiet.emit("batch.expired", user_metadata=BLUE))
         await events.until(marker)
         await blue.until(marker)
@@ -109,7 +109,7 @@ async def test_an_event_survives_a_kill(quiet: World, point: str) -> None:
         assert {copy.data for copy in copies} == {deliveries[0].message.body}
 
 
-async def test_a_receiver_killed_under_a_delivery_has_acknowledged_nothing(quiet: World) -> None:
+async def test_a_killed_receiver_has_not_acknowledged_the_delivery(quiet: World) -> None:
     reached = asyncio.Event()
 
     async def kill(call: Call) -> None:
@@ -117,7 +117,7 @@ async def test_a_receiver_killed_under_a_delivery_has_acknowledged_nothing(quiet
         if call.method == PUBLISH and request.topic.endswith("-ingress") and not reached.is_set():
             reached.set()
             await quiet.stack.receive.kill()
-            raise RpcError(grpc.StatusCode.UNAVAILABLE, "nobody is left to hear this")
+            raise RpcError(grpc.StatusCode.UNAVAILABLE, "the caller is dead")
 
     async with quiet.subscribed() as inbox:
         with quiet.faults.injected(kill):
@@ -132,7 +132,7 @@ async def test_a_receiver_killed_under_a_delivery_has_acknowledged_nothing(quiet
     assert deliveries[0].state == "delivered"
 
 
-async def test_a_graceful_stop_finishes_what_is_under_way(quiet: World) -> None:
+async def test_a_stopping_receiver_answers_the_delivery_in_flight(quiet: World) -> None:
     publishing, goes_on = asyncio.Event(), asyncio.Event()
 
     async def linger(call: Call) -> None:
@@ -146,7 +146,7 @@ async def test_a_graceful_stop_finishes_what_is_under_way(quiet: World) -> None:
             deliveries = quiet.emit("batch.succeeded")
             await publishing.wait()
             stopping = asyncio.create_task(quiet.stack.receive.terminate())
-            # The server closes what is idle once it has begun to stop.
+            # A server that has begun to stop closes idle connections.
             await idle.read()
             goes_on.set()
             assert await quiet.answered(deliveries) == [200]

@@ -31,7 +31,7 @@ async def test_every_type_arrives_in_every_scheme(world: World, scheme: str) -> 
             assert attributes["scheme"] in (("v1", "v1a") if scheme == "mixed" else (scheme,))
 
 
-async def test_whoever_subscribed_at_gemini_is_told(world: World) -> None:
+async def test_every_subscribable_type_arrives(world: World) -> None:
     async with world.subscribed() as inbox:
         sent = [world.stack.gemini.emit(event_type) for event_type in SUBSCRIBABLE]
 
@@ -53,7 +53,7 @@ async def test_a_repeated_delivery_is_acknowledged_and_dropped(world: World, sch
 
 @pytest.mark.parametrize("scheme", ["v1", "v1a", "jwt"])
 @pytest.mark.parametrize("forgery", FORGERIES)
-async def test_what_is_forged_is_refused_and_not_stored(
+async def test_a_forged_delivery_is_refused_and_not_stored(
     world: World, scheme: str, forgery: str
 ) -> None:
     deliveries = world.emit("batch.succeeded", scheme, forgery=forgery)
@@ -62,7 +62,7 @@ async def test_what_is_forged_is_refused_and_not_stored(
     assert identifier(deliveries) not in world.stored()
 
 
-async def test_metadata_routes_and_filters(world: World) -> None:
+async def test_metadata_selects_routes_and_filters(world: World) -> None:
     async with (
         world.subscribed(topic="blue") as blue,
         world.subscribed('attributes.meta-team = "blue"') as filtered,
@@ -81,7 +81,7 @@ async def test_metadata_routes_and_filters(world: World) -> None:
         assert identifier(other_team) not in filtered.ids()
 
 
-async def test_a_rotation_refuses_nothing(world: World) -> None:
+async def test_a_rotation_refuses_no_delivery(world: World) -> None:
     async with world.subscribed() as inbox:
         before = world.emit("batch.succeeded")
         await world.stack.webhook.rotate()
@@ -91,12 +91,12 @@ async def test_a_rotation_refuses_nothing(world: World) -> None:
     assert await world.taken([*before, *after])
 
 
-async def test_what_cannot_be_understood_becomes_a_dead_letter(world: World) -> None:
-    async with world.subscribed(topic="dead-letter") as mourners:
+async def test_a_body_that_is_not_json_becomes_a_dead_letter(world: World) -> None:
+    async with world.subscribed(topic="dead-letter") as dead_letters:
         deliveries = world.emit("ignored", body=b"\xff not json")
         assert await world.taken(deliveries)
 
-        message = await anext(mourners.messages)
+        message = await anext(dead_letters.messages)
 
     assert message.data == b"\xff not json"
     assert message.attributes["webhook-id"] == identifier(deliveries)
@@ -123,7 +123,7 @@ async def test_what_cannot_be_understood_becomes_a_dead_letter(world: World) -> 
         ),
     ],
 )
-async def test_the_rest_of_the_refusal_table(
+async def test_a_malformed_request_is_refused(
     world: World, method: str, headers: dict[str, str], body: bytes, status: int
 ) -> None:
     async with httpx2.AsyncClient() as client:
@@ -134,7 +134,7 @@ async def test_the_rest_of_the_refusal_table(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_the_receiver_says_that_it_is_well(world: World, method: str) -> None:
+async def test_the_receiver_answers_health_checks(world: World, method: str) -> None:
     async with httpx2.AsyncClient() as client:
         assert (await client.request(method, world.uri)).status_code == 200
 

@@ -1,4 +1,4 @@
-"""The real functions, looking at who calls: tokens of a local issuer, whole and stripped."""
+"""The real functions check their callers: tokens of a local issuer, with and without signature."""
 
 import base64
 import contextlib
@@ -96,9 +96,7 @@ async def status(client: httpx2.AsyncClient, identifier: str, bearer: str | None
     return (await client.post("/", json=push(identifier), headers=headers)).status_code
 
 
-async def test_the_dispatcher_takes_pushes_of_its_push_identity_only(
-    world: World, issuer: str
-) -> None:
+async def test_the_dispatcher_refuses_all_but_its_push_identity(world: World, issuer: str) -> None:
     async with (
         running(world, "dispatch", OIDC_JWKS_URI=issuer, OIDC_EMAILS=PUSH) as client,
         world.subscribed('attributes.ce-type = "identity.checked"') as inbox,
@@ -121,7 +119,9 @@ async def test_the_dispatcher_takes_pushes_of_its_push_identity_only(
         assert inbox.ids() == ["accepted"]
 
 
-async def test_a_stripped_token_counts_on_the_platform_alone(world: World, issuer: str) -> None:
+async def test_a_token_without_its_signature_counts_only_on_cloud_run(
+    world: World, issuer: str
+) -> None:
     cloud = {"OIDC_JWKS_URI": issuer, "OIDC_EMAILS": PUSH, "K_SERVICE": "dispatch"}
     async with running(world, "dispatch", **cloud) as client:
         assert await status(client, "on-the-platform-1", stripped(token())) == 204
@@ -133,7 +133,7 @@ async def test_a_stripped_token_counts_on_the_platform_alone(world: World, issue
         assert await status(client, "on-the-platform-5", stripped(token(email=DEPLOYER))) == 403
 
 
-async def test_the_registrar_takes_calls_of_its_callers_only(world: World, issuer: str) -> None:
+async def test_the_registrar_refuses_unlisted_callers(world: World, issuer: str) -> None:
     callers = {
         "OIDC_JWKS_URI": issuer,
         "OIDC_EMAILS": f"{DEPLOYER},{WAIT}",

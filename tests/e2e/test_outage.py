@@ -12,7 +12,7 @@ from localcloud.core.rpc import Call, RpcError
 from localcloud.gemini.outgoing import Message, Signers, sign
 from tests.e2e.conftest import PUBLISH, WRITE, World, identifier
 
-# Long enough for any answer that is promised, and far from how long a hang would last.
+# Longer than any promised answer, far shorter than a hang.
 CLIENT_TIMEOUT = 20.0
 
 
@@ -72,7 +72,7 @@ async def assert_taken(world: World, client: httpx2.AsyncClient, name: str) -> N
         grpc.StatusCode.INVALID_ARGUMENT,
     ],
 )
-async def test_while_pubsub_refuses_nothing_is_acknowledged(
+async def test_no_delivery_is_acknowledged_while_pubsub_refuses(
     world: World, client: httpx2.AsyncClient, code: grpc.StatusCode
 ) -> None:
     with world.faults.injected(refusing(code)):
@@ -81,7 +81,7 @@ async def test_while_pubsub_refuses_nothing_is_acknowledged(
     await assert_taken(world, client, f"refused-{code.name}")
 
 
-async def test_while_pubsub_hangs_nothing_is_acknowledged(
+async def test_no_delivery_is_acknowledged_while_pubsub_hangs(
     world: World, client: httpx2.AsyncClient
 ) -> None:
     with world.faults.injected(hang):
@@ -90,7 +90,7 @@ async def test_while_pubsub_hangs_nothing_is_acknowledged(
     await assert_taken(world, client, "hung-0")
 
 
-async def test_while_pubsub_is_gone_nothing_is_acknowledged(
+async def test_no_delivery_is_acknowledged_while_pubsub_is_unreachable(
     world: World, client: httpx2.AsyncClient
 ) -> None:
     before = world.stack.receive.pid
@@ -107,7 +107,7 @@ async def test_while_pubsub_is_gone_nothing_is_acknowledged(
     assert world.stack.receive.pid == before
 
 
-async def test_what_gemini_repeats_after_an_outage_arrives(world: World) -> None:
+async def test_a_delivery_repeated_after_an_outage_arrives_once(world: World) -> None:
     async with world.subscribed() as inbox:
         with world.faults.injected(refusing(grpc.StatusCode.UNAVAILABLE)):
             deliveries = [world.emit("batch.succeeded") for _ in range(5)]
@@ -121,7 +121,7 @@ async def test_what_gemini_repeats_after_an_outage_arrives(world: World) -> None
         assert sorted(each for each in inbox.ids() if each in ids) == sorted(ids)
 
 
-async def test_whatever_is_acknowledged_was_stored(
+async def test_every_acknowledged_delivery_is_stored(
     world: World, client: httpx2.AsyncClient
 ) -> None:
     calls = 0
@@ -149,7 +149,7 @@ async def test_whatever_is_acknowledged_was_stored(
 
 @pytest.mark.parametrize("method", [WRITE, PUBLISH])
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED])
-async def test_a_dispatcher_that_cannot_work_keeps_the_event(
+async def test_an_event_survives_an_outage_of_the_ledger_or_a_topic(
     world: World, method: str, code: grpc.StatusCode
 ) -> None:
     failed = asyncio.Event()
@@ -171,7 +171,7 @@ async def test_a_dispatcher_that_cannot_work_keeps_the_event(
         await world.dispatched()
 
 
-async def test_a_dispatcher_that_is_not_there_is_waited_for(world: World) -> None:
+async def test_an_event_waits_for_a_stopped_dispatcher(world: World) -> None:
     async with world.subscribed() as inbox:
         await world.stack.dispatch.terminate()
         try:

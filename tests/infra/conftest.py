@@ -1,5 +1,10 @@
-import pytest
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
+
+from localcloud.laptop.site import Site
+from tests.infra.deployed import deployment
 from tests.infra.workspace import Workspace, copy_configuration, missing_terraform
 
 
@@ -10,3 +15,11 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     made = Workspace(copy_configuration(tmp_path_factory.mktemp("deployment")))
     made.init()
     return made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def default(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """The default deployment, applied once for the tests marked `DEFAULT`."""
+    async with deployment(tmp_path_factory.mktemp("default")) as made:
+        await made.terraform.apply()
+        yield made

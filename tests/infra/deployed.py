@@ -1,4 +1,4 @@
-"""What the tests of a real apply do with a deployment on the local cloud."""
+"""Helpers for the tests of a deployment that Terraform has applied to the local cloud."""
 
 import asyncio
 import base64
@@ -22,11 +22,18 @@ from tests.infra.workspace import missing_terraform
 
 SECONDS = 120.0
 NAME = "gemini-webhooks"
+PLAN = "test.tfplan"
+
+DEFAULT = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.timeout(900),
+]
+"""Marks of the tests that share the default deployment, which lives on one event loop."""
 
 
 @asynccontextmanager
 async def deployment(directory: Path, **options: Any) -> AsyncIterator[Site]:
-    """Give a site on which nothing has been applied yet."""
+    """Yield a site on which nothing is applied yet."""
     if reason := missing_terraform():
         pytest.skip(reason)
     async with site(Options(directory=directory, **options)) as made:
@@ -34,20 +41,20 @@ async def deployment(directory: Path, **options: Any) -> AsyncIterator[Site]:
 
 
 class Subscriber:
-    """Hears what comes on a topic, as the deployer."""
+    """Receives the messages of a topic, as the deployer."""
 
     def __init__(self, messages: Any) -> None:
         self._messages = messages
-        self.heard: list[Any] = []
+        self.received: list[Any] = []
 
-    async def hears(self, deliveries: Sequence[Delivery]) -> None:
-        """Return once every delivery's event has come."""
+    async def receives(self, deliveries: Sequence[Delivery]) -> None:
+        """Return once every delivery's event has arrived."""
         missing = {delivery.message.event_id for delivery in deliveries}
-        missing -= {message.attributes.get("ce-id") for message in self.heard}
+        missing -= {message.attributes.get("ce-id") for message in self.received}
         async with asyncio.timeout(SECONDS):
             while missing:
                 message = await anext(aiter(self._messages))
-                self.heard.append(message)
+                self.received.append(message)
                 missing.discard(message.attributes.get("ce-id"))
 
 
@@ -70,7 +77,7 @@ async def answered(made: Site, deliveries: Sequence[Delivery]) -> list[int | Non
 async def push_answered(made: Site, message_id: str, mark: int, times: int = 1) -> Entry:
     """Return the push of a message that is its `times`-th after a mark, once it is answered.
 
-    It goes by the message: a push of an earlier one may be under way still.
+    Only pushes of this message count: one of an earlier message may still be in flight.
     """
     journal, call = made.cloud.state.journal, f"PUSH {message_id}"
 
@@ -81,10 +88,48 @@ async def push_answered(made: Site, message_id: str, mark: int, times: int = 1) 
         return await journal.seen(wanted, mark)
 
 
+async def deliveries_arrive(made: Site) -> None:
+    outputs = await made.terraform.outputs()
+    url = outputs["webhook_url"]
+    async with subscribed(made, outputs["topics"]["events"]) as subscriber:
+        genuine = [
+            *made.gemini.emit("batch.succeeded"),
+            *made.gemini.emit("interaction.completed", uris=[url], scheme="v1a"),
+            *made.gemini.emit("video.generated", uris=[url], scheme="jwt"),
+        ]
+        forged = made.gemini.emit("batch.failed", uris=[url], forgery="wrong-key")
+        assert await answered(made, genuine) == [200, 200, 200]
+        assert await answered(made, forged) == [401]
+        await subscriber.receives(genuine)
+        assert "batch.failed" not in {
+            message.attributes["ce-type"] for message in subscriber.received
+        }
+
+
+async def reads_only(made: Site, *arguments: str) -> str:
+    """Plan into `PLAN`, and check every log: only reads may stand there. Return the output."""
+    mark, heard = made.cloud.state.journal.mark(), len(made.gemini.gate.log)
+    shown = await made.terraform.plan(*arguments, f"-out={PLAN}")
+    assert made.cloud.state.journal.writes(mark) == []
+    # The schedules go on meanwhile; in sync, they too only read at Gemini.
+    calls = list(made.gemini.gate.log)[heard:]
+    assert {call.method for call in calls} <= {"GET"}
+    asked = [entry for entry in made.cloud.state.journal.since(mark) if "-wait@" in entry.identity]
+    assert {entry.call.split()[0] for entry in asked} <= {"GET"}
+    return shown
+
+
 async def fire(made: Site, job: str) -> int:
     """Run a schedule at once; return the status that it was answered with."""
     name = f"{made.cloud.state.root}/locations/europe-west1/jobs/{job}"
     return await made.cloud.scheduler.fire(name)
+
+
+async def set_converging(made: Site, verb: str) -> None:
+    job = f"{made.cloud.state.root}/locations/europe-west1/jobs/{NAME}-converge"
+    await rest(made, "POST", f"/cloudscheduler/v1/{job}:{verb}")
+    # A run that has begun goes on.
+    await made.cloud.scheduler.idle()
 
 
 async def invoke_as(
@@ -96,7 +141,7 @@ async def invoke_as(
     path: str = "/",
     internal: bool = True,
 ) -> int:
-    """Call a function as somebody, with the token that is theirs; return the status."""
+    """Call a function as a member, with its own identity token; return the status."""
     project, email = made.cloud.state.project, member.partition(":")[2]
     audience = f"https://{NAME}-{function}-{project.number}.europe-west1.run.app"
     headers = {
@@ -125,7 +170,7 @@ class Refused(Exception):
 
 
 async def changes(made: Site, variables: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what other variables would change: the actions by address, data sources apart."""
+    """Return what other variables would change: actions by address, without data sources."""
     before = dict(made.terraform.variables)
     made.terraform.variables |= variables
     try:
@@ -141,8 +186,8 @@ async def changes(made: Site, variables: Mapping[str, Any]) -> dict[str, list[st
 
 
 async def everything_kept(made: Site) -> str:
-    """Return all that Terraform keeps: its state, and the last plan, as JSON and as they lie."""
-    shown = [await made.terraform.show(), await made.terraform.show("test.tfplan")]
+    """Return all that Terraform keeps: its state and the last plan, as JSON and as stored."""
+    shown = [await made.terraform.show(), await made.terraform.show(PLAN)]
     raw = [path.read_text() for path in made.terraform.directory.glob("terraform.tfstate*")]
     return json.dumps(shown) + "".join(raw)
 

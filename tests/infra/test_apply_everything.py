@@ -1,4 +1,4 @@
-"""The example with every option on, applied beside a default deployment in the same project."""
+"""The example that sets every option, applied beside a default deployment in one project."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from localcloud.core.serving import AppServer
 from localcloud.laptop.site import Options, Site
 from tests.infra.deployed import SECONDS, answered, deployment, emulated, rest, subscribed
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long_apply, pytest.mark.timeout(900)]
 
 NAME = "relay-staging"
 LOCATION = "projects/local-project/locations/europe-west1"
@@ -98,10 +98,10 @@ async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest
         await what_others_made(made)
         before = await made.cloud.remains()
         await made.terraform.apply()
-        with subtests.test("a subscriber of each kind that can run here hears"):
-            await subscribers_hear(made)
-        with subtests.test("a second apply changes nothing"):
-            assert "0 added, 0 changed, 0 destroyed" in await made.terraform.apply()
+        with subtests.test("a subscriber of each kind that can run here gets its events"):
+            await subscribers_get_events(made)
+        with subtests.test("the next plan changes nothing"):
+            assert "No changes." in await made.terraform.plan()
         with subtests.test("two live side by side"):
             await side_by_side(made, tmp_path / "second")
         with subtests.test("destroy leaves what others made"):
@@ -110,7 +110,7 @@ async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest
             assert list(made.gemini.webhooks) == []
 
 
-async def subscribers_hear(made: Site) -> None:
+async def subscribers_get_events(made: Site) -> None:
     async with worker(made) as consumer:
         deliveries = [
             *made.gemini.emit("batch.succeeded", user_metadata={"team": "blue"}),
@@ -150,7 +150,7 @@ async def side_by_side(made: Site, directory: Path) -> None:
         deliveries = made.gemini.emit("batch.failed")
         assert await answered(made, deliveries) == [200, 200]
         ours = [each for each in deliveries if each.uri == outputs["webhook_url"]]
-        await subscriber.hears(ours)
+        await subscriber.receives(ours)
     await beside.terraform.destroy()
     assert await made.cloud.remains() == existing
     (webhook,) = made.gemini.webhooks

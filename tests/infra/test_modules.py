@@ -10,9 +10,6 @@ import pytest
 
 from tests.infra.workspace import REPOSITORY, Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-modules")
-
 INFRA = REPOSITORY / "infra"
 TESTED = sorted({str(path.parents[1].relative_to(INFRA)) for path in INFRA.rglob("*.tftest.hcl")})
 
@@ -136,7 +133,7 @@ def refusals(workspace: Workspace) -> Mapping[str, str]:
         for number, (name, value, hint) in enumerate(REFUSED)
     ],
 )
-def test_refuses_with_a_hint(
+def test_a_wrong_value_is_refused_with_a_hint(
     refusals: Mapping[str, str], number: int, name: str, hint: str
 ) -> None:
     said = refusals.get(f"case{number}.tftest.hcl", "")
@@ -144,7 +141,7 @@ def test_refuses_with_a_hint(
     assert hint in said, f"{name}: {said}"
 
 
-def test_every_rule_is_tried(refusals: Mapping[str, str]) -> None:
+def test_every_validation_refuses_a_value(refusals: Mapping[str, str]) -> None:
     rules = (INFRA / "variables.tf").read_text().count("  validation {\n")
     said = {text.partition("Invalid value for variable: ")[2] for text in refusals.values()}
     assert len(said) >= rules

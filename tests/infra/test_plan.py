@@ -13,9 +13,6 @@ from relay.dispatcher.function import create as create_dispatcher
 from relay.receiver.function import create as create_receiver
 from tests.infra.workspace import Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-plan")
-
 API_KEY = "an-API-key-that-nobody-may-see"
 INVENTORY = Path(__file__).parent / "inventory"
 EVERYTHING = {
@@ -99,7 +96,7 @@ def test_a_subscription_of_ours_keeps_messages_31_days_and_never_expires(everyth
         assert values["expiration_policy"] == [{"ttl": ""}], address
 
 
-def test_the_times_of_a_dispatch_belong_together(minimal: Plan) -> None:
+def test_the_dispatchers_deadlines_fit_together(minimal: Plan) -> None:
     resources = _resources(minimal)
     dispatch = resources["module.dispatcher.google_pubsub_subscription.dispatch"]
     functions = _of(minimal, "google_cloudfunctions2_function").values()
@@ -112,7 +109,7 @@ def test_the_times_of_a_dispatch_belong_together(minimal: Plan) -> None:
     assert dispatch["dead_letter_policy"][0]["max_delivery_attempts"] == 100
 
 
-def test_ingress_is_kept_for_replay(minimal: Plan, everything: Plan) -> None:
+def test_ingress_keeps_messages_for_replay(minimal: Plan, everything: Plan) -> None:
     def retention(plan: Plan) -> dict[str, str | None]:
         topics = _of(plan, "google_pubsub_topic").values()
         return {topic["name"]: topic["message_retention_duration"] for topic in topics}
@@ -230,7 +227,7 @@ def test_the_environments_are_accepted_by_the_functions(everything: Plan) -> Non
     create_dispatcher(_environment(everything, "dispatcher"))
 
 
-def test_rotation_is_asked_for_with_its_age(minimal: Plan, everything: Plan) -> None:
+def test_the_rotation_schedule_sends_the_age(minimal: Plan, everything: Plan) -> None:
     def body(plan: Plan) -> object:
         job = _resources(plan)["module.registrar.google_cloud_scheduler_job.rotate[0]"]
         return json.loads(base64.b64decode(job["http_target"][0]["body"]))
@@ -245,7 +242,7 @@ def test_rotation_is_asked_for_with_its_age(minimal: Plan, everything: Plan) -> 
     }
 
 
-def test_times_of_the_ledger_expire_and_carry_no_index(minimal: Plan) -> None:
+def test_the_ledgers_time_fields_carry_no_index(minimal: Plan) -> None:
     fields = _of(minimal, "google_firestore_field").values()
     assert {field["field"]: bool(field["ttl_config"]) for field in fields} == {
         "expire_at": True,
@@ -284,7 +281,7 @@ def test_the_name_of_a_subscription_carries_its_filters_digest(everything: Plan)
     }
 
 
-def test_everything_that_can_be_is_encrypted_with_the_key(everything: Plan) -> None:
+def test_the_key_encrypts_every_resource_that_takes_one(everything: Plan) -> None:
     key = EVERYTHING["kms_key"]
     resources = _resources(everything)
     for address, values in resources.items():
@@ -297,7 +294,7 @@ def test_everything_that_can_be_is_encrypted_with_the_key(everything: Plan) -> N
     assert text.count(key) >= 15
 
 
-def test_labels_reach_what_bears_them(everything: Plan) -> None:
+def test_labels_reach_every_resource_that_takes_them(everything: Plan) -> None:
     labelled = [
         address
         for address, values in _resources(everything).items()

@@ -8,9 +8,6 @@ import pytest
 
 from tests.infra.workspace import REPOSITORY, Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-plan")
-
 MODULES = sorted(path.parent for path in (REPOSITORY / "infra").glob("modules/*/variables.tf"))
 EXAMPLES = "../examples-of-modules"
 

@@ -115,20 +115,22 @@ def test_removes_with_a_persons_token(registrar: Registrar, tools: Path) -> None
     assert registrar.requests == [("DELETE", "/webhook", f"Bearer {TOKEN}")]
 
 
-def test_what_is_gone_already_is_removed(registrar: Registrar, tools: Path) -> None:
+def test_a_webhook_that_is_already_gone_counts_as_removed(
+    registrar: Registrar, tools: Path
+) -> None:
     registrar.status = 409
     done = _destroy(registrar.url, _without_gcloud(tools), TOKEN)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_says_how_without_gcloud(registrar: Registrar, tools: Path) -> None:
+def test_prints_the_command_without_gcloud(registrar: Registrar, tools: Path) -> None:
     done = _destroy(registrar.url, _without_gcloud(tools))
     assert _says_how(done)
     assert "gcloud is here" in done.stderr
     assert registrar.requests == []
 
 
-def test_says_how_without_credentials(registrar: Registrar, tools: Path) -> None:
+def test_prints_the_command_without_credentials(registrar: Registrar, tools: Path) -> None:
     _gcloud(tools, "exit 1")
     done = _destroy(registrar.url, f"{tools}:/usr/bin:/bin")
     assert _says_how(done)
@@ -137,14 +139,16 @@ def test_says_how_without_credentials(registrar: Registrar, tools: Path) -> None
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 502])
-def test_says_how_when_refused(registrar: Registrar, tools: Path, status: int) -> None:
+def test_prints_the_command_when_the_registrar_refuses(
+    registrar: Registrar, tools: Path, status: int
+) -> None:
     registrar.status = status
     done = _destroy(registrar.url, _without_gcloud(tools), TOKEN)
     assert _says_how(done)
     assert f"answered {status}" in done.stderr
 
 
-def test_says_how_when_nobody_answers(tools: Path) -> None:
+def test_prints_the_command_when_the_registrar_does_not_answer(tools: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"

@@ -1,12 +1,12 @@
 """Least privilege, by enforcement: what Terraform grants suffices, and none of it is too much."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from localcloud.controlplane.access import Binding
 from localcloud.controlplane.errors import ApiError
@@ -14,19 +14,20 @@ from localcloud.controlplane.roles import OWNER
 from localcloud.core.errors import StartFailed
 from localcloud.laptop.site import Site
 from tests.infra.deployed import (
+    DEFAULT,
     NAME,
     Refused,
     answered,
-    deployment,
     emulated,
     fire,
     invoke_as,
     may,
     push_answered,
     rest,
+    set_converging,
 )
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = DEFAULT
 
 PUBLISHER = "google.pubsub.v1.Publisher"
 SUBSCRIBER = "google.pubsub.v1.Subscriber"
@@ -131,48 +132,44 @@ INVOKES = {
 }
 
 
-Record = Callable[[tuple[str, object]], None]
-"""Keeps a property of a test for its report (`--junitxml`)."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def granted(default: Site) -> AsyncIterator[Site]:
+    """The default deployment while its deployer is no owner: what Terraform grants is all."""
+    policies, deployer = default.cloud.state.policies, default.cloud.state.deployer
+    owner = Binding(default.cloud.state.root, OWNER, deployer)
+    before = policies.get(owner.resource)
+    policies.revoke(owner)
+    yield default
+    policies.set(owner.resource, {**before, "etag": ""})
 
 
-async def test_the_table_of_rights(
-    tmp_path: Path, subtests: pytest.Subtests, request: pytest.FixtureRequest
-) -> None:
-    async with deployment(tmp_path) as made:
-        await made.terraform.apply()
-        # An owner may enter everywhere; from here on the deployer has what Terraform granted.
-        owner = Binding(made.cloud.state.root, OWNER, made.cloud.state.deployer)
-        made.cloud.state.policies.revoke(owner)
-        for hop, allowed in MAY.items():
-            with subtests.test("reaches what it needs, and nothing else", hop=hop):
-                reached = {
-                    name
-                    for name, (service, method, fields) in ACTIONS.items()
-                    if await may(made.cloud, account(hop), service, method, **fields)
-                }
-                assert reached == allowed
-        for hop in MAY:
-            with subtests.test("enters only where it is invited", hop=hop):
-                doors = {
-                    function
-                    for function in ("dispatcher", "registrar")
-                    if await invoke_as(made, account(hop), function, internal=True) != 403
-                }
-                assert doors == INVOKES.get(hop, set())
-        with subtests.test("the identity that apply waits with may only read"):
-            assert await invoke_as(made, account("wait"), "registrar", path="/webhook") == 200
-            for method, path in (
-                ("DELETE", "/webhook"),
-                ("POST", "/converge"),
-                ("POST", "/rotate"),
-            ):
-                status = await invoke_as(
-                    made, account("wait"), "registrar", method=method, path=path
-                )
-                assert status == 403, path
-        with subtests.test("nobody from outside reaches the dispatcher"):
-            assert await invoke_as(made, account("push"), "dispatcher", internal=False) == 404
-        await every_grant_is_needed(made, subtests, request.node.user_properties.append)
+async def test_the_table_of_rights(granted: Site, subtests: pytest.Subtests) -> None:
+    for hop, allowed in MAY.items():
+        with subtests.test("reaches what it needs, and nothing else", hop=hop):
+            reached = {
+                name
+                for name, (service, method, fields) in ACTIONS.items()
+                if await may(granted.cloud, account(hop), service, method, **fields)
+            }
+            assert reached == allowed
+        with subtests.test("invokes only the functions that it must", hop=hop):
+            doors = {
+                function
+                for function in ("dispatcher", "registrar")
+                if await invoke_as(granted, account(hop), function, internal=True) != 403
+            }
+            assert doors == INVOKES.get(hop, set())
+
+
+async def test_the_identity_that_apply_waits_with_may_only_read(granted: Site) -> None:
+    waits = account("wait")
+    assert await invoke_as(granted, waits, "registrar", path="/webhook") == 200
+    for method, path in (("DELETE", "/webhook"), ("POST", "/converge"), ("POST", "/rotate")):
+        assert await invoke_as(granted, waits, "registrar", method=method, path=path) == 403, path
+
+
+async def test_nobody_outside_reaches_the_dispatcher(granted: Site) -> None:
+    assert await invoke_as(granted, account("push"), "dispatcher", internal=False) == 404
 
 
 @dataclass(frozen=True)
@@ -314,15 +311,17 @@ PROBES = [
 ]
 
 
-async def every_grant_is_needed(made: Site, subtests: pytest.Subtests, record: Record) -> None:
+@pytest.mark.long_apply
+async def test_without_any_one_grant_something_breaks(
+    granted: Site, subtests: pytest.Subtests, request: pytest.FixtureRequest
+) -> None:
+    made, record = granted, request.node.user_properties.append
     # Only what a probe asks for converges, so that none meets another at work.
-    job = f"{LOCATION}/jobs/{NAME}-converge"
-    await rest(made, "POST", f"/cloudscheduler/v1/{job}:pause")
-    await made.cloud.scheduler.idle()
+    await set_converging(made, "pause")
     working = {probe.name: await probe.works(made) for probe in PROBES}
     assert all(working.values()), working
     for grant in grants(made):
-        with subtests.test("without it something breaks", role=grant.role, member=grant.member):
+        with subtests.test("something breaks", role=grant.role, member=grant.member):
             before = made.cloud.state.policies.get(grant.resource)
             made.cloud.state.policies.revoke(grant)
             broken = await what_breaks(made, grant)
@@ -330,6 +329,7 @@ async def every_grant_is_needed(made: Site, subtests: pytest.Subtests, record: R
             record((f"{grant.role} of {grant.member} on {grant.resource}", broken))
             assert broken
             assert await fire(made, f"{NAME}-converge") == 200
+    await set_converging(made, "resume")
 
 
 async def what_breaks(made: Site, grant: Binding) -> str | None:

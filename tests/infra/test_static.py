@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -7,14 +8,9 @@ import pytest
 
 from tests.infra.workspace import REPOSITORY, Workspace
 
-# One worker of a parallel run makes the fixtures once.
-pytestmark = pytest.mark.xdist_group("terraform-static")
-
 INFRA = REPOSITORY / "infra"
-DIRECTORIES = [
-    ".",
-    *sorted(str(path.parent.relative_to(INFRA)) for path in INFRA.glob("*/*/main.tf")),
-]
+# To validate a root module is to validate every module that it calls.
+ROOTS = [".", *sorted(str(path.relative_to(INFRA)) for path in INFRA.glob("examples/*"))]
 
 
 def test_formatted(workspace: Workspace) -> None:
@@ -22,11 +18,22 @@ def test_formatted(workspace: Workspace) -> None:
     assert done.returncode == 0, f"run `terraform fmt -recursive infra`:\n{done.stdout}"
 
 
-@pytest.mark.parametrize("directory", DIRECTORIES)
+@pytest.mark.parametrize("directory", ROOTS)
 def test_valid(workspace: Workspace, directory: str) -> None:
     if directory != ".":
         workspace.init(directory)
     assert "Success!" in workspace.require("validate", "-no-color", at=directory)
+
+
+def test_every_module_is_called() -> None:
+    called = {
+        (path.parent / source).resolve()
+        for path in INFRA.rglob("*.tf")
+        for source in re.findall(r'^  source += "(\.[^"]+)"$', path.read_text(), re.MULTILINE)
+    }
+    modules = {path.parent for path in INFRA.glob("modules/*/main.tf")}
+    assert modules
+    assert modules <= called
 
 
 def test_linted(workspace: Workspace) -> None:

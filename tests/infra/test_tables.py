@@ -45,7 +45,7 @@ def test_every_input_and_output_has_a_row(module: str) -> None:
     assert rows == declared
 
 
-def test_required_are_the_three() -> None:
+def test_three_inputs_are_required() -> None:
     required = re.findall(r"^\| `(\w+)` .*\*\*required\*\* \|$", PAGE.read_text(), re.MULTILINE)
     assert required == ["gemini_api_key", "project", "region"]
 

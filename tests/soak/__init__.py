@@ -1,4 +1,4 @@
-"""The soak: everything at once, for long, under fire, and an account at the end.
+"""The soak: a long run under load, faults and hostile traffic, with an account at the end.
 
 `python -m tests.soak` runs the real functions, several of each, on the embedded emulators. A
 process of its own stands for Gemini: it signs, repeats, forges and rotates. Meanwhile functions

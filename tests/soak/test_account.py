@@ -63,7 +63,7 @@ def facts() -> Facts:
     return Facts(events, sent, Found(copies, [], ledger, 0, []), struck, samples)
 
 
-def test_an_account_of_what_went_well_holds(facts: Facts) -> None:
+def test_an_account_without_errors_holds(facts: Facts) -> None:
     account = facts.account()
     assert account.holds, report.text(account)
     assert account.deliveries == 4
@@ -173,7 +173,7 @@ CHANGES: dict[str, tuple[str, Callable[[Facts], None]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_account_of_what_went_wrong_does_not_hold(facts: Facts, change: str) -> None:
+def test_an_account_with_an_error_does_not_hold(facts: Facts, change: str) -> None:
     name, spoil = CHANGES[change]
     spoil(facts)
     account = facts.account()
@@ -192,20 +192,20 @@ def test_a_short_life_is_not_judged(facts: Facts) -> None:
     assert "growth" not in facts.account().memory["receive-1"]
 
 
-def test_growth_leaves_the_beginning_out() -> None:
+def test_growth_leaves_out_the_first_quarter() -> None:
     assert growth(life("f", *[10.0] * 10, *[50.0] * 20, *[53.0] * 10)) == 3.0
 
 
-def test_the_longest_life_counts() -> None:
+def test_growth_is_that_of_the_longest_life() -> None:
     samples = [*life("f", 1, 2, leader=1), *life("f", 3, 4, 5, leader=2), *life("f", 6, leader=3)]
     assert [each.mebibytes for each in longest_life(samples)] == [3, 4, 5]
 
 
-def test_nobody_has_no_memory() -> None:
+def test_a_process_that_is_gone_has_no_memory() -> None:
     assert resident(2**22 + 1) is None
 
 
-def test_text_and_page_tell_everything(facts: Facts, tmp_path: Path) -> None:
+def test_text_and_page_hold_every_figure(facts: Facts, tmp_path: Path) -> None:
     account = facts.account()
     text = report.text(account)
     page = report.page(account, "python -m tests.soak", "2 cores")

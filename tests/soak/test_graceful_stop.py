@@ -1,4 +1,4 @@
-"""SIGTERM under load, as Cloud Run sends it: whatever is being handled is answered and finished."""
+"""SIGTERM under load, as Cloud Run sends it: requests in flight are answered and finished."""
 
 import asyncio
 import base64
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -18,11 +18,11 @@ from localcloud.laptop import stack
 from localcloud.runner.process import FunctionProcess
 from relay.gcp.publisher import PublisherLimits
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("graceful-stop")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PUBLISH = "google.pubsub.v1.Publisher/Publish"
 
-# What Cloud Run gives; the supervisor kills what is left after it, and the exit status shows that.
+# As long as Cloud Run gives; then the supervisor kills, and the exit status shows it.
 GRACE = 10.0
 
 
@@ -58,10 +58,10 @@ class Hold:
 
 
 class World:
-    def __init__(self, running: stack.Stack, hold: Hold, session: aiohttp.ClientSession) -> None:
+    def __init__(self, running: stack.Stack, hold: Hold, client: httpx2.AsyncClient) -> None:
         self.stack = running
         self.hold = hold
-        self.session = session
+        self.client = client
 
     async def deliver(self, name: str) -> int:
         gemini = self.stack.gemini
@@ -84,9 +84,7 @@ class World:
         return await self._post(self.stack.dispatch.url, json.dumps(envelope).encode(), headers)
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        async with self.session.post(url, data=body, headers=headers) as answer:
-            await answer.read()
-            return answer.status
+        return (await self.client.post(url, content=body, headers=headers)).status_code
 
     def stored(self, topic: str, attribute: str) -> list[str]:
         assert self.stack.pubsub
@@ -100,16 +98,16 @@ async def world() -> AsyncIterator[World]:
     options = stack.Options(guard=hold, environ={})
     async with (
         stack.run(options) as running,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+        httpx2.AsyncClient(timeout=60, trust_env=False) as client,
     ):
-        yield World(running, hold, session)
+        yield World(running, hold, client)
 
 
 @contextlib.asynccontextmanager
 async def stopping(function: FunctionProcess) -> AsyncIterator[asyncio.Task[int | None]]:
-    """Send SIGTERM; enter the block once the worker is at it, and start anew after it.
+    """Send SIGTERM, enter the block once the worker stops, and start it again after the block.
 
-    An idle connection tells: a server that stops closes it.
+    A server that stops closes its idle connections, which shows when.
     """
     parts = urlsplit(function.url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
@@ -126,7 +124,7 @@ async def stopping(function: FunctionProcess) -> AsyncIterator[asyncio.Task[int 
         await function.start()
 
 
-async def test_a_receiver_that_stops_answers_what_it_handles_once_that_is_stored(
+async def test_a_stopping_receiver_answers_once_the_delivery_is_stored(
     world: World,
 ) -> None:
     topic = world.stack.names.ingress
@@ -143,7 +141,7 @@ async def test_a_receiver_that_stops_answers_what_it_handles_once_that_is_stored
     assert set(names) <= set(world.stored(topic, "webhook-id"))
 
 
-async def test_a_dispatcher_that_stops_finishes_what_it_handles(world: World) -> None:
+async def test_a_stopping_dispatcher_finishes_the_event(world: World) -> None:
     topic = world.stack.names.events
     async with world.hold.closed(topic):
         under_way = asyncio.create_task(world.push("finished"))
@@ -158,7 +156,7 @@ async def test_a_dispatcher_that_stops_finishes_what_it_handles(world: World) ->
     assert world.stored(topic, "ce-id").count("finished") == 1
 
 
-async def test_a_dispatcher_that_cannot_finish_gives_its_lease_back(world: World) -> None:
+async def test_a_stopping_dispatcher_that_cannot_finish_ends_its_lease(world: World) -> None:
     topic = world.stack.names.events
     async with world.hold.closed(topic):
         under_way = asyncio.create_task(world.push("put-off"))

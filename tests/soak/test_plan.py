@@ -9,7 +9,7 @@ from tests.soak.plan import HOSTILITIES, ROUTES, STATUSES, deliveries, event, ev
 from tests.soak.schedule import ROTATIONS, STRUCK, UPHEAVALS, rounds, spread
 
 
-def test_a_fifth_comes_again_and_one_in_twenty_is_hostile() -> None:
+def test_a_fifth_is_repeated_and_one_in_twenty_is_hostile() -> None:
     planned = list(deliveries(10_000, seed=7))
     assert len(planned) == 10_000
     assert sum(each.repeated for each in planned) == 2_000
@@ -18,12 +18,12 @@ def test_a_fifth_comes_again_and_one_in_twenty_is_hostile() -> None:
     assert {each.event.scheme for each in planned} == {"v1", "v1a", "mixed", "jwt"}
 
 
-def test_a_seed_decides_everything() -> None:
+def test_a_seed_decides_every_delivery() -> None:
     assert list(deliveries(300, seed=1)) == list(deliveries(300, seed=1))
     assert list(deliveries(300, seed=1)) != list(deliveries(300, seed=2))
 
 
-def test_whatever_comes_again_came_before() -> None:
+def test_a_repeated_delivery_follows_its_first() -> None:
     seen = set()
     for each in deliveries(5_000, seed=3):
         if each.repeated:
@@ -33,7 +33,7 @@ def test_whatever_comes_again_came_before() -> None:
     assert seen == {each.id for each in events(5_000, seed=3)}
 
 
-def test_no_hostile_delivery_bears_an_events_id() -> None:
+def test_no_hostile_delivery_has_the_id_of_an_event() -> None:
     genuine = {each.id for each in events(5_000, seed=3)}
     hostile = {each.event.id for each in deliveries(5_000, seed=3) if each.hostility}
     assert hostile
@@ -56,13 +56,13 @@ def test_events_expect_the_routes_that_the_dispatcher_takes() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["jwt"])
-def test_a_token_is_not_too_long_to_hold_its_event(scheme: Scheme) -> None:
+def test_an_event_fits_into_a_token(scheme: Scheme) -> None:
     held = [each for each in events(5_000, seed=1) if each.scheme == scheme]
     assert held
     assert max(len(each.body) for each in held) < 1_000
 
 
-def test_every_hostility_has_its_answer() -> None:
+def test_every_kind_of_hostility_has_expected_statuses() -> None:
     assert STATUSES.keys() == set(HOSTILITIES)
     assert not any(statuses & {200, 500, 503} for statuses in STATUSES.values())
 

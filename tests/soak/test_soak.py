@@ -1,4 +1,4 @@
-"""The soak, small enough for every run of the tests: all of it happens, once."""
+"""A short soak: every fault and every rotation happens once."""
 
 import pytest
 
@@ -9,14 +9,14 @@ from tests.soak.schedule import EVERYTHING, ROTATIONS, UPHEAVALS
 OPTIONS = Options(deliveries=600, lease_seconds=6)
 
 
-# A slow machine, or a busy one, takes its time: a dozen functions start and end.
+# A slow or busy machine takes long: a dozen functions start and end.
 @pytest.mark.timeout(400)
 async def test_nothing_is_lost_and_nothing_hostile_comes_through() -> None:
     seen: list[Progress] = []
     account = await Soak(OPTIONS).run(seen.append)
 
     assert account.holds, report.text(account)
-    # What did not happen proves nothing.
+    # A fault that did not happen shows nothing.
     assert (account.events, account.repeated, account.hostile) == (450, 120, 30)
     assert account.upheaval == {" ".join(action): 1 for action in (*UPHEAVALS, EVERYTHING)}
     assert account.rotations == {" ".join(action): 1 for action in ROTATIONS}

@@ -1,0 +1,72 @@
+"""The default deployment is changed, drifts, and is destroyed: the last that is done with it."""
+
+from typing import Any
+
+import pytest
+
+from localcloud.laptop.site import Site
+from tests.infra.deployed import (
+    DEFAULT,
+    NAME,
+    PLAN,
+    changes,
+    deliveries_arrive,
+    fire,
+    reads_only,
+    set_converging,
+)
+
+pytestmark = DEFAULT
+
+REGISTRAR = "module.registrar.module.function.google_cloudfunctions2_function.function"
+EVENTS = ("batch.failed", "batch.succeeded")
+
+
+@pytest.mark.long_apply
+async def test_a_change_touches_only_what_depends_on_it(default: Site) -> None:
+    events = {"webhook": {"events": EVENTS}}
+    assert await changes(default, events) == {REGISTRAR: ["update"]}
+
+    subscriber: dict[str, Any] = {"subscribers": {"audit": {"pull": {}}}}
+    changed = await changes(default, subscriber)
+    modules = {address.split(".")[1].partition("[")[0] for address in changed}
+    assert "subscribers" in modules <= {"subscribers", "monitoring"}
+    assert {tuple(actions) for actions in changed.values()} <= {("create",), ("update",)}
+
+    api_key = {"gemini_api_key_version": 2}
+    version = "module.secrets.google_secret_manager_secret_version.gemini_api_key"
+    changed = await changes(default, api_key)
+    assert changed.keys() == {version, REGISTRAR}
+    assert changed[REGISTRAR] == ["update"]
+
+    default.terraform.variables |= events | subscriber | api_key
+    await default.terraform.apply()
+    (webhook,) = default.gemini.webhooks
+    assert sorted(webhook.subscribed_events) == sorted(EVENTS)
+
+
+@pytest.mark.long_apply
+async def test_the_plan_shows_drift_and_the_next_converge_heals_it(default: Site) -> None:
+    for drift in ({"subscribed_events": ["batch.failed"]}, {"state": "disabled"}, None):
+        (webhook,) = default.gemini.webhooks
+        # No schedule may heal it before it has been seen.
+        await set_converging(default, "pause")
+        if drift:
+            default.gemini.webhooks.update(webhook.id, drift, "")
+        else:
+            default.gemini.webhooks.delete(webhook.id)
+        shown = await default.terraform.plan()
+        assert "The webhook at Gemini is not as it should be" in shown, drift
+        await set_converging(default, "resume")
+        assert await fire(default, f"{NAME}-converge") == 200
+        (healed,) = default.gemini.webhooks
+        assert (sorted(healed.subscribed_events), healed.state) == (sorted(EVENTS), "enabled")
+    assert "is not as it should be" not in await default.terraform.plan()
+    await deliveries_arrive(default)
+
+
+async def test_destroy_reads_before_it_writes_and_leaves_nothing(default: Site) -> None:
+    await reads_only(default, "-destroy")
+    await default.terraform.apply(PLAN)
+    assert await default.cloud.remains() == []
+    assert list(default.gemini.webhooks) == []
