@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-import aiohttp
+import httpx2
 import uvloop
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -95,50 +95,46 @@ class Sender:
         )
         self._webhook = shown["id"]
         await self._keep(shown["new_signing_secret"])
-        async with self._session() as session, asyncio.TaskGroup() as group:
+        async with self._client() as client, asyncio.TaskGroup() as group:
             for url in self._order.receivers:
                 for _ in range(self._order.parallel):
-                    group.create_task(self._work(session, url))
+                    group.create_task(self._work(client, url))
         await asyncio.gather(*self._rotating)
 
-    def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            timeout=aiohttp.ClientTimeout(total=_ATTEMPT_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+    def _client(self) -> httpx2.AsyncClient:
+        unlimited = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+        return httpx2.AsyncClient(timeout=_ATTEMPT_SECONDS, limits=unlimited, trust_env=False)
 
-    async def _work(self, session: aiohttp.ClientSession, url: str) -> None:
+    async def _work(self, client: httpx2.AsyncClient, url: str) -> None:
         # All share the plan: who is held up by a dead receiver leaves it to the others.
         for delivery in self._plan:
             self.sent.deliveries += 1
             self.sent.repeated += delivery.repeated
             self.sent.unsettled += 1
-            await self._settle(session, url, delivery)
+            await self._settle(client, url, delivery)
             self.sent.unsettled -= 1
             self.settled += 1
             self._rotate_in_time()
 
-    async def _settle(self, session: aiohttp.ClientSession, url: str, delivery: Delivery) -> None:
+    async def _settle(self, client: httpx2.AsyncClient, url: str, delivery: Delivery) -> None:
         pause = 0.05
         answers = self.sent.genuine
         if delivery.hostility:
             answers = self.sent.hostile.setdefault(delivery.hostility, type(answers)())
         while True:
-            status = await self._attempt(session, url, self._request(delivery))
+            status = await self._attempt(client, url, self._request(delivery))
             answers[status] += 1
             if status not in {"503", "none"} and (delivery.hostility or status == "200"):
                 return
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _attempt(self, session: aiohttp.ClientSession, url: str, request: Request) -> str:
+    async def _attempt(self, client: httpx2.AsyncClient, url: str, request: Request) -> str:
         try:
-            async with session.post(url, data=request.body, headers=request.headers) as answer:
-                await answer.read()
-                return str(answer.status)
-        except (aiohttp.ClientError, OSError):
+            answer = await client.post(url, content=request.body, headers=request.headers)
+        except httpx2.TransportError:
             return "none"
+        return str(answer.status_code)
 
     def _request(self, delivery: Delivery) -> Request:
         event, timestamp = delivery.event, int(self._gemini.clock.time())

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
+import httpx2
 import pytest
 import pytest_asyncio
 
@@ -58,10 +58,10 @@ class Hold:
 
 
 class World:
-    def __init__(self, running: stack.Stack, hold: Hold, session: aiohttp.ClientSession) -> None:
+    def __init__(self, running: stack.Stack, hold: Hold, client: httpx2.AsyncClient) -> None:
         self.stack = running
         self.hold = hold
-        self.session = session
+        self.client = client
 
     async def deliver(self, name: str) -> int:
         gemini = self.stack.gemini
@@ -84,9 +84,8 @@ class World:
         return await self._post(self.stack.dispatch.url, json.dumps(envelope).encode(), headers)
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        async with self.session.post(url, data=body, headers=headers) as answer:
-            await answer.read()
-            return answer.status
+        answer = await self.client.post(url, content=body, headers=headers)
+        return answer.status_code
 
     def stored(self, topic: str, attribute: str) -> list[str]:
         assert self.stack.pubsub
@@ -100,9 +99,9 @@ async def world() -> AsyncIterator[World]:
     options = stack.Options(guard=hold, environ={})
     async with (
         stack.run(options) as running,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
+        httpx2.AsyncClient(timeout=60, trust_env=False) as client,
     ):
-        yield World(running, hold, session)
+        yield World(running, hold, client)
 
 
 @contextlib.asynccontextmanager
