@@ -47,7 +47,7 @@ from localcloud.core.serving import AppServer
 from localcloud.firestore import Firestore
 from localcloud.pubsub import PubSub, PushFailedError
 from localcloud.pubsub.envelope import PushRequest
-from localcloud.pubsub.sender import TransportSender
+from localcloud.pubsub.sender import HttpSender
 from localcloud.runner.process import OnLine, discard
 from localcloud.secretmanager import SecretManager
 
@@ -102,7 +102,7 @@ class Cloud:
             permit=self._permit,
             sender=self._push,
         )
-        self._sender = TransportSender(self.network)
+        self._sender = HttpSender(self.network)
         self.firestore = Firestore(
             clock,
             exists=lambda name: name in self.state.resources,

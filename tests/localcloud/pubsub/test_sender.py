@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from localcloud.pubsub.envelope import PushRequest
-from localcloud.pubsub.sender import HttpSender, PushFailedError, Sender, TransportSender
+from localcloud.pubsub.sender import HttpSender, PushFailedError, Sender
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -14,17 +14,22 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @contextlib.asynccontextmanager
 async def endpoint(answer: Answer) -> AsyncIterator[str]:
     """Serve raw HTTP at the URL that is yielded; `answer` gets each connection."""
+    connections: list[asyncio.Task[None] | None] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.current_task())
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await answer(reader, writer)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        await asyncio.gather(*filter(None, connections))
 
 
 @contextlib.asynccontextmanager
@@ -143,7 +148,7 @@ async def test_closing_twice_is_harmless() -> None:
 REQUEST = PushRequest("http://endpoint.test/path?q=1", {"x-header": "value"}, b"body", "1")
 
 
-async def test_a_transport_gets_the_request() -> None:
+async def test_another_transport_gets_the_same_request() -> None:
     seen: list[httpx2.Request] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -151,7 +156,7 @@ async def test_a_transport_gets_the_request() -> None:
         headers = {"location": "/elsewhere"}
         return httpx2.Response(302, headers=headers, stream=httpx2.ByteStream(b"slow down"))
 
-    sender: Sender = TransportSender(httpx2.MockTransport(answer))
+    sender: Sender = HttpSender(httpx2.MockTransport(answer))
     assert await sender(REQUEST) == 302
     [request] = seen
     assert (request.method, str(request.url)) == ("POST", REQUEST.url)
@@ -169,7 +174,7 @@ async def test_a_transports_endless_answer_is_not_read_to_its_end() -> None:
                 yield b"x" * 1024
 
     stream = Endless()
-    sender = TransportSender(httpx2.MockTransport(lambda _: httpx2.Response(200, stream=stream)))
+    sender = HttpSender(httpx2.MockTransport(lambda _: httpx2.Response(200, stream=stream)))
     assert await sender(REQUEST) == 200
     assert stream.read == 65
     await sender.close()
@@ -179,7 +184,7 @@ async def test_a_transport_that_fails_is_a_failed_push() -> None:
     def fail(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("nobody there", request=request)
 
-    sender = TransportSender(httpx2.MockTransport(fail))
+    sender = HttpSender(httpx2.MockTransport(fail))
     with pytest.raises(PushFailedError):
         await sender(REQUEST)
     await sender.close()
