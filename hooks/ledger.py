@@ -19,11 +19,11 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.firestore import AsyncClient, FieldFilter, Query
 
 from hooks.errors import HooksError
-from relay.dispatcher.claims import CLAIMED, DEAD_LETTERED, DONE, SHARDS, document_id
+from relay.dispatcher.claims import CLAIMED, DEAD_LETTERED, DONE, POISON, SHARDS, document_id
 from relay.dispatcher.ledger import COLLECTION
 
-STATES = (CLAIMED, DONE, DEAD_LETTERED)
-_RARE = (CLAIMED, DEAD_LETTERED)
+STATES = (CLAIMED, DONE, DEAD_LETTERED, POISON)
+_RARE = (CLAIMED, DEAD_LETTERED, POISON)
 _LARGEST_PAGE = 300
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -16,7 +16,12 @@ from relay.dispatcher.event import Event, parse_time
 CLAIMED = "claimed"
 DONE = "done"
 DEAD_LETTERED = "dead-lettered"
-"""The states of a document. Only `done` is final: a dead-lettered event goes on when replayed."""
+POISON = "poison"
+"""The states of a document. A dead-lettered event goes on when replayed; a poison message is done
+with once it is a dead letter, and its replay is claimed by a key of its own."""
+
+FINAL = frozenset({DONE, POISON})
+"""The states after which nothing is left to do until the document expires."""
 
 SHARDS = 16
 
@@ -100,7 +105,7 @@ def shard(document: str) -> int:
 
 def judge(record: Record, now: datetime) -> Verdict:
     """Decide what a document that another request wrote means at `now`."""
-    if record.state == DONE:
+    if record.state in FINAL:
         return Verdict.DUPLICATE if now < record.expire_at else Verdict.FREE
     return Verdict.BUSY if now < record.lease_until else Verdict.FREE
 
@@ -128,9 +133,9 @@ def first_claim(event: Event, owner: str, now: datetime, terms: Terms) -> Fields
 def resumed(record: Record) -> tuple[str, ...]:
     """Return the routes that a takeover may skip.
 
-    Where a done document has expired, the event counts as new: none.
+    Where a final document has expired, the event counts as new: none.
     """
-    return () if record.state == DONE else record.routes_done
+    return () if record.state in FINAL else record.routes_done
 
 
 def takeover(record: Record, event: Event, owner: str, now: datetime, terms: Terms) -> Fields:
@@ -139,7 +144,7 @@ def takeover(record: Record, event: Event, owner: str, now: datetime, terms: Ter
     fields = first_claim(event, owner, now, terms)
     return {
         **fields,
-        "attempt": 1 if record.state == DONE else record.attempt + 1,
+        "attempt": 1 if record.state in FINAL else record.attempt + 1,
         "expire_at": _expiry(now, terms, done),
         "routes_done": list(done),
     }
@@ -151,7 +156,7 @@ def ended(state: str, routes_done: Iterable[str], now: datetime, terms: Terms) -
     return {
         "state": state,
         "lease_until": now,
-        "expire_at": _expiry(now, terms, () if state == DONE else done),
+        "expire_at": _expiry(now, terms, () if state in FINAL else done),
         "routes_done": done,
     }
 

@@ -5,6 +5,7 @@ as `content-type`, the body as data.
 https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -117,6 +118,30 @@ def dead_letter(message: IngressMessage, reason: str) -> dict[str, str]:
         if entry[0] != "reason" and not entry[0].lower().startswith("goog")
     ]
     return {**dict(kept[: MAX_ATTRIBUTES - 1]), "reason": reason}
+
+
+def poison(message: IngressMessage) -> Event:
+    """Return what claims a message that can never be relayed, so that it makes one dead letter.
+
+    Its key is the message's own or a digest of its data. A replay of the dead letter has another
+    key: the message may be readable by then, or make one more dead letter.
+    """
+    given = message.attributes
+    digest = hashlib.sha256(message.data).hexdigest()
+    names = ("replay", "dead-letter-replays")
+    key = given.get("dedup-key") or f"sha256-{digest}"
+    return Event(
+        key="\n".join((key, "poison", *(given.get(name, "") for name in names))),
+        id=given.get("webhook-id", ""),
+        type="",
+        subject="",
+        scheme=given.get("scheme", ""),
+        received_at=given.get("received-at", ""),
+        route="",
+        metadata={},
+        attributes={name: given[name] for name in names if given.get(name)},
+        data=message.data,
+    )
 
 
 def parse_time(text: object) -> datetime | None:

@@ -87,7 +87,7 @@ class Ledger:
             else:
                 return Ending.RECORDED
             record = Record.of(found.fields if found else {})
-            if record.state == claims.DONE:
+            if record.state in claims.FINAL:
                 return Ending.ALREADY_DONE
             if found is None or record.owner != claim.owner:
                 return Ending.LOST

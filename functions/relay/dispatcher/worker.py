@@ -1,7 +1,7 @@
 """Handling one ingress message: claim, fan out, record."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from enum import Enum
 
@@ -64,8 +64,7 @@ class Worker:
             event = events.read(message, source=self._settings.source)
             routes = self._routes(event)
         except Poison as poison:
-            await self._dead_letter(message, poison.reason, deadline)
-            return Outcome.DEAD_LETTERED
+            return await self._set_aside(message, poison.reason, deadline)
         outcome = await self._relay(message, event, routes, deadline)
         log(
             "INFO",
@@ -112,30 +111,45 @@ class Worker:
             # The lease ends at once, so that the next attempt resumes from here.
             state, outcome = claims.CLAIMED, Outcome.UNFINISHED
         elif progress.refused:
-            state, outcome = await self._give_up(message)
-        ending = await self._record(claim, state, progress, deadline)
+            reason, final = PublishRefused.REASON, claims.DEAD_LETTERED
+            state, outcome = await self._give_up(message, reason, final)
+        return await self._end(claim, state, outcome, progress.done, deadline)
+
+    async def _set_aside(self, message: IngressMessage, reason: str, deadline: float) -> Outcome:
+        claim = await self._claim(events.poison(message), deadline)
+        if isinstance(claim, Verdict):
+            return Outcome.DUPLICATE if claim is Verdict.DUPLICATE else Outcome.BUSY
+        state, outcome = await self._give_up(message, reason, claims.POISON)
+        return await self._end(claim, state, outcome, (), deadline)
+
+    async def _give_up(
+        self, message: IngressMessage, reason: str, final: str
+    ) -> tuple[str, Outcome]:
+        deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
+        try:
+            await self._dead_letter(message, reason, deadline)
+        except Unavailable as failure:
+            log("ERROR", "dead letter failed", reason=failure.reason)
+            return claims.CLAIMED, Outcome.UNFINISHED
+        return final, Outcome.DEAD_LETTERED
+
+    async def _end(
+        self, claim: Claim, state: str, outcome: Outcome, done: Collection[str], deadline: float
+    ) -> Outcome:
+        ending = await self._record(claim, state, done, deadline)
         if ending is Ending.ALREADY_DONE:
             return Outcome.DONE
         return Outcome.BUSY if ending is Ending.LOST else outcome
 
-    async def _give_up(self, message: IngressMessage) -> tuple[str, Outcome]:
-        deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
-        try:
-            await self._dead_letter(message, PublishRefused.REASON, deadline)
-        except Unavailable as failure:
-            log("ERROR", "dead letter failed", reason=failure.reason)
-            return claims.CLAIMED, Outcome.UNFINISHED
-        return claims.DEAD_LETTERED, Outcome.DEAD_LETTERED
-
     async def _record(
-        self, claim: Claim, state: str, progress: Progress, deadline: float
+        self, claim: Claim, state: str, done: Collection[str], deadline: float
     ) -> Ending:
         # A publish that is not recorded is repeated, so the record is retried until the deadline,
         # and attempted once in any case.
         while True:
             try:
                 async with asyncio.timeout(_RECORD_SECONDS):
-                    return await self._ledger.end(claim, state, progress.done)
+                    return await self._ledger.end(claim, state, done)
             except (TimeoutError, LedgerUnavailable) as failure:
                 log("ERROR", "record failed", document=claim.document, reason=str(failure))
             try:

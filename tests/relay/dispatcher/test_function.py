@@ -194,7 +194,39 @@ async def test_poison_goes_to_the_dead_letters_with_its_reason(
     assert data == (body if isinstance(body, bytes) else json.dumps(body).encode())
     named = {name.replace("_", "-"): value for name, value in given.items()}
     assert attributes == {**GIVEN, **named, "reason": reason}
-    assert running.calls == {"Publish": 1}
+    assert running.calls == {"BatchWrite": 2, "Publish": 1}
+
+
+@pytest.mark.parametrize("key", ["evt_1", ""])
+async def test_a_poison_message_makes_one_dead_letter_however_often_it_is_pushed(
+    post: Post, running: Emulated, key: str
+) -> None:
+    pushed = [await post(b"not json", dedup_key=key) for _ in range(20)]
+    assert {answer.status_code for answer in pushed} == {204}
+    assert len(await running.messages(DEAD_LETTER)) == 1
+    assert (await post(b"nor this", dedup_key="")).status_code == 204
+    assert len(await running.messages(DEAD_LETTER)) == 1, "another message is another dead letter"
+
+
+async def test_a_poison_dead_letter_that_is_replayed_is_read_anew(
+    post: Post, running: Emulated
+) -> None:
+    await post(b"not json")
+    assert len(await running.messages(DEAD_LETTER)) == 1
+    for _ in range(2):
+        await post(b"not json", dead_letter_replays="1")
+    assert len(await running.messages(DEAD_LETTER)) == 1
+    # As if a newer version could read it.
+    assert (await post(dead_letter_replays="2")).status_code == 204
+    assert await running.messages(DEAD_LETTER) == []
+    assert len(await running.messages(EVENTS)) == 1
+
+
+async def test_the_ledger_records_a_poison_message(post: Post, store: FirestoreStore) -> None:
+    await post(b"not json")
+    found = await store.read(document_id("evt_1\npoison\n\n"))
+    assert found is not None
+    assert (found.fields["state"], found.fields["id"]) == ("poison", "evt_1")
 
 
 async def test_a_dead_letter_replayed_unchanged_resumes_where_it_stopped(
