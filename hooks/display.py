@@ -1,7 +1,7 @@
 """How the commands show durations, tables and progress."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
@@ -11,6 +11,9 @@ from hooks import console
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 _GAP = 2
+
+WIDE = 120
+"""Columns of a terminal from which on nothing is left out."""
 
 
 def age(seconds: float) -> str:
@@ -27,10 +30,11 @@ def age(seconds: float) -> str:
 def table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], *, importance: Sequence[str], width: int
 ) -> Text:
-    """Return columns under their heads, each row on one line of `width`, and no cell cut.
+    """Return columns under their heads; no cell is cut, and no line is longer than `width`.
 
     A column whose cells are all empty is left out. If the rest does not fit, the gaps shrink to one
-    space; then columns give way, the last of `importance` first. The first always stays.
+    space; then columns give way, the last of `importance` first. The first always stays. From 120
+    columns on, what gives way follows below its row, so that nothing is missing.
     """
     columns = {
         head: [head, *cells] for head, *cells in zip(heads, *rows, strict=True) if any(cells)
@@ -40,16 +44,23 @@ def table(
     ranked = [head for head in importance if head in widths]
     kept = {ranked[number] for number in fitting([widths[each] for each in ranked], width, gap)}
 
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            f"{cell or '-':<{widths[head]}}"
-            for head, cell in zip(columns, cells, strict=True)
-            if head in kept
-        )
+    def line(cells: Mapping[str, str]) -> str:
+        padded = (f"{cell or '-':<{widths[head]}}" for head, cell in cells.items() if head in kept)
         return (" " * gap).join(padded).rstrip()
 
-    first, *rest = map(line, zip(*columns.values(), strict=True))
-    return Text("\n").join([Text(first, "bold"), *map(Text, rest)])
+    def below(cells: Mapping[str, str]) -> str:
+        entries = [f"{head}={cell}" for head, cell in cells.items() if cell and head not in kept]
+        return "  ".join(["", *entries]) if entries and width >= WIDE else ""
+
+    first, *rest = (
+        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
+    )
+    lines = [Text(line(first), "bold")]
+    for cells in rest:
+        lines.append(Text(line(cells)))
+        if details := below(cells):
+            lines.append(Text(details, "dim"))
+    return Text("\n").join(lines)
 
 
 def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:

@@ -12,11 +12,10 @@ from rich.text import Text
 
 from hooks import console, stackfile
 from hooks.bodies import parsed, presentable
-from hooks.display import fitting
+from hooks.display import WIDE, fitting
 from hooks.errors import NoStack, UsageError
 from hooks.subscription import Received, listening
 
-_WIDE = 120
 _INDENT = " " * 9
 # Of the attributes, those that tell events apart; the others are shown where there is room.
 _TELLING = ("replay", "ce-subject", "reason", "scheme")
@@ -114,7 +113,7 @@ def row(message: Received, width: int) -> Text:
     time = f"{message.published:%H:%M:%S}"
     names = sorted(attributes, key=lambda name: (_rank(name), name))
     entries = [f"{name.removeprefix('ce-')}={attributes[name]}" for name in names]
-    if width >= _WIDE:
+    if width >= WIDE:
         first = len(f"{time} {kind} {identifier}")
         lines = _filled(entries, first, width)
         return Text.assemble(
