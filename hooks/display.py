@@ -1,6 +1,8 @@
 """How the commands show durations, tables and progress."""
 
 import contextlib
+import json
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -11,6 +13,7 @@ from hooks import console
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 _GAP = 2
+_INDENT = " " * 9
 
 WIDE = 120
 """Columns of a terminal from which on nothing is left out."""
@@ -72,6 +75,18 @@ def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
             kept.append(number)
             taken += gap + wanted
     return kept
+
+
+def document(value: object, width: int) -> str:
+    """Return a JSON document to stand below its row; its lines break between words."""
+    return textwrap.fill(
+        json.dumps(value, ensure_ascii=False),
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 @contextlib.contextmanager

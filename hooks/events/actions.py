@@ -13,7 +13,7 @@ from typing import Any
 from hooks import connections, console, ledger
 from hooks.bodies import presentable
 from hooks.deployment import Deployment
-from hooks.display import progress, table
+from hooks.display import document, progress, table
 from hooks.errors import HooksError, UsageError
 from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
@@ -294,9 +294,9 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
     console.out.print(table(_HEADS, rows, importance=_IMPORTANCE, width=console.width()))
     for entry in shown:
         if "payload" in entry:
-            console.out.print(
-                f"{entry['id']}  {_text(entry['payload'])}", style="dim", markup=False
-            )
+            console.out.print(entry["id"], markup=False)
+            text = document(entry["payload"], console.width())
+            console.out.print(text, style="dim", markup=False)
 
 
 def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

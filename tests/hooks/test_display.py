@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hooks.display import age, fitting, progress, table
+from hooks.display import age, document, fitting, progress, table
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,11 @@ def test_in_120_columns_what_does_not_fit_follows_below_its_row() -> None:
 
 def test_a_less_important_column_that_fits_stays() -> None:
     assert fitting([10, 50, 5], 20, 1) == [0, 2]
+
+
+def test_a_document_breaks_between_words() -> None:
+    lines = document({"type": "a", "data": {"id": "x" * 50}}, 60).splitlines()
+    assert lines == [f'{" " * 9}{{"type": "a", "data": {{"id":', f'{" " * 9}"{"x" * 50}"}}}}']
 
 
 def test_progress_is_silent_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
