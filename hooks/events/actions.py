@@ -106,11 +106,18 @@ async def _search(deployment: Deployment, wanted: Wanted, *, limit: int, most: i
 
 
 def _explain_stored(deployment: Deployment, shown: Sequence[Mapping[str, Any]]) -> None:
-    if any(entry["state"] == undispatched.STORED for entry in shown):
+    states = {entry["state"] for entry in shown}
+    letters = deployment.command("dlq", "list")
+    if undispatched.STORED in states:
         console.err.print(
-            "stored in the ingress topic and not dispatched; "
-            f"`{deployment.command('doctor')}` says why,"
-            f" and `{deployment.command('dlq', 'list')}` whether it is a dead letter",
+            f"stored in the ingress topic and not dispatched; `{deployment.command('doctor')}` says"
+            f" why, and `{letters}` whether it is a dead letter",
+            style="yellow",
+        )
+    if undispatched.POISON in states:
+        console.err.print(
+            "poison: no attempt can dispatch it, so that the dispatcher makes it a dead letter;"
+            f" see `{letters}`",
             style="yellow",
         )
 
