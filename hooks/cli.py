@@ -58,7 +58,7 @@ def main() -> None:
     """Run the command; show an error of ours as one line, and exit with its status."""
     # gRPC logs every connection that breaks when an emulator stops.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    # Google's subscriber logs tracebacks of its threads, whose errors reach the command besides.
+    # Google's subscriber logs tracebacks of its threads, whose errors also reach the command.
     logging.getLogger("google").addHandler(logging.NullHandler())
     try:
         app()

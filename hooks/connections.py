@@ -1,4 +1,4 @@
-"""The clients of a deployment, each opened where it is needed and closed with its block."""
+"""Clients of a deployment, each closed at the end of its block."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from relay.gcp.publisher import BatchingPublisher, create_publisher
 
 @contextlib.asynccontextmanager
 async def publisher(deployment: Deployment) -> AsyncIterator[BatchingPublisher]:
-    """Give the relay's own publisher: each publish returns once Pub/Sub has confirmed it."""
+    """Open the relay's publisher, whose calls return once Pub/Sub has confirmed them."""
     opened = create_publisher({PUBSUB: deployment.pubsub})
     try:
         yield opened
@@ -24,7 +24,7 @@ async def publisher(deployment: Deployment) -> AsyncIterator[BatchingPublisher]:
 
 @contextlib.asynccontextmanager
 async def ledger(deployment: Deployment) -> AsyncIterator[AsyncClient]:
-    """Give a client of the ledger's database."""
+    """Open a client of the ledger's database."""
     with _emulated(deployment.firestore), credentials_explained():
         client = AsyncClient(project=deployment.project, database=deployment.database)
         api = client._firestore_api  # noqa: SLF001 - made here, while the variable is set
@@ -36,7 +36,7 @@ async def ledger(deployment: Deployment) -> AsyncIterator[AsyncClient]:
 
 @contextlib.contextmanager
 def credentials_explained() -> Iterator[None]:
-    """Turn the want of credentials into an error that says how to get some."""
+    """Turn a lack of Google credentials into an error that says how to get some."""
     try:
         yield
     except GoogleAuthError as error:

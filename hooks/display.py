@@ -1,7 +1,9 @@
 """How the commands show durations, tables and progress."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
@@ -11,6 +13,10 @@ from hooks import console
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 _GAP = 2
+_INDENT = " " * 9
+
+WIDE = 120
+"""Columns of a terminal from which on nothing is left out."""
 
 
 def age(seconds: float) -> str:
@@ -27,10 +33,11 @@ def age(seconds: float) -> str:
 def table(
     heads: Sequence[str], rows: Sequence[Sequence[str]], *, importance: Sequence[str], width: int
 ) -> Text:
-    """Return columns under their heads, each row on one line of `width`, and no cell cut.
+    """Return columns under their heads; no cell is cut, and no line is longer than `width`.
 
     A column whose cells are all empty is left out. If the rest does not fit, the gaps shrink to one
-    space; then columns give way, the last of `importance` first. The first always stays.
+    space; then columns give way, the last of `importance` first. The first always stays. From 120
+    columns on, what gives way follows below its row, so that nothing is missing.
     """
     columns = {
         head: [head, *cells] for head, *cells in zip(heads, *rows, strict=True) if any(cells)
@@ -40,16 +47,23 @@ def table(
     ranked = [head for head in importance if head in widths]
     kept = {ranked[number] for number in fitting([widths[each] for each in ranked], width, gap)}
 
-    def line(cells: Sequence[str]) -> str:
-        padded = (
-            f"{cell or '-':<{widths[head]}}"
-            for head, cell in zip(columns, cells, strict=True)
-            if head in kept
-        )
+    def line(cells: Mapping[str, str]) -> str:
+        padded = (f"{cell or '-':<{widths[head]}}" for head, cell in cells.items() if head in kept)
         return (" " * gap).join(padded).rstrip()
 
-    first, *rest = map(line, zip(*columns.values(), strict=True))
-    return Text("\n").join([Text(first, "bold"), *map(Text, rest)])
+    def below(cells: Mapping[str, str]) -> str:
+        entries = [f"{head}={cell}" for head, cell in cells.items() if cell and head not in kept]
+        return "  ".join(["", *entries]) if entries and width >= WIDE else ""
+
+    first, *rest = (
+        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
+    )
+    lines = [Text(line(first), "bold")]
+    for cells in rest:
+        lines.append(Text(line(cells)))
+        if details := below(cells):
+            lines.append(Text(details, "dim"))
+    return Text("\n").join(lines)
 
 
 def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
@@ -61,6 +75,18 @@ def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
             kept.append(number)
             taken += gap + wanted
     return kept
+
+
+def document(value: object, width: int) -> str:
+    """Return a JSON document to stand below its row; its lines break between words."""
+    return textwrap.fill(
+        json.dumps(value, ensure_ascii=False),
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A bound on how many messages a second are published."""
+"""A limit on the messages published per second."""
 
 import math
 
@@ -6,7 +6,7 @@ from localcloud.core.clock import Clock
 
 
 class Pace:
-    """Lets at most `rate` a second pass on average; 0 is no bound."""
+    """Lets `rate` messages a second pass on average; 0 is no limit."""
 
     def __init__(self, rate: float, clock: Clock) -> None:
         self._rate = rate
@@ -15,11 +15,11 @@ class Pace:
 
     @property
     def batch(self) -> int:
-        """How many may go together: no more than a second's worth, and at most a hundred."""
+        """The size of a batch: the messages of one second, and at most a hundred."""
         return min(100, max(1, int(self._rate))) if self._rate else 100
 
     async def wait(self, count: int) -> None:
-        """Return once `count` more may go."""
+        """Return once `count` more messages may pass."""
         if self._rate:
             now = self._clock.time()
             self._free_at = max(now, self._free_at)

@@ -13,7 +13,7 @@ from typing import Any
 from hooks import connections, console, ledger
 from hooks.bodies import presentable
 from hooks.deployment import Deployment
-from hooks.display import progress, table
+from hooks.display import document, progress, table
 from hooks.errors import HooksError, UsageError
 from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
@@ -106,11 +106,18 @@ async def _search(deployment: Deployment, wanted: Wanted, *, limit: int, most: i
 
 
 def _explain_stored(deployment: Deployment, shown: Sequence[Mapping[str, Any]]) -> None:
-    if any(entry["state"] == undispatched.STORED for entry in shown):
+    states = {entry["state"] for entry in shown}
+    letters = deployment.command("dlq", "list")
+    if undispatched.STORED in states:
         console.err.print(
-            "stored in the ingress topic and not dispatched; "
-            f"`{deployment.command('doctor')}` says why,"
-            f" and `{deployment.command('dlq', 'list')}` whether it is a dead letter",
+            f"stored in the ingress topic and not dispatched; `{deployment.command('doctor')}` says"
+            f" why, and `{letters}` whether it is a dead letter",
+            style="yellow",
+        )
+    if undispatched.POISON in states:
+        console.err.print(
+            "poison: no attempt can dispatch it, so that the dispatcher makes it a dead letter;"
+            f" see `{letters}`",
             style="yellow",
         )
 
@@ -294,9 +301,9 @@ def _print(shown: Sequence[Mapping[str, Any]]) -> None:
     console.out.print(table(_HEADS, rows, importance=_IMPORTANCE, width=console.width()))
     for entry in shown:
         if "payload" in entry:
-            console.out.print(
-                f"{entry['id']}  {_text(entry['payload'])}", style="dim", markup=False
-            )
+            console.out.print(entry["id"], markup=False)
+            text = document(entry["payload"], console.width())
+            console.out.print(text, style="dim", markup=False)
 
 
 def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from relay.dispatcher.push import IngressMessage
 from relay.errors import Poison
 
 STORED = "stored"
-"""The state of an entry that is not in the ledger, but in the ingress topic."""
+POISON = "poison"
+"""The states of events that are in the ingress topic alone; the dispatcher claims no poison."""
 
 
 async def search(
@@ -51,14 +52,14 @@ def _entry(message: LeasedMessage) -> Entry:
     try:
         read = event.read(IngressMessage(message.data, given), source="")
     except Poison:
-        kind, subject = body_type(message.data), ""
+        kind, subject, state = body_type(message.data), "", POISON
     else:
-        kind, subject = read.type, read.subject
+        kind, subject, state = read.type, read.subject, STORED
     return {
         "id": given.get("webhook-id", ""),
         "type": kind,
         "subject": subject,
-        "state": STORED,
+        "state": state,
         "received_at": retained.received(message),
         "scheme": given.get("scheme", ""),
         **({"replay": given["replay"]} if "replay" in given else {}),

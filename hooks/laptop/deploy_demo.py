@@ -78,7 +78,7 @@ def show(shown: Shown) -> None:
     verdict = (
         Text(f"It FAILS: {'; '.join(failed)}", "bold red")
         if failed
-        else Text("It deploys, delivers and goes", "bold green")
+        else Text("It deploys, delivers and is destroyed", "bold green")
     )
     console.out.print(verdict.append(f" ({shown.seconds:.1f} s)", "default"))
 
@@ -153,5 +153,5 @@ async def _destroy(made: Site) -> list[Check]:
             not left,
             ", ".join(left) or f"{time.monotonic() - begun:.0f} s",
         ),
-        Check("and no webhook", not webhooks, f"{len(webhooks)} at Gemini"),
+        Check("destroy leaves no webhook", not webhooks, f"{len(webhooks)} at Gemini"),
     ]

@@ -1,8 +1,6 @@
 """What `hooks tail` does: it shows the events of a running stack as they come."""
 
 import asyncio
-import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,12 +9,11 @@ from typing import Any
 from rich.text import Text
 
 from hooks import console, stackfile
-from hooks.bodies import parsed, presentable
-from hooks.display import fitting
+from hooks.bodies import presentable
+from hooks.display import WIDE, document, fitting
 from hooks.errors import NoStack, UsageError
 from hooks.subscription import Received, listening
 
-_WIDE = 120
 _INDENT = " " * 9
 # Of the attributes, those that tell events apart; the others are shown where there is room.
 _TELLING = ("replay", "ce-subject", "reason", "scheme")
@@ -89,7 +86,7 @@ def _print(message: Received, options: Options) -> None:
     width = console.width()
     console.out.print(row(message, width))
     if options.payload:
-        console.out.print(Text(payload(message.data, width), "dim"))
+        console.out.print(Text(document(presentable(message.data), width), "dim"))
 
 
 def _document(message: Received) -> dict[str, Any]:
@@ -114,7 +111,7 @@ def row(message: Received, width: int) -> Text:
     time = f"{message.published:%H:%M:%S}"
     names = sorted(attributes, key=lambda name: (_rank(name), name))
     entries = [f"{name.removeprefix('ce-')}={attributes[name]}" for name in names]
-    if width >= _WIDE:
+    if width >= WIDE:
         first = len(f"{time} {kind} {identifier}")
         lines = _filled(entries, first, width)
         return Text.assemble(
@@ -141,17 +138,3 @@ def _filled(entries: Sequence[str], taken: int, width: int) -> list[str]:
             lines[-1] += f"  {entry}"
             taken += 2 + len(entry)
     return lines
-
-
-def payload(data: bytes, width: int) -> str:
-    """Return a body below its row; its lines break between words."""
-    document = parsed(data)
-    text = repr(data) if document is None else json.dumps(document, ensure_ascii=False)
-    return textwrap.fill(
-        text,
-        width,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

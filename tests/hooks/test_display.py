@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hooks.display import age, fitting, progress, table
+from hooks.display import age, document, fitting, progress, table
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,23 @@ def test_a_narrow_table_shrinks_its_gaps_and_then_drops_the_least_important_colu
     assert shown(10)[1] == "x" * 36
 
 
+def test_in_120_columns_what_does_not_fit_follows_below_its_row() -> None:
+    rows = [("x" * 90, "interaction.requires_action", "done", "r1"), ("y", "", "done", "")]
+    assert [line.split() for line in shown(120, rows)] == [
+        ["id", "state", "replay"],
+        ["x" * 90, "done", "r1"],
+        ["type=interaction.requires_action"],
+        ["y", "done", "-"],
+    ]
+
+
 def test_a_less_important_column_that_fits_stays() -> None:
     assert fitting([10, 50, 5], 20, 1) == [0, 2]
+
+
+def test_a_document_breaks_between_words() -> None:
+    lines = document({"type": "a", "data": {"id": "x" * 50}}, 60).splitlines()
+    assert lines == [f'{" " * 9}{{"type": "a", "data": {{"id":', f'{" " * 9}"{"x" * 50}"}}}}']
 
 
 def test_progress_is_silent_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Who listens during the demo: real subscribers, on every topic that an event may reach."""
+"""The demo's listeners: real subscribers on every topic that an event may reach."""
 
 import asyncio
 import contextlib
@@ -10,25 +10,25 @@ from hooks.errors import HooksError
 from hooks.subscription import Listener, Received, listening
 
 SUBSCRIBER = "subscriber"
-"""The one that a service would run: on the events topic, with a filter."""
+"""The name of the listener that a service would run: on the events topic, with a filter."""
 
 OnMessage = Callable[[str, Received], None]
 
 
 @dataclass
 class Audience:
-    """What each listener has heard, by its name: a topic's short name, or `SUBSCRIBER`."""
+    """The messages of each listener, by its name: a topic's short name, or `SUBSCRIBER`."""
 
     heard: dict[str, list[Received]] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _broken: HooksError | None = None
 
     def ids(self, name: str) -> Counter[str]:
-        """Count the messages that a listener heard by the id of their event."""
+        """Count a listener's messages by the id of their event."""
         return Counter(event_id(message) for message in self.heard[name])
 
     async def until(self, satisfied: Callable[[], bool], timeout: float) -> bool:
-        """Return True once something heard satisfies, or False after so many seconds.
+        """Wait until a message makes `satisfied` true; return False after `timeout` seconds.
 
         Raises the error that ended a subscription.
         """
@@ -42,7 +42,7 @@ class Audience:
         return satisfied()
 
     async def follow(self, name: str, listener: Listener, on_message: OnMessage) -> None:
-        """Keep what one listener hears."""
+        """Record the messages of one listener."""
         try:
             async for message in listener:
                 self.heard[name].append(message)
@@ -54,7 +54,7 @@ class Audience:
 
 
 def event_id(message: Received) -> str:
-    """Return the id of the event that a message of any of the topics bears."""
+    """Return the id of the event that a message carries, on any topic."""
     attributes = message.attributes
     return attributes.get("ce-id") or attributes.get("webhook-id", "")
 

@@ -1,4 +1,4 @@
-"""Runs the demo from its start to its verdict."""
+"""Runs the demo, from the start of a stack to the verdict."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ _SETTLING_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Shown:
-    """The outcome: the account, how long it all took, and what the functions last wrote."""
+    """The outcome: the account, the seconds that it took, and the functions' log lines."""
 
     account: Account
     seconds: float
@@ -28,7 +28,7 @@ class Shown:
 
 
 async def demonstrate(narrator: Narrator) -> Shown:
-    """Play the whole script on a stack of its own, and draw up the account.
+    """Run the script on a stack of its own, and compare what was sent with what arrived.
 
     Raises `StartFailed` if a function does not start.
     """
@@ -62,14 +62,14 @@ async def _arrive(
 
 
 async def _come_to_rest(running: stack.Stack) -> None:
-    # What is to be dropped shows nowhere when it is: only an empty backlog tells, and an emulator
-    # that is not ours tells nothing, so that it is given a while.
+    # A dropped duplicate shows only as an empty backlog. An emulator that is not ours does not tell
+    # its backlog, so that it is given some seconds.
     if running.pubsub is None:
         await asyncio.sleep(_SETTLING_SECONDS)
         return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_ARRIVAL_SECONDS):
-            while _owed(running):  # noqa: ASYNC110 - it tells only when asked
+            while _owed(running):  # noqa: ASYNC110 - the backlog can only be polled
                 await asyncio.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""What the demo has Gemini do, step by step."""
+"""The deliveries of the demo, step by step."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ ROUTES = json.dumps(
 """The one route of the demo, besides the events topic."""
 
 FILTER = 'hasPrefix(attributes.ce-type, "interaction.") OR attributes.meta-team = "blue"'
-"""What the demo's subscriber wants to see."""
+"""The filter of the demo's subscriber."""
 
 HOSTILE: Sequence[tuple[Forgery, Sequence[Scheme]]] = (
     ("bad-signature", ("v1", "v1a", "jwt")),
@@ -43,7 +43,7 @@ HOSTILE: Sequence[tuple[Forgery, Sequence[Scheme]]] = (
 
 
 class Script:
-    """Has the simulator send everything that the demo shows; `play` does it all."""
+    """Has the simulator send the deliveries of the demo."""
 
     def __init__(self, stack: Stack, narrator: Narrator) -> None:
         self._stack = stack
@@ -52,7 +52,7 @@ class Script:
         self._seen = 0
 
     async def play(self) -> None:
-        """Return once every delivery has had its first answer."""
+        """Run every step; return once every delivery has its first answer."""
         steps = (
             ("Jobs started with the SDK end", self._jobs),
             ("Every event type: static v1, dynamic v1a, dynamic JWT", self._catalogue),
@@ -95,7 +95,7 @@ class Script:
 
     async def _catalogue(self) -> None:
         for event_type in SUBSCRIBABLE:
-            # As Gemini does it: whoever has subscribed to the type gets it.
+            # Like Gemini: to every webhook that subscribes to the type.
             self._gemini.emit(event_type)
         for event_type in TYPES:
             self._emit(event_type, "v1a", user_metadata=BLUE)

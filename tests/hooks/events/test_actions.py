@@ -121,11 +121,12 @@ async def test_without_retention_a_search_of_the_ledger_says_what_it_cannot_see(
     assert "undispatched" in told.stderr
 
 
-async def test_a_stored_body_that_cannot_be_read_is_listed_by_its_id(relay: Relay) -> None:
-    relay.down = True
+async def test_poison_is_listed_by_its_id(relay: Relay) -> None:
     await relay.receive_body(b"no json", 1)
+    await relay.until(lambda: relay.dead == 1)
     [entry] = (await relay.hooks("events", "list", "--id", "evt_1"))["events"]
-    assert (entry["type"], entry["subject"], entry["state"]) == ("", "", "stored")
+    assert (entry["type"], entry["subject"], entry["state"]) == ("", "", "poison")
+    assert "hooks dlq list" in (await relay.invoke("events", "show", "evt_1")).stderr
 
 
 async def test_entries_are_counted(relay: Relay) -> None:

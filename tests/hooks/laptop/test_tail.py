@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hooks.laptop.tail import Options, payload, row
+from hooks.laptop.tail import Options, row
 from hooks.subscription import Received
 
 ID = f"evt_{'0123456789abcdef' * 2}"
@@ -44,12 +44,6 @@ def test_in_120_columns_nothing_is_left_out_and_lines_break_between_attributes()
     expected -= {f"id={ID}", "type=interaction.requires_action"}
     assert words == expected | {"replay=r1", "12:00:00", "interaction.requires_action", ID}
     assert lines[0].split()[3:5] == ["replay=r1", "subject=job_0123456789abcdef"]
-
-
-def test_a_payload_breaks_between_words() -> None:
-    lines = payload(b'{"type": "a", "data": {"id": "' + b"x" * 50 + b'"}}', 60).splitlines()
-    assert [line.strip() for line in lines] == ['{"type": "a", "data": {"id":', f'"{"x" * 50}"}}}}']
-    assert payload(b"\xff", 60).strip() == r"b'\xff'"
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ async def test_the_log_comes_line_by_line(function: FunctionProcess, log: Log) -
     await ask(function, "/second")
     await function.terminate()
 
-    assert log.lines == ["loading", *(f"asked for {path}" for path in ("/", "/first", "/second"))]
+    assert log.lines == ["loading", *(f"asked for {path}" for path in ("/first", "/second"))]
     assert list(function.recent_log) == log.lines
 
 
