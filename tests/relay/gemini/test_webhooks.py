@@ -136,6 +136,13 @@ async def test_a_missing_webhook(webhooks: GeminiWebhooks, script: Scripted) -> 
         assert caught.value.status == 404
 
 
+async def test_a_refused_deletion_is_an_error(webhooks: GeminiWebhooks, script: Scripted) -> None:
+    script.responses = [JSONResponse({"error": {"message": "no"}}, status_code=403)]
+    with pytest.raises(GeminiRefused, match="403") as caught:
+        await webhooks.delete("w")
+    assert caught.value.status == 403
+
+
 async def test_a_webhook_that_is_deleted_was_there(
     webhooks: GeminiWebhooks, script: Scripted
 ) -> None:
