@@ -185,8 +185,8 @@ variable "functions" {
       )
     ])
     error_message = join(" ", [
-      "An instance holds each body up to four times: memory of the receiver and",
-      "of the dispatcher must be at least 128Mi + 4 × concurrency ×",
+      "An instance holds each body up to four times: memory of the receiver",
+      "and of the dispatcher must be at least 128Mi + 4 × concurrency ×",
       "verification.max_body_bytes. Raise memory, or lower one of the others.",
     ])
   }
@@ -350,8 +350,9 @@ variable "name" {
 variable "operators" {
   description = <<-EOT
     IAM members, besides the deployer, that may change the webhook through the
-    registrar: people (`user:…`) and service accounts (`serviceAccount:…`). Name
-    those who apply where the deployer is a group: a group has no identity token.
+    registrar: people (`user:…`) and service accounts (`serviceAccount:…`).
+    Name those who apply where the deployer is a group: a group has no identity
+    token.
   EOT
   type        = list(string)
   default     = []
