@@ -1,12 +1,18 @@
+import importlib.metadata
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt")
@@ -40,6 +46,56 @@ def test_everything_is_pinned_with_its_hash(name: str) -> None:
     for entry in pinned:
         assert re.match(r"[a-z0-9.-]+(\[[a-z0-9,-]+\])?==\S+ ", entry), entry[:80]
         assert "--hash=sha256:" in entry, entry[:80]
+
+
+def pins(name: str) -> Iterator[Requirement]:
+    for line in (ROOT / name).read_text("utf-8").splitlines():
+        if line[:1].isalnum():
+            yield Requirement(line.removesuffix("\\"))
+
+
+def wanted(pin: Requirement) -> Iterator[Requirement]:
+    """Yield what the pinned distribution, with the pinned extras, asks for on this machine."""
+    if pin.marker and not pin.marker.evaluate():
+        return
+    for text in importlib.metadata.requires(pin.name) or ():
+        requirement = Requirement(text)
+        marker = requirement.marker
+        if not marker or any(marker.evaluate({"extra": extra}) for extra in ("", *pin.extras)):
+            yield requirement
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_what_is_asked_for_with_an_extra_is_pinned_with_and_without_it(name: str) -> None:
+    """Pip before 23.3 refuses a lock with hashes otherwise."""
+    pinned: dict[str, list[set[str]]] = {}
+    for pin in pins(name):
+        pinned.setdefault(canonicalize_name(pin.name), []).append(pin.extras)
+    with_extras = []
+    for pin in pins(name):
+        for requirement in wanted(pin):
+            if requirement.extras:
+                known = pinned[canonicalize_name(requirement.name)]
+                assert set() in known, f"{requirement} by {pin}"
+                assert any(requirement.extras <= extras for extras in known), f"{requirement}"
+                with_extras.append(requirement.name)
+    assert "google-auth" in with_extras
+
+
+def test_a_pin_with_an_extra_is_repeated_without_it() -> None:
+    pin = "example[one,two]==1.0 ; python_version < '3.12' \\\n    --hash=sha256:00\n    # via x\n"
+    other = "other==2.0 \\\n    --hash=sha256:11\n"
+    both = runpy.run_path(str(ROOT / ".ci/extras.py"))["both"]
+    assert both(other + pin + other) == other + pin.replace("[one,two]", "") + pin + other
+
+
+def test_the_command_depends_on_all_that_the_functions_depend_on() -> None:
+    """The distribution holds the functions' modules, too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    command = {(each.name, str(each.marker)) for each in map(Requirement, project["dependencies"])}
+    functions = {(pin.name, str(pin.marker)) for pin in pins("requirements.in")}
+    assert functions
+    assert functions <= command
 
 
 def test_a_known_vulnerability_fails_the_audit(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ class FunctionProcess:
 
     `source` is the directory (or file) given to functions-framework, `target` the function in it.
     `environ` is all that the function sees besides a handful of harmless variables such as `PATH`.
+    `python` runs the framework, which must be installed there; by default it is this process's own.
     Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
     `port` or a free one. The process dies with this one, however that ends.
     """
@@ -80,6 +81,7 @@ class FunctionProcess:
         target: str,
         environ: Mapping[str, str],
         source: Path = FUNCTIONS,
+        python: Path = Path(sys.executable),
         on_line: OnLine = discard,
         port: int = 0,
     ) -> None:
@@ -87,6 +89,7 @@ class FunctionProcess:
         self.environ = dict(environ)
         self._target = target
         self._source = source
+        self._python = python
         self._on_line = on_line
         self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
@@ -206,7 +209,7 @@ class FunctionProcess:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
                 *(str(read_end), str(self._socket.fileno())),
-                *(sys.executable, "-m", "functions_framework"),
+                *(str(self._python), "-m", "functions_framework"),
                 *("--source", str(self._main_file()), "--target", self._target),
                 stdin=DEVNULL,
                 stdout=PIPE,
