@@ -22,8 +22,11 @@ import httpx2
 
 from localcloud.core.errors import StartFailed
 
-FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
-"""The source directory of the deployed functions."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "deployed" / "functions"
+
+FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "functions"
+"""The source directory of the deployed functions, the lock beside it: a checkout's, or a copy."""
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
