@@ -123,3 +123,52 @@ def test_what_cannot_be_looked_up_is_said_and_passes(tmp_path: Path) -> None:
     unreachable = audited(tmp_path, "", status=1)
     assert unreachable.returncode == 0
     assert "not audited: out of reach" in unreachable.stdout
+
+
+def test_actions_are_pinned_by_digest() -> None:
+    workflows = [
+        *(ROOT / ".github/workflows").glob("*.yml"),
+        *(ROOT / "infra/examples").rglob("*.yml"),
+    ]
+    uses = [
+        line.split("uses:")[1].strip()
+        for workflow in workflows
+        for line in workflow.read_text("utf-8").splitlines()
+        if "uses:" in line
+    ]
+    pinned = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    foreign = [action for action in uses if not action.startswith("./")]
+    assert len(foreign) > 3
+    assert [action for action in foreign if not pinned.fullmatch(action)] == []
+
+
+CHANGELOG = """# Changelog
+
+## Unreleased
+
+- Later.
+
+## [1.2.0] - 2026-11-26
+
+### Added
+
+- This.
+
+## 1.1.0
+
+- Before.
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "notes"), [("1.2.0", "### Added\n\n- This."), ("1.1.0", "- Before."), ("1.2", "")]
+)
+def test_the_notes_of_a_release_are_its_section_of_the_changelog(version: str, notes: str) -> None:
+    assert runpy.run_path(str(ROOT / ".ci/notes.py"))["section"](CHANGELOG, version) == notes
+
+
+def test_a_tag_of_another_version_is_refused() -> None:
+    command = [sys.executable, str(ROOT / ".ci/notes.py"), "v99.0.0"]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "v99.0.0 is not the tag of version" in refused.stderr
