@@ -57,22 +57,23 @@ check: venv ## format, lint, types, who imports whom, and what is declared
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(MAKE) --no-print-directory declared
 
-# Each list is compared with the imports that it stands for, in both directions. pip-check-reqs looks
-# up which distribution owns an imported file: a checker that goes by top-level names, such as deptry,
-# takes google-cloud-firestore for the owner of `google.auth`. uvicorn loads httptools and uvloop.
-# itertools is ignored for a fault of pip-check-reqs, which takes names in it for modules.
+# Each list is compared with the imports that it stands for, in both directions, and anything said
+# fails. pip-check-reqs looks up which distribution owns an imported file: a checker that goes by
+# top-level names, such as deptry, takes google-cloud-firestore for the owner of `google.auth`.
+# uvicorn loads httptools and uvloop by itself. itertools is ignored for a fault of pip-check-reqs,
+# which takes the names in it for modules.
 LOADED = --ignore-requirement httptools --ignore-requirement uvloop
 MISSING = $(BIN)/pip-missing-reqs --ignore-module 'itertools*'
 UNUSED = $(BIN)/pip-extra-reqs --ignore-module 'itertools*' $(LOADED)
 WHEEL = functions hooks localcloud
 OURS = $(foreach name,relay hooks localcloud atheris,--ignore-module '$(name)*')
 declared: venv
-	@$(MISSING) --requirements-file requirements.in functions
-	@$(UNUSED) --requirements-file requirements.in functions
-	@$(MISSING) --requirements-file pyproject.toml $(WHEEL)
-	@$(UNUSED) --requirements-file pyproject.toml $(WHEEL)
-	@$(MISSING) $(OURS) --requirements-file pyproject.toml --requirements-file requirements-dev.in \
-		tests bench infra .ci
+	@! $(MISSING) --requirements-file requirements.in functions 2>&1 | grep .
+	@! $(UNUSED) --requirements-file requirements.in functions 2>&1 | grep .
+	@! $(MISSING) --requirements-file pyproject.toml $(WHEEL) 2>&1 | grep .
+	@! $(UNUSED) --requirements-file pyproject.toml $(WHEEL) 2>&1 | grep .
+	@! $(MISSING) $(OURS) --requirements-file pyproject.toml \
+		--requirements-file requirements-dev.in tests bench docs infra .ci 2>&1 | grep .
 
 format: venv ## format, and mend what the linter can
 	@$(BIN)/ruff check --fix .

@@ -89,10 +89,26 @@ def test_a_pin_with_an_extra_is_repeated_without_it() -> None:
     assert both(other + pin + other) == other + pin.replace("[one,two]", "") + pin + other
 
 
+def project() -> list[Requirement]:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    return [Requirement(each) for each in tomllib.loads(text)["project"]["dependencies"]]
+
+
+def test_the_locks_pin_all_that_is_listed() -> None:
+    """`make lock` was not forgotten."""
+    for listed, lock in (
+        ([*pins("requirements.in")], "requirements.txt"),
+        ([*pins("requirements-dev.in"), *project()], "requirements-dev.txt"),
+    ):
+        pinned = {canonicalize_name(pin.name): pin.specifier for pin in pins(lock)}
+        for each in listed:
+            [version] = pinned[canonicalize_name(each.name)]
+            assert each.specifier.contains(version.version), f"{each} in {lock}"
+
+
 def test_the_command_depends_on_all_that_the_functions_depend_on() -> None:
     """The distribution holds the functions' modules, too."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    command = {(each.name, str(each.marker)) for each in map(Requirement, project["dependencies"])}
+    command = {(each.name, str(each.marker)) for each in project()}
     functions = {(pin.name, str(pin.marker)) for pin in pins("requirements.in")}
     assert functions
     assert functions <= command
