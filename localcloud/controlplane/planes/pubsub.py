@@ -134,4 +134,7 @@ class PubSubPlane:
 
     @staticmethod
     def _update(call: ApiCall, kind: str, name: str) -> Json:
-        return {**call.body, kind: {**call.body.get(kind, {}), "name": name}}
+        # The google provider puts the mask into the query, where the REST API takes it too.
+        mask = call.mask()
+        masked = {"updateMask": ",".join(mask)} if mask else {}
+        return {**call.body, **masked, kind: {**call.body.get(kind, {}), "name": name}}

@@ -31,6 +31,10 @@ async def test_a_subscription_lives_in_the_emulator(cloud: Cloud, api: Api, topi
     assert cloud.pubsub.backlog(created["name"]) == 0
     change = {"subscription": {"ackDeadlineSeconds": 60}, "updateMask": "ackDeadlineSeconds"}
     assert (await api("PATCH", path, change))["ackDeadlineSeconds"] == 60
+    # As the google provider sends it.
+    change = {"subscription": {"ackDeadlineSeconds": 90}}
+    updated = await api("PATCH", f"{path}?updateMask=ackDeadlineSeconds", change)
+    assert updated["ackDeadlineSeconds"] == 90
     assert len((await api("GET", f"{PROJECT}/subscriptions"))["subscriptions"]) == 1
     await api("DELETE", path)
     assert (await api.refused("GET", path))[0] == "NOT_FOUND"
