@@ -16,16 +16,18 @@ BIN := $(VENV)/bin
 
 # The environment is made anew when the interpreter, the lock, the project's metadata or the place
 # of the checkout changes: all of them are in the name of the file that says it is complete.
-IDENTIFY = import hashlib, os, pathlib, sys; \
+IDENTIFY = import hashlib, os, pathlib, sys, tomllib; \
 	(3, 11) <= sys.version_info < (3, 14) or sys.exit(); \
-	files = [pathlib.Path(name).read_text() for name in ("requirements-dev.txt", "pyproject.toml")]; \
-	parts = [sys.version, sys.base_prefix, os.getcwd(), *files]; \
+	project = tomllib.loads(pathlib.Path("pyproject.toml").read_text()); \
+	metadata = repr([project["build-system"], project["project"], project["tool"]["hatch"]]); \
+	lock = pathlib.Path("requirements-dev.txt").read_text(); \
+	parts = [sys.version, sys.base_prefix, os.getcwd(), metadata, lock]; \
 	print(hashlib.sha256("".join(parts).encode()).hexdigest()[:16])
 IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra tables soak hostile fuzz bench bench-quick audit
+.PHONY: demo-deploy test-infra tables soak hostile fuzz bench bench-quick audit declared sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +54,30 @@ tables: venv ## the generated tables of the docs: inputs and outputs of infra/, 
 	@$(BIN)/python docs/bounds.py
 	@$(BIN)/python docs/event_types.py
 
-check: venv ## format, lint, types
+check: venv ## format, lint, types, who imports whom, and what is declared
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(MAKE) --no-print-directory declared
+
+# Each list is compared with the imports that it stands for, in both directions, and anything said
+# fails. pip-check-reqs looks up which distribution owns an imported file: a checker that goes by
+# top-level names, such as deptry, takes google-cloud-firestore for the owner of `google.auth`.
+# uvicorn loads httptools and uvloop by itself. itertools is ignored for a fault of pip-check-reqs,
+# which takes the names in it for modules.
+LOADED = --ignore-requirement httptools --ignore-requirement uvloop
+MISSING = $(BIN)/pip-missing-reqs --ignore-module 'itertools*'
+UNUSED = $(BIN)/pip-extra-reqs --ignore-module 'itertools*' $(LOADED)
+WHEEL = functions hooks localcloud
+OURS = $(foreach name,relay hooks localcloud atheris,--ignore-module '$(name)*')
+declared: venv
+	@! $(MISSING) --requirements-file requirements.in functions 2>&1 | grep .
+	@! $(UNUSED) --requirements-file requirements.in functions 2>&1 | grep .
+	@! $(MISSING) --requirements-file pyproject.toml $(WHEEL) 2>&1 | grep .
+	@! $(UNUSED) --requirements-file pyproject.toml $(WHEEL) 2>&1 | grep .
+	@! $(MISSING) $(OURS) --requirements-file pyproject.toml \
+		--requirements-file requirements-dev.in tests bench docs infra .ci 2>&1 | grep .
 
 format: venv ## format, and mend what the linter can
 	@$(BIN)/ruff check --fix .
@@ -83,12 +105,18 @@ bench-quick: venv ## the same in about a minute, only printed
 
 # UPGRADE=--upgrade takes the newest versions instead of keeping those that still fit.
 LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --generate-hashes --no-header \
-	--python-version 3.11 $(UPGRADE)
-lock: venv ## pin requirements*.txt anew from pyproject.toml
-	@$(LOCK) pyproject.toml --output-file requirements.txt
-	@$(LOCK) pyproject.toml --extra dev --constraint requirements.txt \
-		--output-file requirements-dev.txt
+	--no-strip-extras --python-version 3.11 $(UPGRADE)
+lock: venv ## pin requirements*.txt anew from requirements*.in and pyproject.toml
+	@$(LOCK) pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	@$(LOCK) requirements.in --constraint requirements-dev.txt --output-file requirements.txt
 	@$(LOCK) --group fuzz --output-file requirements-fuzz.txt
+	@$(BIN)/python .ci/extras.py requirements.txt requirements-dev.txt
+
+# A pin that the lock repeats with an extra counts once.
+sbom: venv ## sbom.json: what the functions run on, as CycloneDX
+	@awk '/^[a-z0-9]/ {repeated = /\[/} !repeated' requirements.txt | \
+		$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file sbom.json -
 
 venv: $(READY) ## make .venv, which the other targets do by themselves
 

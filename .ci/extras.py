@@ -1,6 +1,6 @@
 """Lists what a lock pins with an extra without that extra as well: `python .ci/extras.py FILE…`.
 
-Where a package asks for `google-auth[requests]`, pip before 24 wants two pins with their hashes:
+Where a package asks for `google-auth[requests]`, pip before 23.3 wants two pins with their hashes:
 `google-auth[requests]==…` and `google-auth==…`. uv writes the first alone, or with
 `--strip-extras` the second alone.
 """

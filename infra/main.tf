@@ -141,6 +141,7 @@ module "registrar" {
   gemini_base_url        = var.gemini_base_url
   kms_key                = local.kms_key
   labels                 = var.labels
+  operators              = var.operators
   registered             = var.registered
   rotation               = var.rotation
   runtime                = var.runtime

@@ -161,6 +161,35 @@ variable "functions" {
       "least 1: raise cpu, or set concurrency = 1.",
     ])
   }
+
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) :
+      can(regex("^[1-9][0-9]*(Mi|Gi)$", size.memory))
+    ])
+    error_message = "memory is a number of Mi or Gi, as in 512Mi or 1Gi."
+  }
+
+  # As functions/relay/receiver/settings.py reckons; measured for both.
+  validation {
+    condition = alltrue([
+      for size in [var.functions.receiver, var.functions.dispatcher] :
+      try(
+        (
+          tonumber(regex("^[0-9]+", size.memory)) *
+          (endswith(size.memory, "Gi") ? 1024 : 1)
+          ) >= 128 + ceil(
+          4 * size.concurrency * var.verification.max_body_bytes / 1048576
+        ),
+        true,
+      )
+    ])
+    error_message = join(" ", [
+      "An instance holds each body up to four times: memory of the receiver",
+      "and of the dispatcher must be at least 128Mi + 4 × concurrency ×",
+      "verification.max_body_bytes. Raise memory, or lower one of the others.",
+    ])
+  }
 }
 
 variable "gemini_api_key" {
@@ -314,6 +343,29 @@ variable "name" {
       "name has 4 to 19 lower-case letters, digits and hyphens, begins with a",
       "letter (not with \"goog\") and ends with a letter or digit: service",
       "accounts and databases allow no more.",
+    ])
+  }
+}
+
+variable "operators" {
+  description = <<-EOT
+    IAM members, besides the deployer, that may change the webhook through the
+    registrar: people (`user:…`) and service accounts (`serviceAccount:…`).
+    Name those who apply where the deployer is a group: a group has no identity
+    token.
+  EOT
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for member in var.operators :
+      can(regex("^(user|serviceAccount):[^@]+@[^@]+$", member))
+    ])
+    error_message = join(" ", [
+      "Name operators as IAM members, as in user:you@example.com or",
+      "serviceAccount:ci@my-project.iam.gserviceaccount.com.",
     ])
   }
 }
@@ -722,16 +774,17 @@ variable "topic_retention" {
 
 variable "verification" {
   description = <<-EOT
-    What the receiver accepts: kinds of signature (`v1`, `v1a`, `jwt`; by
-    default `v1` and `v1a`, and `jwt` where `jwt_audiences` are given), the
-    tolerance of timestamps, the size of the body, and the address of Gemini's
-    public keys (Google's by default).
+    What the receiver accepts: kinds of signature (`v1`, which the registered
+    webhook signs with; `v1a` and `jwt` too for dynamic webhooks, which prove
+    only that Gemini sent a delivery, to whomever), the tolerance of timestamps,
+    the size of the body, and the address of Gemini's public keys (Google's by
+    default).
   EOT
   type = object({
     jwks_uri                    = optional(string)
     jwt_audiences               = optional(list(string), [])
     max_body_bytes              = optional(number, 262144)
-    schemes                     = optional(list(string))
+    schemes                     = optional(list(string), ["v1"])
     timestamp_tolerance_seconds = optional(number, 300)
   })
   default  = {}
@@ -740,11 +793,11 @@ variable "verification" {
   validation {
     condition = (
       var.verification.max_body_bytes >= 1024 &&
-      var.verification.max_body_bytes <= 9000000
+      var.verification.max_body_bytes <= 1048576
     )
     error_message = join(" ", [
-      "verification.max_body_bytes must be between 1024 and 9000000: Pub/Sub",
-      "takes no more.",
+      "verification.max_body_bytes must be between 1024 and 1048576: Gemini's",
+      "payloads hold pointers, never results.",
     ])
   }
 
@@ -761,32 +814,26 @@ variable "verification" {
 
   validation {
     condition = (
-      try(length(var.verification.schemes) > 0, true) &&
-      length(setsubtract(
-        coalesce(var.verification.schemes, ["v1"]),
-        ["jwt", "v1", "v1a"],
-      )) == 0
+      length(var.verification.schemes) > 0 &&
+      length(setsubtract(var.verification.schemes, ["jwt", "v1", "v1a"])) == 0
     )
     error_message = "verification.schemes names some of v1, v1a and jwt."
   }
 
   validation {
     condition = (
-      !contains(coalesce(var.verification.schemes, ["v1"]), "jwt") ||
-      length(var.verification.jwt_audiences) > 0
+      contains(var.verification.schemes, "jwt") ==
+      (length(var.verification.jwt_audiences) > 0)
     )
     error_message = join(" ", [
-      "To accept jwt, name the audiences of its tokens in",
-      "verification.jwt_audiences: a token for another audience must not",
-      "pass.",
+      "To accept jwt, name it in verification.schemes and the audiences of its",
+      "tokens in verification.jwt_audiences: a token for another audience must",
+      "not pass. Without it, name neither.",
     ])
   }
 
   validation {
-    condition = contains(
-      coalesce(var.verification.schemes, ["v1"]),
-      "v1",
-    )
+    condition     = contains(var.verification.schemes, "v1")
     error_message = "The webhook signs with v1: keep it among the schemes."
   }
 }

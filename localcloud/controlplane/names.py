@@ -23,22 +23,8 @@ class Project:
 
     def by_id(self, name: str) -> str:
         """Return a resource name with our project's number replaced by its id."""
-        return _PROJECT.sub(lambda m: self._swap(m, self.number, self.id), name, count=1)
-
-    def by_number(self, name: str) -> str:
-        """Return a resource name with our project's id replaced by its number."""
-        return _PROJECT.sub(lambda m: self._swap(m, self.id, self.number), name, count=1)
-
-    @staticmethod
-    def _swap(match: re.Match[str], old: str, new: str) -> str:
-        return f"projects/{new}" if match[1] == old else match[0]
-
-
-def parent(name: str) -> str:
-    """Return the name two segments up: `projects/p` of `projects/p/topics/t`."""
-    return name.rsplit("/", 2)[0]
-
-
-def last(name: str) -> str:
-    """Return a name's last segment."""
-    return name.rsplit("/", 1)[-1]
+        return _PROJECT.sub(
+            lambda match: f"projects/{self.id if match[1] == self.number else match[1]}",
+            name,
+            count=1,
+        )

@@ -85,6 +85,7 @@ class Site:
             "propagation_seconds": math.ceil(realism.grant_propagation_seconds / realism.rate),
             "verification": {
                 "jwks_uri": f"{self.gemini_url}/.well-known/jwks.json",
+                "schemes": ["v1", "v1a", "jwt"],
                 "jwt_audiences": [self.gemini.settings.jwt_audience],
             },
         }

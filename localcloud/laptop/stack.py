@@ -172,6 +172,8 @@ class Stack:
             "INGRESS_TOPIC": self.names.ingress,
             "SIGNING_SECRET": self.names.signing_secret,
             "JWKS_URI": f"{self.gemini_url}/.well-known/jwks.json",
+            # The simulator signs in every scheme; a deployment accepts v1 alone unless told so.
+            "SCHEMES": "v1,v1a,jwt",
             "JWT_AUDIENCE": self.gemini.settings.jwt_audience or "",
             **self.options.receive,
         }

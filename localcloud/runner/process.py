@@ -22,8 +22,11 @@ import httpx2
 
 from localcloud.core.errors import StartFailed
 
-FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
-"""The source directory of the deployed functions."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "deployed" / "functions"
+
+FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "functions"
+"""The source directory of the deployed functions, the lock beside it: a checkout's, or a copy."""
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
@@ -69,6 +72,7 @@ class FunctionProcess:
 
     `source` is the directory (or file) given to functions-framework, `target` the function in it.
     `environ` is all that the function sees besides a handful of harmless variables such as `PATH`.
+    `python` runs the framework, which must be installed there; by default it is this process's own.
     Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
     `port` or a free one. The process dies with this one, however that ends.
     """
@@ -80,6 +84,7 @@ class FunctionProcess:
         target: str,
         environ: Mapping[str, str],
         source: Path = FUNCTIONS,
+        python: Path = Path(sys.executable),
         on_line: OnLine = discard,
         port: int = 0,
     ) -> None:
@@ -87,6 +92,7 @@ class FunctionProcess:
         self.environ = dict(environ)
         self._target = target
         self._source = source
+        self._python = python
         self._on_line = on_line
         self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
@@ -206,7 +212,7 @@ class FunctionProcess:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
                 *(str(read_end), str(self._socket.fileno())),
-                *(sys.executable, "-m", "functions_framework"),
+                *(str(self._python), "-m", "functions_framework"),
                 *("--source", str(self._main_file()), "--target", self._target),
                 stdin=DEVNULL,
                 stdout=PIPE,

@@ -137,7 +137,7 @@ async def test_the_registrar_refuses_unlisted_callers(world: World, issuer: str)
     callers = {
         "OIDC_JWKS_URI": issuer,
         "OIDC_EMAILS": f"{DEPLOYER},{WAIT}",
-        "READ_ONLY_CALLERS": WAIT,
+        "WRITERS": DEPLOYER,
         # Its state is its own: the stack has a webhook already.
         "WEBHOOK_STATE": "absent",
     }

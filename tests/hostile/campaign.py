@@ -104,6 +104,7 @@ async def run(options: Options, on_progress: Callable[[int], None] = lambda _: N
             "INGRESS_TOPIC": _NAMES.ingress,
             "SIGNING_SECRET": _NAMES.signing_secret,
             "JWKS_URI": f"{simulator.url}/.well-known/jwks.json",
+            "SCHEMES": "v1,v1a,jwt",
             "JWT_AUDIENCE": AUDIENCE,
         }
         receiver = await unwinding.enter_async_context(

@@ -184,9 +184,12 @@ def test_the_signing_secret_takes_roles_of_our_own(minimal: Plan) -> None:
 
 def test_the_receiver_is_given_what_its_contract_names(minimal: Plan, everything: Plan) -> None:
     assert _environment(minimal, "receiver") == {
+        "CONCURRENCY": "80",
         "GOOGLE_CLOUD_PROJECT": "my-project",
         "INGRESS_TOPIC": "projects/my-project/topics/gemini-webhooks-ingress",
         "MAX_BODY_BYTES": "262144",
+        "MEMORY_MIB": "512",
+        "SCHEMES": "v1",
         "SIGNING_SECRET": "projects/my-project/secrets/gemini-webhooks-signing-secret",
         "TIMESTAMP_TOLERANCE_SECONDS": "300",
     }

@@ -116,6 +116,7 @@ class Soak:
             "INGRESS_TOPIC": NAMES.ingress,
             "SIGNING_SECRET": NAMES.signing_secret,
             "JWKS_URI": f"{gemini_url}/.well-known/jwks.json",
+            "SCHEMES": "v1,v1a,jwt",
             "JWT_AUDIENCE": AUDIENCE,
             "EVENTS_TOPIC": NAMES.events,
             "DEAD_LETTER_TOPIC": NAMES.dead_letter,

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from relay.errors import Refused
 
-# A message of 10 MB in base64, a hundred attributes with every character escaped, and the envelope.
-MAX_PUSH_BYTES = 16 << 20
+# The largest body that a receiver may accept, in base64, a hundred attributes with every character
+# escaped, and the envelope.
+MAX_PUSH_BYTES = 4 << 20
 
 _PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 _STRUCTURED = "application/cloudevents+json"

@@ -14,7 +14,7 @@ from relay.keys.signing_secret import SECRET_PACE, SigningSecretLoader
 from relay.keys.source import FixedKeys, KeySource
 from relay.receiver.delivery import Delivery, rfc3339
 from relay.receiver.refusals import Refusals
-from relay.receiver.settings import Settings
+from relay.receiver.settings import SCHEMES, Settings
 from relay.receiver.signatures import Verified
 from relay.receiver.signatures.asymmetric import AsymmetricScheme
 from relay.receiver.signatures.symmetric import SymmetricScheme
@@ -118,7 +118,9 @@ def create(environ: Mapping[str, str], *, now: Callable[[], float] = time.time) 
     """
     settings = Settings.read(environ)
     silence_disconnect_errors()
-    return Receiver(settings, Verifier(_enabled(settings)), create_publisher(environ), now=now)
+    return Receiver(
+        settings, Verifier(_enabled(settings), known=SCHEMES), create_publisher(environ), now=now
+    )
 
 
 def _enabled(settings: Settings) -> list[Enabled]:

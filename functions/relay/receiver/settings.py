@@ -11,8 +11,10 @@ from relay.keys.secret import EXAMPLE_SECRET, parse_secret
 SCHEMES = ("v1", "v1a", "jwt")
 
 _MOST_SECRETS = 8
-# Pub/Sub takes 10 MB, attributes included.
-_LARGEST_BODY = 9_000_000
+# Gemini's payloads are thin: pointers, never results. What is larger takes memory for nothing.
+_LARGEST_BODY = 1_048_576
+# An idle receiver holds about 75 MiB; the rest is room for connections and for the allocator.
+_IDLE_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +41,8 @@ class Settings:
         audiences = environment.items("JWT_AUDIENCE")
         schemes = _schemes(environment, audiences)
         secrets, path = _signing_secret(environment) if "v1" in schemes else ((), "")
+        max_body = environment.integer("MAX_BODY_BYTES", 262_144, minimum=1, maximum=_LARGEST_BODY)
+        _check_memory(environment, max_body)
         return cls(
             topic=environment.topic("INGRESS_TOPIC", "gemini-webhooks-ingress"),
             schemes=schemes,
@@ -49,24 +53,42 @@ class Settings:
             tolerance=environment.integer(
                 "TIMESTAMP_TOLERANCE_SECONDS", 300, minimum=1, maximum=86_400
             ),
-            max_body=environment.integer(
-                "MAX_BODY_BYTES", 262_144, minimum=1, maximum=_LARGEST_BODY
-            ),
+            max_body=max_body,
             secret_manager_emulator=environment.text("SECRET_MANAGER_EMULATOR_HOST"),
         )
 
 
 def _schemes(environment: Environment, audiences: tuple[str, ...]) -> tuple[str, ...]:
-    chosen = environment.items("SCHEMES")
-    if not chosen:
-        return SCHEMES if audiences else SCHEMES[:2]
+    chosen = environment.items("SCHEMES") or ("v1",)
     if any(scheme not in SCHEMES for scheme in chosen):
         problem = f"names a scheme other than {', '.join(SCHEMES)}"
         raise ConfigurationError("SCHEMES", problem, example="v1,v1a")
     if "jwt" in chosen and not audiences:
         problem = "is not set, although SCHEMES accepts jwt"
         raise ConfigurationError("JWT_AUDIENCE", problem, example="https://hooks.example.com/")
+    if audiences and "jwt" not in chosen:
+        problem = "does not accept jwt, although JWT_AUDIENCE is set"
+        raise ConfigurationError("SCHEMES", problem, example=",".join((*chosen, "jwt")))
     return tuple(scheme for scheme in SCHEMES if scheme in chosen)
+
+
+def memory_needed(max_body: int, concurrency: int) -> int:
+    """Return the bytes that an instance needs to hold `concurrency` bodies of `max_body` bytes.
+
+    Each is held up to four times: as it arrives, as what is signed, as a message, and in a call.
+    """
+    return _IDLE_BYTES + 4 * max_body * concurrency
+
+
+def _check_memory(environment: Environment, max_body: int) -> None:
+    memory = environment.integer("MEMORY_MIB", 0, minimum=1, maximum=1 << 20) << 20
+    concurrency = environment.integer("CONCURRENCY", 1, minimum=1, maximum=1000)
+    if memory and (needed := memory_needed(max_body, concurrency)) > memory:
+        problem = (
+            f"is too little for {concurrency} requests at once of MAX_BODY_BYTES={max_body} each,"
+            f" which need {-(-needed >> 20)}"
+        )
+        raise ConfigurationError("MEMORY_MIB", problem, example=str(-(-needed >> 20)))
 
 
 def _signing_secret(environment: Environment) -> tuple[tuple[bytes, ...], str]:

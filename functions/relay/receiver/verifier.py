@@ -34,8 +34,11 @@ class Verifier:
     for others, and newer keys are asked for only when nothing verifies.
     """
 
-    def __init__(self, enabled: Sequence[Enabled]) -> None:
+    def __init__(self, enabled: Sequence[Enabled], *, known: Sequence[str] = ()) -> None:
+        """`known` names all schemes that there are, so that a refusal can name one that is off."""
         self._enabled = enabled
+        self._names = [each.scheme.name for each in enabled]
+        self._off = [name for name in known if name not in self._names]
 
     async def verify(self, delivery: Delivery) -> Verified:
         """Return what the signature vouches for.
@@ -57,7 +60,15 @@ class Verifier:
                     return outcome
                 if outcome is Outcome.UNKNOWN_KEY:
                     unknown.append(_Attempt(enabled, entries, keys))
-        return await self._verify_with_others(delivery, keyless, unknown)
+        try:
+            return await self._verify_with_others(delivery, keyless, unknown)
+        except Refused:
+            if named := [name for name in self._off if name in found]:
+                raise Refused(401, self._hint(named[0])) from None
+            raise
+
+    def _hint(self, off: str) -> str:
+        return f"scheme {off} is off: to accept it, set SCHEMES={','.join((*self._names, off))}"
 
     async def _verify_with_others(
         self, delivery: Delivery, keyless: Sequence[_Attempt], unknown: Sequence[_Attempt]

@@ -50,7 +50,7 @@ def create(environ: Mapping[str, str]) -> Handler:
             Controller(settings, gemini, vault, store, _now),
             Observer(settings, gemini, vault, store),
             identity,
-            settings.read_only_callers,
+            settings.writers,
         )
 
     async def handle(request: Request) -> Reply:

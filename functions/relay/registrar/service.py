@@ -44,12 +44,12 @@ class Service:
         controller: Controller,
         observer: Observer,
         identity: IdentityCheck | None,
-        read_only: frozenset[str],
+        writers: frozenset[str],
     ) -> None:
         self._controller = controller
         self._observer = observer
         self._identity = identity
-        self._read_only = read_only
+        self._writers = writers
 
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
@@ -77,7 +77,7 @@ class Service:
         if self._identity is None:
             return
         caller = await self._identity.check(request.scope["headers"])
-        if caller.email in self._read_only and request.method not in _READING:
+        if request.method not in _READING and caller.email.lower() not in self._writers:
             log("WARNING", "caller may only read", method=request.method, path=request.url.path)
             raise Refused(403, "read-only")
 

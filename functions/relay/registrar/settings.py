@@ -33,7 +33,7 @@ class Settings:
     api_key: str = field(repr=False)
     base_url: str | None
     secret_manager_emulator: str
-    read_only_callers: frozenset[str]
+    writers: frozenset[str]
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
@@ -49,16 +49,22 @@ class Settings:
             api_key=environment.required("GEMINI_API_KEY", example="AIza…"),
             base_url=environment.text("GOOGLE_GEMINI_BASE_URL") or None,
             secret_manager_emulator=environment.text("SECRET_MANAGER_EMULATOR_HOST"),
-            read_only_callers=_read_only_callers(environment),
+            writers=_writers(environment),
         )
 
 
-def _read_only_callers(environment: Environment) -> frozenset[str]:
-    callers = frozenset(environment.items("READ_ONLY_CALLERS"))
-    if callers and not environment.items("OIDC_AUDIENCE"):
-        problem = "is not set, though READ_ONLY_CALLERS is: no caller's identity would be checked"
+def _writers(environment: Environment) -> frozenset[str]:
+    """Return who may do more than read, in lower case; nobody else may."""
+    writers = frozenset(map(str.lower, environment.items("WRITERS")))
+    checked = bool(environment.items("OIDC_AUDIENCE"))
+    if writers and not checked:
+        problem = "is not set, though WRITERS is: no caller's identity would be checked"
         raise ConfigurationError("OIDC_AUDIENCE", problem, example="https://registrar.example")
-    return callers
+    if checked and not writers:
+        problem = "is not set, though OIDC_AUDIENCE is: nobody could have the webhook converge"
+        example = "schedules@my-project.iam.gserviceaccount.com"
+        raise ConfigurationError("WRITERS", problem, example=example)
+    return writers
 
 
 def _present(state: str) -> bool:

@@ -154,6 +154,7 @@ module "relay" {
 
   verification = {
     jwt_audiences = ["https://events.example.com"]
+    schemes       = ["v1", "v1a", "jwt"]
   }
 
   webhook = {

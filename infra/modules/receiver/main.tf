@@ -25,6 +25,10 @@ module "function" {
 
 locals {
   accepted = var.verification
+  memory_mib = (
+    tonumber(regex("^[0-9]+", var.size.memory)) *
+    (endswith(var.size.memory, "Gi") ? 1024 : 1)
+  )
   # A variable without a value is left out: the function has its own default.
   environment = {
     for key, value in {
@@ -35,12 +39,10 @@ locals {
         ? join(",", local.accepted.jwt_audiences)
         : null
       )
+      CONCURRENCY    = tostring(var.size.concurrency)
+      MEMORY_MIB     = tostring(local.memory_mib)
       MAX_BODY_BYTES = tostring(local.accepted.max_body_bytes)
-      SCHEMES = (
-        local.accepted.schemes == null
-        ? null
-        : join(",", local.accepted.schemes)
-      )
+      SCHEMES        = join(",", local.accepted.schemes)
       SIGNING_SECRET = var.signing_secret
       TIMESTAMP_TOLERANCE_SECONDS = tostring(
         local.accepted.timestamp_tolerance_seconds

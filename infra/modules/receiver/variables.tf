@@ -86,7 +86,7 @@ variable "verification" {
     jwks_uri                    = optional(string)
     jwt_audiences               = optional(list(string), [])
     max_body_bytes              = optional(number, 262144)
-    schemes                     = optional(list(string))
+    schemes                     = optional(list(string), ["v1"])
     timestamp_tolerance_seconds = optional(number, 300)
   })
   default = {}

@@ -1,4 +1,14 @@
 locals {
+  # Whose calls may change the webhook, by the e-mail in their identity token; a
+  # group has none there.
+  writers = distinct(concat(
+    [google_service_account.schedules.email],
+    [
+      for member in concat(compact([var.deployer]), var.operators) :
+      split(":", member)[1]
+      if can(regex("^(user|serviceAccount):", member))
+    ],
+  ))
   function = "${var.name}-registrar"
   # A function cannot refer to its own address. Of its two addresses this one is
   # known before the function exists, and Cloud Run accepts both as audiences.
@@ -38,18 +48,17 @@ module "function" {
       WEBHOOK_NAME       = var.webhook.name
       WEBHOOK_STATE      = var.registered ? "present" : "absent"
       WEBHOOK_URI        = var.webhook.uri
+      WRITERS            = join(",", local.writers)
     },
     var.gemini_base_url == null ? {} : {
       GOOGLE_GEMINI_BASE_URL = var.gemini_base_url
-    },
-    var.wait == null ? {} : {
-      READ_ONLY_CALLERS = google_service_account.wait[0].email
     },
   )
   internal = false
   invokers = merge(
     { schedules = google_service_account.schedules.member },
     var.deployer == null ? {} : { deployer = var.deployer },
+    { for member in var.operators : member => member },
     var.wait == null ? {} : { wait = google_service_account.wait[0].member },
   )
   kms_key = var.kms_key

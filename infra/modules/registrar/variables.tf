@@ -81,6 +81,15 @@ variable "name" {
   type        = string
 }
 
+variable "operators" {
+  description = <<-EOT
+    IAM members, besides the deployer, that may change the webhook (`user:…` or
+    `serviceAccount:…`).
+  EOT
+  type        = list(string)
+  default     = []
+}
+
 variable "project" {
   description = "Id of the project."
   type        = string

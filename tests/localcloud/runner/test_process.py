@@ -171,7 +171,7 @@ async def test_a_failed_start_shows_what_the_function_said(
     await function.start()
 
 
-async def test_a_missing_source_object_fails_the_deployment(source: Path) -> None:
+async def test_a_missing_source_is_reported(source: Path) -> None:
     function = FunctionProcess("echo", target="echo", environ={}, source=source / "missing.py")
 
     with pytest.raises(StartFailed, match="missing"):

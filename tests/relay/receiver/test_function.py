@@ -57,6 +57,7 @@ ENVIRON = {
     "GOOGLE_CLOUD_PROJECT": "my-project",
     "WEBHOOK_SIGNING_SECRET": f"{secret(1)} {secret(0)}",
     "MAX_BODY_BYTES": "1000",
+    "SCHEMES": "v1,v1a,jwt",
     "JWT_AUDIENCE": AUDIENCE,
 }
 Named = Mapping[str, str | bytes]

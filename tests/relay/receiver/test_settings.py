@@ -25,7 +25,7 @@ def problem(**changes: str | None) -> ConfigurationError:
 def test_defaults() -> None:
     settings = read()
     assert settings.topic == "projects/my-project/topics/gemini-webhooks-ingress"
-    assert settings.schemes == ("v1", "v1a")
+    assert settings.schemes == ("v1",)
     assert settings.secrets == (parse_secret(secret()),)
     assert settings.secret_path == ""
     assert settings.jwks_uri == GOOGLE_JWKS_URI
@@ -55,9 +55,25 @@ def test_everything_set() -> None:
     assert settings.secret_manager_emulator == "127.0.0.1:9"
 
 
-def test_an_audience_turns_tokens_on() -> None:
-    assert read(JWT_AUDIENCE="me").schemes == ("v1", "v1a", "jwt")
-    assert read(JWT_AUDIENCE="me", SCHEMES="v1a").schemes == ("v1a",)
+def test_dynamic_webhooks_are_switched_on() -> None:
+    assert read(SCHEMES="v1,v1a").schemes == ("v1", "v1a")
+    assert read(SCHEMES="v1,v1a,jwt", JWT_AUDIENCE="me").schemes == ("v1", "v1a", "jwt")
+
+
+@pytest.mark.parametrize("schemes", [None, "v1,v1a"])
+def test_an_audience_for_tokens_that_are_not_accepted_is_a_mistake(schemes: str | None) -> None:
+    error = problem(JWT_AUDIENCE="me", SCHEMES=schemes)
+    assert error.variable == "SCHEMES"
+    assert f"SCHEMES={schemes or 'v1'},jwt" in str(error)
+
+
+def test_memory_must_hold_as_many_bodies_as_requests() -> None:
+    largest = {"MAX_BODY_BYTES": "1048576"}
+    assert read(**largest, CONCURRENCY="80", MEMORY_MIB="512").max_body == 1_048_576
+    error = problem(**largest, CONCURRENCY="100", MEMORY_MIB="512")
+    assert error.variable == "MEMORY_MIB"
+    assert "which need 528; for example MEMORY_MIB=528" in str(error)
+    assert read(**largest, CONCURRENCY="100").max_body == 1_048_576
 
 
 def test_the_secret_may_be_in_secret_manager() -> None:
@@ -99,7 +115,7 @@ def test_without_v1_no_secret_is_needed() -> None:
         ({"TIMESTAMP_TOLERANCE_SECONDS": "0"}, "TIMESTAMP_TOLERANCE_SECONDS"),
         ({"TIMESTAMP_TOLERANCE_SECONDS": "5m"}, "TIMESTAMP_TOLERANCE_SECONDS"),
         ({"MAX_BODY_BYTES": "256KiB"}, "MAX_BODY_BYTES"),
-        ({"MAX_BODY_BYTES": "10000000"}, "MAX_BODY_BYTES"),
+        ({"MAX_BODY_BYTES": "1048577"}, "MAX_BODY_BYTES"),
     ],
 )
 def test_a_wrong_value_stops_the_start(changes: dict[str, str | None], variable: str) -> None:

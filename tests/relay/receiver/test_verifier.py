@@ -167,6 +167,25 @@ async def test_a_scheme_that_is_not_enabled_does_not_count() -> None:
     assert await only_v1a.verify(delivery(v1a()))
 
 
+@pytest.mark.parametrize(
+    ("signature", "reason"),
+    [
+        (v1a(), "scheme v1a is off: to accept it, set SCHEMES=v1,v1a"),
+        (token(), "scheme jwt is off: to accept it, set SCHEMES=v1,jwt"),
+        (f"{v1(seed=9)} {v1a()}", "scheme v1a is off: to accept it, set SCHEMES=v1,v1a"),
+        (v1(seed=9), "signature"),
+        ("v2,abc", "signature"),
+    ],
+)
+async def test_a_refusal_names_a_scheme_that_is_off(signature: str, reason: str) -> None:
+    only_v1 = Verifier(
+        [Enabled(SymmetricScheme(), FixedKeys(secrets(0)))], known=("v1", "v1a", "jwt")
+    )
+    with pytest.raises(Refused) as refused:
+        await only_v1.verify(delivery(signature))
+    assert (refused.value.status, refused.value.reason) == (401, reason)
+
+
 async def test_fixed_keys() -> None:
     keys = FixedKeys(secrets(0))
     assert keys.fresh() == await keys.current() == secrets(0)

@@ -22,6 +22,7 @@ SECRET = f"projects/{PROJECT}/secrets/signing-secret"
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]
 AUDIENCE = "https://registrar.example"
 WAITER = "waiter@test-project.iam.gserviceaccount.com"
+DEPLOYER = "deployer@example.com"
 
 Open = Callable[..., httpx2.AsyncClient]
 
@@ -243,7 +244,8 @@ def token(email: str, audience: str = AUDIENCE) -> dict[str, str]:
 
 @pytest.fixture
 async def guarded(environ: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
-    environ |= {"OIDC_AUDIENCE": AUDIENCE, "READ_ONLY_CALLERS": WAITER, "K_SERVICE": "registrar"}
+    writers = f"other@x,{DEPLOYER}"
+    environ |= {"OIDC_AUDIENCE": AUDIENCE, "WRITERS": writers, "K_SERVICE": "registrar"}
     async with client(environ) as opened:
         yield opened
 
@@ -252,13 +254,27 @@ async def guarded(environ: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
     ("method", "path"),
     [("POST", "/converge"), ("DELETE", "/webhook"), ("POST", "/ping"), ("POST", "/rotate")],
 )
-async def test_who_waits_may_only_read(
+@pytest.mark.parametrize("caller", [WAITER, "anybody@example.com"])
+async def test_who_is_no_writer_may_only_read(
+    guarded: httpx2.AsyncClient, world: World, method: str, path: str, caller: str
+) -> None:
+    refused = await guarded.request(method, path, headers=token(caller))
+    assert refused.status_code == 403
+    assert (await guarded.get("/webhook", headers=token(caller))).status_code == 200
+    assert (await guarded.request(method, path)).status_code == 401
+    assert {call.method for call in world.gemini.gate.log} <= {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/converge"), ("DELETE", "/webhook"), ("POST", "/ping"), ("POST", "/rotate")],
+)
+async def test_a_forged_token_beside_the_one_that_cloud_run_judged_writes_nothing(
     guarded: httpx2.AsyncClient, world: World, method: str, path: str
 ) -> None:
-    refused = await guarded.request(method, path, headers=token(WAITER))
+    judged = {"x-serverless-authorization": token(WAITER)["authorization"]}
+    refused = await guarded.request(method, path, headers={**judged, **token(DEPLOYER)})
     assert refused.status_code == 403
-    assert (await guarded.get("/webhook", headers=token(WAITER))).status_code == 200
-    assert (await guarded.request(method, path)).status_code == 401
     assert {call.method for call in world.gemini.gate.log} <= {"GET"}
 
 
@@ -266,10 +282,10 @@ async def test_who_waits_may_only_read(
     ("audience", "status"),
     [(AUDIENCE, 200), ("32555940559.apps.googleusercontent.com", 200), ("https://other", 401)],
 )
-async def test_others_may_do_everything(
+async def test_writers_may_do_everything(
     guarded: httpx2.AsyncClient, audience: str, status: int
 ) -> None:
-    headers = token("deployer@example.com", audience)
+    headers = token(DEPLOYER.upper(), audience)
     assert (await guarded.post("/converge", headers=headers)).status_code == status
 
 
@@ -283,7 +299,8 @@ async def test_others_may_do_everything(
         ({"SIGNING_SECRET": "signing-secret"}, "SIGNING_SECRET"),
         ({"GEMINI_API_KEY": ""}, "GEMINI_API_KEY"),
         ({"FIRESTORE_DATABASE": "No"}, "FIRESTORE_DATABASE"),
-        ({"READ_ONLY_CALLERS": WAITER}, "OIDC_AUDIENCE"),
+        ({"WRITERS": DEPLOYER}, "OIDC_AUDIENCE"),
+        ({"OIDC_AUDIENCE": AUDIENCE}, "WRITERS"),
     ],
 )
 async def test_a_wrong_environment_stops_the_start(

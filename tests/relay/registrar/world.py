@@ -107,7 +107,7 @@ class World:
             api_key=API_KEY,
             base_url=self.url,
             secret_manager_emulator=self.secrets_address,
-            read_only_callers=frozenset(),
+            writers=frozenset(),
         )
         return Site(self, replace(settings, **changes), f"registrar-{number}")
 

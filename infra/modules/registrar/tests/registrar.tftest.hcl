@@ -27,7 +27,8 @@ variables {
     expression  = "resource.name == \"projects/my-project/databases/relay\""
     title       = "only-relay"
   }
-  deployer = "group:deployers@example.com"
+  deployer  = "group:deployers@example.com"
+  operators = ["user:ops@example.com"]
   gemini_api_key = {
     id        = "projects/my-project/secrets/relay-gemini-api-key"
     secret_id = "relay-gemini-api-key"
@@ -70,12 +71,12 @@ run "passes_the_desired_state" {
       GENERATION           = output.generation
       GOOGLE_CLOUD_PROJECT = "my-project"
       OIDC_AUDIENCE        = "https://relay-registrar-123456789012.europe-west1.run.app"
-      READ_ONLY_CALLERS    = "mocked@my-project.iam.gserviceaccount.com"
       SIGNING_SECRET       = "projects/my-project/secrets/relay-signing-secret"
       WEBHOOK_EVENTS       = "batch.failed,batch.succeeded"
       WEBHOOK_NAME         = "relay"
       WEBHOOK_STATE        = "present"
       WEBHOOK_URI          = "https://receiver.invalid"
+      WRITERS              = "mocked@my-project.iam.gserviceaccount.com,ops@example.com"
     })
     error_message = "The environment is not what the registrar reads."
   }
@@ -167,7 +168,8 @@ run "can_remove_the_webhook" {
 
 run "without_wait_or_rotation_makes_neither" {
   variables {
-    deployer = null
+    deployer  = null
+    operators = []
     rotation = {
       days                = null
       revocation_behavior = "revoke_previous_secrets_after_h24"
@@ -191,10 +193,10 @@ run "without_wait_or_rotation_makes_neither" {
     error_message = "A schedule still rotates the signing secret."
   }
   assert {
-    condition = !contains(
-      keys(module.function.environment),
-      "READ_ONLY_CALLERS",
+    condition = (
+      module.function.environment.WRITERS
+      == google_service_account.schedules.email
     )
-    error_message = "The registrar still knows a caller that may only read."
+    error_message = "Somebody besides the schedules may change the webhook."
   }
 }

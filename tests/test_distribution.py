@@ -1,0 +1,54 @@
+"""What `pip install .` installs."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the content of the wheel."""
+    dist = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run([*command, "--directory", str(dist)], cwd=ROOT, check=True, capture_output=True)
+    [wheel] = dist.glob("gemini_webhook_relay-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(dist / "site")
+    return dist / "site"
+
+
+def said(installed: Path, *arguments: str) -> str:
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(installed)!r})\n"]
+    command[-1] += arguments[0]
+    return subprocess.check_output([*command, *arguments[1:]], text=True, cwd=installed).strip()
+
+
+def test_the_wheel_brings_the_command(installed: Path) -> None:
+    shown = said(installed, "from hooks.cli import main; main()", "--help")
+    assert "dlq" in shown
+    entry_points = next(installed.glob("*.dist-info/entry_points.txt")).read_text()
+    assert "hooks = hooks.cli:main" in entry_points
+
+
+def test_the_wheel_brings_the_functions_and_their_lock(installed: Path) -> None:
+    statement = "from localcloud.runner.process import FUNCTIONS; print(FUNCTIONS)"
+    functions = Path(said(installed, statement))
+    assert functions == installed / "localcloud/deployed/functions"
+    assert (functions.parent / "requirements.txt").read_bytes() == (
+        ROOT / "requirements.txt"
+    ).read_bytes()
+    source = {path.relative_to(ROOT / "functions") for path in (ROOT / "functions").rglob("*.py")}
+    assert {path.relative_to(functions) for path in functions.rglob("*")} >= source
+    assert not list(functions.rglob("*.pyc"))
+
+
+def test_the_wheel_brings_no_tests_and_no_terraform(installed: Path) -> None:
+    assert {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")} == {
+        *("hooks", "localcloud", "relay")
+    }
+    assert not list(installed.rglob("*.tf*"))
