@@ -64,6 +64,13 @@ def test_a_route_matches_by_type_and_all_metadata(
     assert routes_of([BLUE])[1].matches(event_type, metadata) is matches
 
 
+def test_each_metadata_entry_of_a_route_must_match() -> None:
+    route = routes_of([{**BLUE, "metadata": {"team": "blue", "stage": "live"}}])[1]
+    assert route.matches("batch.failed", {"team": "blue", "stage": "live", "more": "1"})
+    assert not route.matches("batch.failed", {"team": "blue"})
+    assert not route.matches("batch.failed", {"team": "blue", "stage": "test"})
+
+
 def test_metadata_is_compared_as_json_writes_it() -> None:
     route = routes_of([{**BLUE, "metadata": {"n": 7, "on": True, "text": "7"}}])[1]
     assert route.matches("batch.x", {"n": "7", "on": "true", "text": "7"})
