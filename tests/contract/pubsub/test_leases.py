@@ -179,6 +179,7 @@ def test_an_update_changes_what_its_mask_names(space: Space) -> None:
         {"ack_deadline_seconds": 601},
         {"message_retention_duration": {"seconds": 60}},
         {"retry_policy": {"minimum_backoff": {"seconds": 601}}},
+        {"retry_policy": {"maximum_backoff": {"seconds": 601}}},
     ],
 )
 def test_settings_out_of_bounds_are_refused(
