@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bench.dispatcher import cost
 from bench.figures import Goal, Ratio, of, ratio, tail, throughput
-from bench.passages import RELAY, PASSING
+from bench.passages import PASSING, RELAY
 from bench.receiver import Received
 from bench.results import Results
 

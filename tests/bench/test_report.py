@@ -13,7 +13,7 @@ from bench.cores import divide
 from bench.dispatcher import Dispatched
 from bench.driver import Work
 from bench.load import Load
-from bench.passages import RELAY, PASSING, Passage
+from bench.passages import PASSING, RELAY, Passage
 from bench.plan import QUICK
 from bench.receiver import Received
 from bench.results import Results
