@@ -56,12 +56,17 @@ _SHARING_FILES = {
 }
 
 
+def scope(nodeid: str) -> str:
+    """Return what a test shares something costly with: all of one scope run in one process."""
+    path = nodeid.partition("::")[0]
+    return _SHARING_FILES.get(path, path) if _layer(nodeid) in _SHARING_LAYERS else nodeid
+
+
 class _Scheduling(LoadScopeScheduling):
-    """Keeps tests that share something costly in one process, and spreads the others singly."""
+    """Keeps the tests of one scope in one process, and spreads the others singly."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return _SHARING_FILES.get(path, path) if _layer(nodeid) in _SHARING_LAYERS else nodeid
+        return scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
