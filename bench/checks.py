@@ -1,4 +1,4 @@
-"""What one bare check of a delivery's Ed25519 signature takes, by the library that the kit uses."""
+"""Measures a bare check of a delivery's Ed25519 signature, by the library that the relay uses."""
 
 import base64
 import time

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bench.dispatcher import cost
 from bench.figures import Goal, Ratio, of, ratio, tail, throughput
-from bench.passages import KIT, PASSING
+from bench.passages import PASSING, RELAY
 from bench.receiver import Received
 from bench.results import Results
 
@@ -37,9 +37,9 @@ def goals(results: Results) -> Iterator[Goal]:
         started = ratio(results.starts, name, "noop", float)
         yield Goal(f"cold start of `{name}` ÷ the no-op's", bound, "less", started)
     passages = results.passages
-    middle = ratio(passages, KIT, PASSING, lambda passage: passage.p50)
+    middle = ratio(passages, RELAY, PASSING, lambda passage: passage.p50)
     yield Goal("delivery to event, p50 ÷ functions that pass bytes on", 1.5, "less", middle)
-    slowest = ratio(passages, KIT, PASSING, lambda passage: passage.p99)
+    slowest = ratio(passages, RELAY, PASSING, lambda passage: passage.p99)
     yield Goal("delivery to event, p99 ÷ functions that pass bytes on", 2, "less", slowest)
     bare = ratio(results.dispatched.rounds, "dispatcher", "bare", lambda work: work.rate)
     yield Goal("dispatcher's events/s ÷ a bare create + publish loop", 0.7, "more", bare)

@@ -40,7 +40,7 @@ class Party:
         return self.source.suffix == ".go"
 
 
-RECEIVER = Party("receiver", "this kit's receiver", FUNCTIONS, publishes=True)
+RECEIVER = Party("receiver", "the relay's receiver", FUNCTIONS, publishes=True)
 USUAL = Party("usual", "usual handler", PEERS / "usual.py", publishes=True)
 NOOP = Party("noop", "async no-op", PEERS / "noop.py", publishes=False)
 GO = Party("go", "usual handler in Go", HERE / "go" / "handler" / "main.go", publishes=True)

@@ -26,8 +26,8 @@ from localcloud.core.rpc import Call
 from localcloud.laptop.provision import provision
 from localcloud.runner.process import FUNCTIONS
 
-KIT, PASSING = "both functions", "passing on"
-"""The kit's functions, and those that only pass bytes on."""
+RELAY, PASSING = "both functions", "passing on"
+"""The relay's functions, and those that only pass bytes on."""
 
 _PATIENCE = 10.0
 """Seconds after the last delivery in which its event must have arrived."""
@@ -143,7 +143,7 @@ async def measure(
         signer, keys = stack.enter_context(identity())
         environ = keys | await stack.enter_async_context(cloud(arrivals))
         ways = {}
-        for name, source in ((KIT, FUNCTIONS), (PASSING, parties.PEERS / "passing.py")):
+        for name, source in ((RELAY, FUNCTIONS), (PASSING, parties.PEERS / "passing.py")):
             receive, dispatch = [
                 await stack.enter_async_context(
                     parties.function(target, environ, cores, source=source)

@@ -33,8 +33,8 @@ def _entry_point(target: str) -> Handler:
     except ConfigurationError as error:
         sys.exit(f"{target} cannot start: {error}")
     configure_server()
-    # What is loaded by now stays: the collector need not look through it again and again, and the
-    # worker that is forked shares it.
+    # What is loaded by now is never freed. Freezing it spares the collector, and lets the forked
+    # worker share its memory.
     gc.freeze()
 
     async def entry(request: Request) -> Response:
@@ -49,6 +49,6 @@ def _entry_point(target: str) -> Handler:
 def __getattr__(name: str) -> Handler:
     if name not in _HOPS:
         raise AttributeError(name)
-    # Kept, so that the framework's second look finds the same function.
+    # The framework looks twice, and must find the same function.
     globals()[name] = entry_point = _entry_point(name)
     return entry_point

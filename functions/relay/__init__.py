@@ -1,1 +1,4 @@
-"""The relay: from a signed Gemini delivery to a clean stream of events on Pub/Sub."""
+"""The deployed code: a folder for each hop, the folders that hops share, and the shared modules.
+
+The shared modules are `environment`, `errors` and `log`. Imports nothing of `hooks`, `localcloud`.
+"""

@@ -26,7 +26,7 @@ from localcloud.gemini.webhooks import WebhookService
 
 
 class Gemini:
-    """A simulator of what the kit needs of the Gemini API, in memory, on one event loop.
+    """A simulator of what the relay needs of the Gemini API, in memory, on one event loop.
 
     `app` serves the API at `/v1` and `/v1beta`, the public keys at `/.well-known/jwks.json`, and
     the simulator's own controls at `/control`. Deliveries go out over `transport`, which defaults

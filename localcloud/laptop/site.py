@@ -127,6 +127,6 @@ def copy_deployable(directory: Path) -> None:
     """Copy what a deployment is made from; `OptionError` if this is no checkout."""
     for name in ("functions", "infra"):
         if not (CHECKOUT / name).is_dir():
-            raise OptionError(f"{CHECKOUT} is no checkout of the kit: there is no {name}/ in it")
+            raise OptionError(f"{CHECKOUT} is no checkout of the relay: there is no {name}/ in it")
         shutil.copytree(CHECKOUT / name, directory / name, ignore=_LEAVINGS, dirs_exist_ok=True)
     shutil.copy(CHECKOUT / "requirements.txt", directory)

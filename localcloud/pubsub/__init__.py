@@ -1,4 +1,4 @@
-"""An embedded Pub/Sub: exact in what the kit relies on, in memory, on one event loop.
+"""An embedded Pub/Sub: exact in what the relay relies on, in memory, on one event loop.
 
 Imports `localcloud.core` alone.
 

@@ -13,7 +13,7 @@ from bench.cores import divide
 from bench.dispatcher import Dispatched
 from bench.driver import Work
 from bench.load import Load
-from bench.passages import KIT, PASSING, Passage
+from bench.passages import PASSING, RELAY, Passage
 from bench.plan import QUICK
 from bench.receiver import Received
 from bench.results import Results
@@ -45,7 +45,7 @@ def results(names: Sequence[str] = PYTHON, go: str = "") -> Results:
         sizes=[{10**3: Work(100, 1.0, 0.1), 10**4: Work(100, 1.0, 0.11)}],
         served=[load(300)],
     )
-    passages = [{KIT: Passage(400, 3000.0, 9000.0), PASSING: Passage(400, 2000.0, 6000.0)}]
+    passages = [{RELAY: Passage(400, 3000.0, 9000.0), PASSING: Passage(400, 2000.0, 6000.0)}]
     starts = [{"receive": 1.5, "dispatch": 1.6, "registrar": 2.5, "noop": 1.0}]
     cores = divide({0, 1})
     return Results(QUICK, cores, go, received, passages, starts, dispatched, 2, 1)

@@ -1,4 +1,4 @@
 """Google Cloud's services as the functions use them: channels, publishing, documents, secrets.
 
-Imports the shared words alone.
+Imports the shared modules alone.
 """

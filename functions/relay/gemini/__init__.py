@@ -1,4 +1,4 @@
 """Gemini's API, through the google-genai SDK.
 
-Imports the shared words alone.
+Imports the shared modules alone.
 """

@@ -1,4 +1,4 @@
 """Keys: how they are parsed, loaded and cached (JWKS, signing secrets).
 
-Imports the shared words and `relay.gcp`; no hop.
+Imports the shared modules and `relay.gcp`; no hop.
 """

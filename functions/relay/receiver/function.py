@@ -1,4 +1,4 @@
-"""The public endpoint: verify a delivery, have Pub/Sub store it, acknowledge it. In that order."""
+"""The public endpoint: verifies a delivery, publishes it to Pub/Sub, then acknowledges it."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ BODY_TIMEOUT = 10.0
 """Seconds in which the whole body must have arrived."""
 
 
-# None of these says why.
+# Constant, so that no answer tells why a delivery is refused.
 _RECEIVED = Reply(200, b'{"status":"received"}')
 _HEALTHY = Reply(200, b'{"status":"ok"}')
 _UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "5"})
@@ -37,7 +37,7 @@ _REFUSALS = {
     400: Reply(400, b'{"error":"bad request"}'),
     401: Reply(401, b'{"error":"unauthorized"}'),
     405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "GET, HEAD, POST"}),
-    # The rest of a body that is late would be taken for the next request.
+    # The rest of a late body must not be read as the next request.
     408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
     413: Reply(413, b'{"error":"content too large"}'),
 }
@@ -113,8 +113,7 @@ def attributes(verified: Verified, delivery: Delivery) -> dict[str, str]:
 def create(environ: Mapping[str, str], *, now: Callable[[], float] = time.time) -> Receiver:
     """Make the receiver of this environment; raises `ConfigurationError` if it is wrong.
 
-    Connects to nothing: that belongs into the process that serves, which the framework has yet to
-    fork.
+    Opens no connection: the framework has yet to fork the process that serves.
     """
     settings = Settings.read(environ)
     silence_disconnect_errors()
@@ -132,7 +131,7 @@ def _enabled(settings: Settings) -> list[Enabled]:
     if "v1a" in settings.schemes:
         enabled.append(Enabled(AsymmetricScheme(), public_keys))
     if "jwt" in settings.schemes:
-        # PyJWT is for those who accept tokens to load.
+        # Imported here, so that only a receiver that accepts tokens loads PyJWT.
         from relay.receiver.signatures.token import TokenScheme
 
         scheme = TokenScheme(settings.audiences, settings.tolerance)
@@ -143,7 +142,7 @@ def _enabled(settings: Settings) -> list[Enabled]:
 def _signing_secrets(settings: Settings) -> KeySource[tuple[bytes, ...]]:
     if settings.secrets:
         return FixedKeys(settings.secrets)
-    # Secret Manager's client is for those who keep the secret there to load.
+    # Imported here, so that only a receiver with its secret there loads Secret Manager's client.
     from relay.gcp.secrets import HOST, SecretVersions
 
     open_channel = opener(HOST, settings.secret_manager_emulator)

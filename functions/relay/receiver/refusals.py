@@ -1,4 +1,4 @@
-"""Counting refusals for the log, so that nobody can flood it."""
+"""Counts refusals for the log, so that nobody can flood it."""
 
 import asyncio
 from collections import Counter
@@ -10,10 +10,10 @@ PERIOD = 10.0
 
 
 class Refusals:
-    """Logs the first refusal of each reason at once, and then what follows as one line a period.
+    """Logs the first refusal of each reason at once, and the next ones as one line a period.
 
-    Every refusal is counted in exactly one line's `count`, but for those of the last period before
-    a stop. Reasons are constants of ours, hence few. Must be used on an event loop.
+    Every refusal is counted in exactly one line's `count`, except those of the last period before a
+    stop. Reasons are constants, hence few. Must be used on an event loop.
     """
 
     def __init__(self, period: float = PERIOD) -> None:

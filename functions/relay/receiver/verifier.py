@@ -1,4 +1,4 @@
-"""From a delivery in good form to one that is proven: which keys, and when newer ones."""
+"""Verifies deliveries: which schemes and keys are tried, and when newer keys are loaded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ class Verifier:
     async def verify(self, delivery: Delivery) -> Verified:
         """Return what the signature vouches for.
 
-        Raises `Refused` (401) if no entry verifies, and `Unavailable` if one might, by keys that
-        cannot be had now.
+        Raises `Refused` (401) if no entry verifies, and `Unavailable` if one might verify by keys
+        that cannot be loaded now.
         """
         found = parse_entries(delivery.signature)
         unknown: list[_Attempt] = []

@@ -1,4 +1,4 @@
 """What every function needs of HTTP: the body, replies, the server, the caller's identity.
 
-Imports the shared words and `relay.keys`; no hop.
+Imports the shared modules and `relay.keys`; no hop.
 """

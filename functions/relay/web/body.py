@@ -1,4 +1,4 @@
-"""Reading a request's body: as a stream, up to a cap, for so long."""
+"""Reads a request's body as a stream, bounded in size and in time."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from relay.errors import Refused
 
 _SLOW = "slow-body"
-# Digits; no length that anybody means has so many.
+# Digits; a longer number is no length that is meant.
 _LONG_LENGTH = 19
 
 
@@ -23,7 +23,7 @@ async def read_body(request: Request, *, limit: int, timeout: float) -> bytes:
     if _declared(request) > limit:
         raise Refused(413, "too-large")
     reading = cast("asyncio.Task[object]", asyncio.current_task())
-    # asyncio.timeout would do, for a fifth of the time that all else takes for a delivery.
+    # asyncio.timeout does the same, in a fifth of the time that all else takes for a delivery.
     timer = asyncio.get_running_loop().call_later(timeout, reading.cancel, _SLOW)
     try:
         return await _read(request, limit)
@@ -50,12 +50,12 @@ async def _read(request: Request, limit: int) -> bytes:
     while True:
         message = await request.receive()
         if message["type"] == "http.disconnect":
-            # Nobody is left to read the answer.
+            # No one reads the answer.
             raise Refused(400, "disconnected")
         part: bytes = message.get("body", b"")
         if len(body) + len(part) > limit:
             raise Refused(413, "too-large")
         if not message.get("more_body", False):
-            # Most come as a single part, which need not be copied.
+            # Most bodies arrive as a single part, which need not be copied.
             return bytes(body + part) if body else part
         body += part

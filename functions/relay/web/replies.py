@@ -1,4 +1,4 @@
-"""Responses of the functions: quiet when nobody listens any more."""
+"""The functions' responses, which may be sent after the client is gone."""
 
 import json
 import logging
@@ -14,11 +14,11 @@ _UNFINISHED = "ASGI callable returned without completing response."
 
 
 class Reply(Response):
-    """A JSON response, which may be sent any number of times, at once too.
+    """A JSON response, which may be sent any number of times, also concurrently.
 
-    Of several requests pipelined on a connection that is lost, uvicorn tells only the newest; for
-    the others uvloop refuses the write with a `RuntimeError`, which the framework would log with
-    its traceback for anybody who cares to provoke it.
+    If a connection with several pipelined requests is lost, uvicorn tells only the newest. For the
+    others uvloop raises `RuntimeError` on the write, which the framework would log with its
+    traceback: any client could fill the log.
     """
 
     media_type = "application/json"
@@ -36,18 +36,18 @@ class Reply(Response):
     def json(
         cls, status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> "Reply":
-        """Return a response whose body is `content`; raises `ValueError` if JSON has no such."""
-        # In ASCII, since half a surrogate pair, which JSON can name, has no other encoding.
+        """Return a response whose body is `content`; raises `ValueError` if JSON cannot hold it."""
+        # In ASCII: JSON can hold half a surrogate pair, which has no other encoding.
         text = json.dumps(content, allow_nan=False, separators=(",", ":"))
         return cls(status, text.encode("ascii"), headers)
 
     async def __call__(self, _scope: "Scope", _receive: "Receive", send: "Send") -> None:
-        """Send the response, if there still is a connection."""
+        """Send the response, if the connection is still open."""
         try:
             await send(self._start)
             await send(self._body)
         except RuntimeError:
-            # Nobody is there to be told.
+            # The client is gone.
             return
 
 

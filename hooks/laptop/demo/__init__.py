@@ -1,1 +1,4 @@
-"""`hooks demo`: one event of every kind from Gemini to a subscriber, and an account of them all."""
+"""`hooks demo`: one event of every kind from Gemini to a subscriber, and an account of them all.
+
+Imports the shared modules of `hooks`, and `localcloud`.
+"""

@@ -170,7 +170,7 @@ def test_show_by_id_or_uri(terminal: Terminal) -> None:
     with pytest.raises(HooksError, match="404"):
         terminal.run("show", "unknown")
     with pytest.raises(HooksError, match="no webhook unknown"):
-        terminal.run("delete", "unknown")
+        terminal.run("delete", "unknown", "--yes")
 
 
 @pytest.mark.parametrize("state", ["disabled", "disabled_due_to_failed_deliveries"])

@@ -199,7 +199,9 @@ async def test_the_id_of_a_deleted_role_stays_blocked(start: Started, clock: Man
         assert (await api("GET", path))["deleted"] is True
         await api("POST", f"{path}:undelete", {})
         await api("DELETE", path)
-        await clock.advance(7 * days)
+        await clock.advance(2 * days)
+        assert (await api("GET", path))["deleted"] is True
+        await clock.advance(5 * days)
         assert (await api.refused("GET", path))[0] == "NOT_FOUND"
         assert (await api.refused("POST", f"{path}:undelete", {}))[0] == "NOT_FOUND"
         blocked = await api.refused("POST", ROLES, made)

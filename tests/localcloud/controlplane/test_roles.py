@@ -5,7 +5,7 @@ import pytest
 
 from localcloud.controlplane.roles import PERMISSIONS, ROLES
 
-# Google's lists as of August 2026, of the roles that the kit or its deployer uses.
+# Google's lists as of August 2026, of the roles that the relay or its deployer uses.
 GOOGLES: dict[str, list[str]] = json.loads(
     (Path(__file__).parents[2] / "infra" / "roles.json").read_text()
 )

@@ -65,3 +65,13 @@ def test_a_value_must_be_one_that_can_be_stored() -> None:
     stored.fields["f"].CopyFrom(Value(field_reference_value="x"))
     with pytest.raises(RpcError, match="of type field_reference_value"):
         limits.admit(stored)
+
+
+def test_times_are_cut_to_microseconds_everywhere() -> None:
+    # The client library hides nanoseconds, so the contract suite cannot see them.
+    stored = document("c/d", {"list": [{"t": 0}]})
+    holder = stored.fields["list"].array_value.values[0].map_value.fields["t"]
+    holder.timestamp_value.seconds = -1
+    holder.timestamp_value.nanos = 123_456_789
+    limits.admit(stored)
+    assert holder.timestamp_value.nanos == 123_456_000

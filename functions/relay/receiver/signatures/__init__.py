@@ -1,7 +1,6 @@
-"""Is this delivery Gemini's? One class per kind of signature; nothing here does I/O.
+"""The signature schemes: one class for each, without I/O; the verifier chooses the keys.
 
-A scheme looks at all entries of its kind with the keys that it is given. Which keys those are,
-and when to ask for newer ones, is the business of `relay.receiver.verifier`.
+Imports `relay.keys`, and of the receiver only `delivery`.
 """
 
 from relay.receiver.signatures.base import Outcome, Scheme, Verified
