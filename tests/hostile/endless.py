@@ -1,8 +1,11 @@
 """Connections that their clients never end: one for each state that a server could forget."""
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from relay.web.connections import MAX_PIPELINED
 from tests.hostile.wire import chunked, post
@@ -11,6 +14,8 @@ PATIENCE = 60.0
 """Seconds after which a connection that the server has to end is taken to be open for ever. The
 server's own bounds add up to less than half of that."""
 
+# Between two connections in one state.
+_PAUSE = 0.2
 _UPGRADE = ((b"connection", b"Upgrade"), (b"upgrade", b"websocket"))
 _OPEN_CHUNKS = b"POST / HTTP/1.1\r\nhost: relay\r\ntransfer-encoding: chunked\r\n\r\n"
 _LONG = b"1000000000"
@@ -74,3 +79,42 @@ async def _send(writer: asyncio.StreamWriter, state: State, reading: "asyncio.Ta
         await asyncio.wait({draining, reading}, return_when=asyncio.FIRST_COMPLETED)
         draining.cancel()
         await asyncio.wait({reading}, timeout=state.pause)
+
+
+class EndlessClients:
+    """Holds a connection in each state while the block lasts, replacing those that end.
+
+    `ended` counts ends by state, `longest` are the most seconds until one, `forever` the states
+    that the server did not end in time.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ended: Counter[str] = Counter()
+        self.longest = 0.0
+        self.forever: set[str] = set()
+        self.failed: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._repeat(name)) for name in STATES]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _repeat(self, name: str) -> None:
+        while True:
+            began = time.monotonic()
+            try:
+                answers = await hold(*self._address, STATES[name])
+            except TimeoutError:
+                self.forever.add(name)
+                continue
+            self.ended[name] += 1
+            self.longest = max(self.longest, time.monotonic() - began)
+            if b"HTTP/1.1 5" in answers:
+                self.failed.add(name)
+            await asyncio.sleep(_PAUSE)
