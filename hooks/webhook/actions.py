@@ -11,7 +11,7 @@ from hooks.errors import HooksError, UsageError
 from hooks.webhook.secret_store import SecretNotStored, SecretStore
 from hooks.webhook.states import ENABLED, explain
 from relay.errors import GeminiRefused
-from relay.gemini.webhooks import GeminiWebhooks, Webhook
+from relay.gemini.webhooks import GeminiWebhooks, Webhook, same_uri
 from relay.registrar.settings import EVENTS
 from relay.registrar.state import AFTER_A_DAY, AT_ONCE
 
@@ -147,7 +147,7 @@ class Registration:
         return await _store(identifier, secret, store, alone=behavior == AT_ONCE)
 
     async def _by_uri(self, uri: str) -> Webhook | None:
-        found = [each for each in await self._gemini.all() if each.uri == uri]
+        found = [each for each in await self._gemini.all() if same_uri(each.uri, uri)]
         if len(found) > 1:
             identifiers = ", ".join(each.id for each in found)
             raise UsageError(

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator
@@ -131,6 +132,63 @@ async def test_a_token_without_its_signature_counts_only_on_cloud_run(
         other = stripped(token(aud="https://somebody.else"))
         assert await status(client, "on-the-platform-4", other) == 401
         assert await status(client, "on-the-platform-5", stripped(token(email=DEPLOYER))) == 403
+
+
+SERVERLESS = "x-serverless-authorization"
+TOKENS = {
+    # What each is answered with where Cloud Run judges it, and then has removed its signature.
+    "none": ("", 401),
+    "listed": (stripped(token()), 204),
+    "not listed": (stripped(token(email=DEPLOYER)), 403),
+    "for others": (stripped(token(aud="https://somebody.else")), 401),
+    "strangers": (token(STRANGERS_KEY), 401),
+    "no token": ("e30.e30.", 401),
+}
+
+
+async def test_of_two_identity_headers_the_dispatcher_reads_the_one_that_cloud_run_judges(
+    world: World, issuer: str
+) -> None:
+    cloud = {"OIDC_JWKS_URI": issuer, "OIDC_EMAILS": PUSH, "K_SERVICE": "dispatch"}
+    async with running(world, "dispatch", **cloud) as client:
+        for judged, beside in itertools.product(TOKENS, TOKENS):
+            pairs = ((SERVERLESS, judged), ("authorization", beside))
+            sent = [(name, f"Bearer {TOKENS[kind][0]}") for name, kind in pairs if kind != "none"]
+            expected = TOKENS[beside if judged == "none" else judged][1]
+            assert await pushed(client, f"{judged}-{beside}", sent) == expected, (judged, beside)
+            for repeated in sent:
+                both = [*sent, repeated]
+                assert await pushed(client, f"{judged}-{beside}-twice", both) == 401
+
+
+async def pushed(
+    client: httpx2.AsyncClient, identifier: str, headers: list[tuple[str, str]]
+) -> int:
+    return (await client.post("/", json=push(identifier), headers=headers)).status_code
+
+
+async def test_a_forged_token_beside_a_readers_gives_the_reader_nothing(
+    world: World, issuer: str
+) -> None:
+    cloud = {
+        "OIDC_JWKS_URI": issuer,
+        "OIDC_EMAILS": f"{DEPLOYER},{WAIT}",
+        "WRITERS": DEPLOYER,
+        "WEBHOOK_STATE": "absent",
+        "K_SERVICE": "registrar",
+    }
+    reader, forged = stripped(token(email=WAIT)), stripped(token(STRANGERS_KEY, email=DEPLOYER))
+    headers = [(SERVERLESS, f"Bearer {reader}"), ("authorization", f"Bearer {forged}")]
+    async with running(world, "registrar", **cloud) as client:
+        for method, path, expected in (
+            ("GET", "/webhook", 200),
+            ("DELETE", "/webhook", 403),
+            ("POST", "/converge", 403),
+            ("POST", "/rotate", 403),
+            ("POST", "/ping", 403),
+        ):
+            answer = await client.request(method, path, headers=headers)
+            assert answer.status_code == expected, (method, path, answer.text)
 
 
 async def test_the_registrar_refuses_unlisted_callers(world: World, issuer: str) -> None:

@@ -251,6 +251,16 @@ class Attacks:
             case _:
                 return Attack(kind, post(headers, length=b"9" * 12), last=True)
 
+    def dotted(self, kind: str) -> Attack:
+        """An old genuine signature, its `id.timestamp.body` read with the split elsewhere."""
+        # Gemini signed `id.old.body`; the time of today stands in the body's place, or in the id.
+        identifier, old, now = self._new_id(), b"%d" % (int(time.time()) - 10**6), _now()
+        body = b"%b.%b" % (now, _BODY)
+        signer = self._chance.choice([self._signer.v1, self._signer.v1a])
+        signature = signer(b"%b.%b.%b" % (identifier, old, body))
+        headers = self._delivery(signature, identifier=b"%b.%b" % (identifier, old), timestamp=now)
+        return Attack(kind, post(headers, _BODY))
+
     def in_chunks(self, kind: str) -> Attack:
         """A forgery in chunks, with extensions and trailers."""
         size = self._chance.choice([1, 7, 1000])
@@ -302,6 +312,7 @@ _CATALOGUE: dict[str, tuple[int, _Make]] = {
     "genuine-token": (60, Attacks.genuine_token),
     "bomb": (15, Attacks.bomb),
     "oversize": (6, Attacks.oversize),
+    "dotted-id": (60, Attacks.dotted),
     "in-chunks": (40, Attacks.in_chunks),
     "method": (40, Attacks.method),
     "expecting": (10, Attacks.expecting),

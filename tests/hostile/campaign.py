@@ -31,6 +31,7 @@ from localcloud.pubsub import PubSub
 from localcloud.runner.process import FunctionProcess
 from localcloud.secretmanager import SecretManager
 from tests.hostile.account import Account
+from tests.hostile.endless import EndlessClients
 from tests.hostile.honest import Honest, honest_id
 from tests.hostile.sender import Order
 from tests.hostile.signers import Keys, Signer
@@ -167,13 +168,17 @@ async def _under_fire(
     stop = asyncio.Event()
     began = time.monotonic()
     slow = SlowClients(host, port, options.slow_clients, options.seed)
-    async with slow, asyncio.TaskGroup() as group:
+    endless = EndlessClients(host, port)
+    idle = resident(receiver.pid) if receiver.pid else None
+    async with slow, endless, asyncio.TaskGroup() as group:
         group.create_task(honest.run(stop))
         samples = group.create_task(_sample(receiver, stop))
         tally = await _send(order, on_progress)
         account.slow_open = slow.open
         stop.set()
     account.slow_ended = slow.ended
+    account.endless_ended, account.endless_forever = endless.ended, endless.forever
+    account.endless_seconds, account.endless_failed = endless.longest, endless.failed
     account.seconds = time.monotonic() - began
     account.sent, account.received, account.hung = tally["sent"], tally["received"], tally["hung"]
     account.answers = {kind: Counter(found) for kind, found in tally["answers"].items()}
@@ -181,7 +186,7 @@ async def _under_fire(
     account.honest_failed, account.published = honest.failed, watch.published
     account.jwks_fetches, account.secret_loads = watch.calls["jwks"], watch.calls[_LIST]
     account.log_lines, account.tracebacks = watch.log_lines, watch.tracebacks
-    account.mebibytes = samples.result()
+    account.mebibytes = [*([idle] if idle else []), *samples.result()]
     return account
 
 

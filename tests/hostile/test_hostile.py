@@ -9,6 +9,7 @@ from tests.hostile import campaign
 from tests.hostile.account import Account
 from tests.hostile.attacks import KINDS
 from tests.hostile.campaign import Options
+from tests.hostile.endless import STATES
 
 GOOD = Account(
     sent=10,
@@ -33,6 +34,7 @@ def test_a_short_campaign_breaks_no_promise(account: Account) -> None:
     assert set(account.answers) == set(KINDS)
     assert account.published == account.honest_stored
     assert account.slow_open > 0
+    assert account.endless_ended
     assert account.jwks_fetches > 0
     assert account.secret_loads > 0
 
@@ -60,6 +62,9 @@ def test_an_account_without_a_problem_says_so() -> None:
         {"received": ["noise"]},
         {"hung": ["forged"]},
         {"tracebacks": ["Traceback (most recent call last):"]},
+        {"endless_forever": {"trailers"}},
+        {"endless_failed": {"trailers"}},
+        {"seconds": 61.0, "endless_ended": Counter([*STATES][1:])},
         {"honest_failed": {"honest-3"}},
         {"honest_stored": set(), "published": set()},
         {"published": {"honest-1", "honest-2", "hostile-1"}},

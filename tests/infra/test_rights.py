@@ -1,21 +1,28 @@
 """Least privilege, by enforcement: what Terraform grants suffices, and none of it is too much."""
 
 import asyncio
+import functools
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 import pytest
 import pytest_asyncio
 
 from localcloud.controlplane.access import Binding
+from localcloud.controlplane.door import INTERNAL
 from localcloud.controlplane.errors import ApiError
 from localcloud.controlplane.roles import OWNER
 from localcloud.core.errors import StartFailed
 from localcloud.laptop.site import Site
+from relay.web.identity import STRIPPED
 from tests.infra.deployed import (
     DEFAULT,
     NAME,
+    SECONDS,
     Refused,
     answered,
     emulated,
@@ -166,6 +173,132 @@ async def test_the_identity_that_apply_waits_with_may_only_read(granted: Site) -
     assert await invoke_as(granted, waits, "registrar", path="/webhook") == 200
     for method, path in (("DELETE", "/webhook"), ("POST", "/converge"), ("POST", "/rotate")):
         assert await invoke_as(granted, waits, "registrar", method=method, path=path) == 403, path
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS", "DELETE")
+PATHS = ("/", "/webhook", "/converge", "/ping", "/rotate")
+ACTIONS_OF_THE_REGISTRAR = {
+    ("GET", "/webhook"),
+    ("DELETE", "/webhook"),
+    ("POST", "/converge"),
+    ("POST", "/ping"),
+    ("POST", "/rotate"),
+}
+# Rotates nothing, and is neither a delivery nor a push.
+BODY = b'{"if_older_than_seconds":1000000000}'
+AUTHORIZATION, SERVERLESS = "Authorization", "X-Serverless-Authorization"
+# Whom the functions let do everything, hence whom a forger pretends to be.
+TRUSTED = {"receiver": "schedules", "dispatcher": "push", "registrar": "schedules"}
+
+
+@dataclass(frozen=True)
+class Try:
+    """One request of one identity at one function."""
+
+    hop: str
+    function: str
+    method: str
+    path: str
+    form: str
+    """Which tokens are in which headers."""
+
+    def headers(self, made: Site) -> list[tuple[str, str]]:
+        genuine = bearer(made, self.hop, self.function)
+        trusted = bearer(made, TRUSTED[self.function], self.function)
+        forged = f"{trusted.rpartition('.')[0]}.{STRIPPED}"
+        broken = f"{trusted.rpartition('.')[0]}.{'A' * 342}"
+        return {
+            "none": [],
+            "Authorization": [(AUTHORIZATION, genuine)],
+            "X-Serverless-Authorization": [(SERVERLESS, genuine)],
+            "genuine before forged": [(SERVERLESS, genuine), (AUTHORIZATION, forged)],
+            "twice": [(AUTHORIZATION, genuine), (AUTHORIZATION, forged)],
+            "forged before genuine": [(SERVERLESS, forged), (AUTHORIZATION, genuine)],
+            "forged": [(AUTHORIZATION, forged)],
+            "wrong signature": [(AUTHORIZATION, broken)],
+        }[self.form]
+
+    def expected(self) -> int:
+        if self.function == "receiver":
+            # It is public: no token counts, and a delivery needs its own signature.
+            return {"GET": 200, "HEAD": 200, "POST": 400}.get(self.method, 405)
+        if self.form == "none":
+            return 403
+        if self.form in ("forged before genuine", "forged", "wrong signature"):
+            return 401
+        if self.function not in INVOKES.get(self.hop, set()):
+            return 403
+        return self._function_answers()
+
+    def _function_answers(self) -> int:
+        if self.function == "dispatcher":
+            if self.method != "POST":
+                return 405
+            return 401 if self.form == "twice" else 400
+        if self.path == "/":
+            return 404
+        if (self.method, self.path) not in ACTIONS_OF_THE_REGISTRAR:
+            return 405
+        if self.form == "twice":
+            return 401
+        return 200 if self.hop == "schedules" or self.method == "GET" else 403
+
+
+FORMS = (
+    "none",
+    "Authorization",
+    "X-Serverless-Authorization",
+    "genuine before forged",
+    "twice",
+    "forged before genuine",
+    "forged",
+    "wrong signature",
+)
+
+
+@functools.cache
+def bearer(made: Site, hop: str, function: str) -> str:
+    email, project = account(hop).partition(":")[2], made.cloud.state.project
+    audience = f"https://{NAME}-{function}-{project.number}.europe-west1.run.app"
+    return f"Bearer {made.cloud.state.issuer.identity_token(email, audience)}"
+
+
+async def test_each_identity_may_do_at_each_function_what_the_table_says(granted: Site) -> None:
+    # Removal comes last: there is nothing to rotate or to ping after it.
+    tries = [
+        Try(hop, function, method, path, form)
+        for method, path, function, hop, form in itertools.product(
+            METHODS, PATHS, TRUSTED, MAY, FORMS
+        )
+    ]
+    await set_converging(granted, "pause")
+    try:
+        async with kept_registrar(granted), httpx2.AsyncClient(trust_env=False) as client:
+            found = {each: await knocked(client, granted, each) for each in tries}
+    finally:
+        await set_converging(granted, "resume")
+    assert {each: status for each, status in found.items() if status != each.expected()} == {}
+
+
+async def knocked(client: httpx2.AsyncClient, made: Site, each: Try) -> int:
+    name = f"{LOCATION}/functions/{NAME}-{each.function}"
+    headers = [*each.headers(made), (INTERNAL, made.cloud.network.mark)]
+    url = f"{made.cloud.deployments[name].url}{each.path}"
+    answer = await client.request(each.method, url, headers=headers, content=BODY, timeout=SECONDS)
+    return answer.status_code
+
+
+@asynccontextmanager
+async def kept_registrar(made: Site) -> AsyncIterator[None]:
+    """Have the registrar know in the end what it knew before, and its webhook be there."""
+    name = f"{DATABASE}/documents/registrar/webhook"
+    kept = await emulated(made.cloud, FIRESTORE, "GetDocument", name=name)
+    try:
+        yield
+    finally:
+        writes = [{"update": {"name": name, "fields": kept.fields}}]
+        await emulated(made.cloud, FIRESTORE, "Commit", database=DATABASE, writes=writes)
+        assert await fire(made, f"{NAME}-converge") == 200
 
 
 async def test_nobody_outside_reaches_the_dispatcher(granted: Site) -> None:

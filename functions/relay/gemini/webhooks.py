@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from google import genai
 from google.genai._interactions import APIStatusError
@@ -14,6 +15,8 @@ from relay.errors import GeminiRefused
 _PAGE_SIZE = 1000
 _MOST_PAGES = 1000
 _TIMEOUT_SECONDS = 10.0
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 _SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_\-]+")
 _LONGEST_REASON = 500
@@ -32,6 +35,25 @@ class Webhook:
     state: str
     description: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """Everything that Gemini shows of it, in snake_case: times as text, secrets truncated."""
+
+
+def same_uri(one: str, other: str) -> bool:
+    """Tell whether two URIs name the same endpoint, however Gemini or a person spells it.
+
+    Case does not count in the scheme and the host, and neither do the scheme's default port and an
+    empty path: https://www.rfc-editor.org/rfc/rfc3986#section-6.2.3
+    """
+    return one == other or _normalized(one) == _normalized(other)
+
+
+def _normalized(uri: str) -> tuple[object, ...]:
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return (uri,)
+    user = parts.netloc.rpartition("@")[0]
+    return parts.scheme, user, parts.hostname, port, parts.path or "/", parts.query, parts.fragment
 
 
 class GeminiWebhooks:

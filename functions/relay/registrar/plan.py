@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from relay.gemini.webhooks import Webhook
+from relay.gemini.webhooks import Webhook, same_uri
 from relay.registrar.settings import Settings
 
 ENABLED = "enabled"
@@ -19,7 +19,7 @@ def alike(webhooks: Iterable[Webhook], uri: str, but: str = "") -> tuple[Webhook
 
     Every webhook with our URI is ours: the reply to its creation was lost.
     """
-    return tuple(each for each in webhooks if _same(each.uri, uri) and each.id != but)
+    return tuple(each for each in webhooks if same_uri(each.uri, uri) and each.id != but)
 
 
 def differences(webhook: Webhook, settings: Settings) -> dict[str, Any]:
@@ -27,19 +27,10 @@ def differences(webhook: Webhook, settings: Settings) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     if webhook.name != settings.name:
         wanted["name"] = settings.name
-    if not _same(webhook.uri, settings.uri):
+    if not same_uri(webhook.uri, settings.uri):
         wanted["uri"] = settings.uri
     if webhook.events != frozenset(settings.events):
         wanted["subscribed_events"] = list(settings.events)
     if webhook.state != ENABLED:
         wanted["state"] = ENABLED
     return wanted
-
-
-def _same(one: str, other: str) -> bool:
-    # Gemini may return a URI without a path with a trailing slash.
-    return one == other or _rooted(one) == _rooted(other)
-
-
-def _rooted(uri: str) -> str:
-    return f"{uri}/" if uri.count("/") == 2 else uri

@@ -8,6 +8,7 @@ without end, or keep a connection open after it has its answer.
 import asyncio
 import enum
 import random
+import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -18,7 +19,8 @@ MAX_DISCARDED = 1_048_576
 """Bytes of one request that may still arrive after its answer; they are read and dropped."""
 
 ARRIVAL_SECONDS = 10.0
-"""Seconds in which a head must arrive, and in which a request must end once it is answered."""
+"""Seconds in which a head must arrive, and in which a request must end once it is answered; and for
+which the client may leave an answer unread."""
 
 MAX_PIPELINED = 4
 """Requests of one connection that may wait for the answer to the one before them."""
@@ -48,6 +50,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Expect the first head."""
         super().connection_made(transport)
+        _bound_unread(transport)
         self._start_timer()
 
     def on_message_begin(self) -> None:
@@ -136,3 +139,15 @@ class BoundedConnection(HttpToolsProtocol):
             waiting = bool(self.cycle) and not self.cycle.response_complete
             return self._excess > 0 and not waiting
         return not self.pipeline and not self.cycle.response_started
+
+
+def _bound_unread(transport: asyncio.Transport) -> None:
+    """Have the system end the connection if its client leaves an answer unread.
+
+    Otherwise what cannot be sent keeps even a connection that is closing:
+    https://man7.org/linux/man-pages/man7/tcp.7.html (`TCP_USER_TIMEOUT`, which only Linux has).
+    """
+    connected = transport.get_extra_info("socket")
+    if connected is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        milliseconds = int(ARRIVAL_SECONDS * 1000)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)

@@ -137,6 +137,10 @@ class IdentityCheck:
         email = claims["email"]
         if not isinstance(email, str) or claims["email_verified"] is not True:
             raise jwt.InvalidTokenError
+        if not email.isascii():
+            # Lower case makes a K of the Kelvin sign: another address, which would pass for one
+            # on the list.
+            raise jwt.InvalidTokenError
         return Identity(email, claims["aud"])
 
 

@@ -162,6 +162,7 @@ def test_show_by_id_or_uri(terminal: Terminal) -> None:
     created = terminal.run("create", "--uri", URI)
     by_id = terminal.run("show", created["id"])
     assert by_id == terminal.run("show", "--uri", URI)
+    assert by_id == terminal.run("show", "--uri", URI.replace("https", "HTTPS"))
     assert by_id["signing_secrets"][0]["truncated_secret"].startswith("whsec_...")
     assert URI in terminal.text("show", created["id"])
     for words in ((), (created["id"], "--uri", URI), ("--uri", "https://other.example/")):

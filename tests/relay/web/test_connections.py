@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, cast
 from unittest.mock import Mock
@@ -291,3 +292,25 @@ async def test_pipelined_requests_beyond_the_bound_end_the_connection() -> None:
     assert running == 1
     assert found.count(b"HTTP/1.1 ") <= 1
     assert b" 200 " not in found
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot")
+async def test_an_answer_that_is_not_read_does_not_keep_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "ARRIVAL_SECONDS", 0.05)
+    lost = asyncio.Event()
+
+    class Watched(BoundedConnection):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    async def long(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("long" * (4 << 20))(scope, receive, send)
+
+    monkeypatch.setattr(f"{__name__}.BoundedConnection", Watched)
+    async with serving(long) as port:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(START + b"connection: close\r\ncontent-length: 0\r\n\r\n")
+            await lost.wait()

@@ -228,6 +228,13 @@ async def test_the_case_of_an_address_does_not_matter() -> None:
     assert await status_of(check, f"Bearer {token()}") == 200
 
 
+async def test_an_address_in_other_letters_is_another_address() -> None:
+    # The Kelvin sign, which becomes a k in lower case.
+    other = token({"email": "push@\N{KELVIN SIGN}it.iam.gserviceaccount.com"})
+    check = check_with(emails=("push@kit.iam.gserviceaccount.com",))
+    assert await status_of(check, f"Bearer {other}") == 401
+
+
 class Rotated:
     """Keys that change once asked for newer ones."""
 
