@@ -304,3 +304,13 @@ def test_labels_reach_every_resource_that_takes_them(everything: Plan) -> None:
         if (values.get("labels") or {}).get("team") == "batch"
     ]
     assert len(labelled) == 29
+
+
+def test_no_tile_of_the_dashboard_has_a_position_of_zero(minimal: Plan) -> None:
+    # The API leaves zeros out of its replies, so the next plan would add them again.
+    (dashboard,) = _of(minimal, "google_monitoring_dashboard").values()
+    tiles = json.loads(dashboard["dashboard_json"])["mosaicLayout"]["tiles"]
+    assert [tile.get(key) for tile in tiles for key in ("xPos", "yPos")].count(0) == 0
+    assert {(tile.get("xPos", 0), tile.get("yPos", 0)) for tile in tiles} == {
+        (x, y) for x in (0, 24) for y in (0, 16, 32)
+    }
