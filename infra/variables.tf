@@ -567,9 +567,11 @@ variable "subscribers" {
     (any URL, with an identity token), `pull`, `bigquery` and `storage`; a
     `topic` (`events`, `ingress` or the name of a route); and a Pub/Sub `filter`
     on attributes, `retry`, `dead_letter` (null: none) and grants.
+    `ack_deadline_seconds` is 60 by default, or the `max_seconds` after which
+    `storage` closes a file if that is more.
   EOT
   type = map(object({
-    ack_deadline_seconds = optional(number, 60)
+    ack_deadline_seconds = optional(number)
     bigquery = optional(object({
       drop_unknown_fields = optional(bool, true)
       grant               = optional(bool, true)
@@ -693,11 +695,38 @@ variable "subscribers" {
   validation {
     condition = alltrue([
       for subscriber in values(var.subscribers) : (
-        subscriber.ack_deadline_seconds >= 10 &&
-        subscriber.ack_deadline_seconds <= 600
+        coalesce(subscriber.ack_deadline_seconds, 60) >= 10 &&
+        coalesce(subscriber.ack_deadline_seconds, 60) <= 600
       )
     ])
     error_message = "ack_deadline_seconds must be between 10 and 600."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) :
+      subscriber.storage == null || (
+        try(subscriber.storage.max_seconds, 300) >= 60 &&
+        try(subscriber.storage.max_seconds, 300) <= 600
+      )
+    ])
+    error_message = join(" ", [
+      "storage.max_seconds must be between 60 and 600: Pub/Sub closes no file",
+      "sooner or later.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : (
+        try(subscriber.storage.max_seconds, 0) <=
+        coalesce(subscriber.ack_deadline_seconds, 600)
+      )
+    ])
+    error_message = join(" ", [
+      "storage.max_seconds may not exceed ack_deadline_seconds: lower it,",
+      "raise the deadline, or leave the deadline out.",
+    ])
   }
 
   validation {

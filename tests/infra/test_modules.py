@@ -80,6 +80,12 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("subscribers", {"mine": {"pull": {}, "topic": "blue"}}, "one of the routes"),
     ("subscribers", {"mine": {"pull": {}, "filter": "a" * 257}}, "256 characters"),
     ("subscribers", {"mine": {"pull": {}, "ack_deadline_seconds": 5}}, "between 10 and 600"),
+    ("subscribers", {"mine": {"storage": {"bucket": "b", "max_seconds": 30}}}, "between 60 and"),
+    (
+        "subscribers",
+        {"mine": {"ack_deadline_seconds": 60, "storage": {"bucket": "b", "max_seconds": 61}}},
+        "may not exceed ack_deadline_seconds",
+    ),
     ("subscribers", {"mine": {"pull": {}, "dead_letter": {"max_attempts": 1}}}, "5 and 100"),
     ("subscribers", {"mine": {"pull": {}, "retry": {"minimum_seconds": 700}}}, "0 and 600"),
     ("subscribers", {"mine": {"push": {"endpoint": "worker"}}}, "is a URL"),

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -270,18 +271,25 @@ def test_a_protected_ledger_outlives_the_destroy(minimal: Plan, everything: Plan
     assert protection(everything) == ("DELETE_PROTECTION_DISABLED", "DELETE")
 
 
-def test_the_name_of_a_subscription_carries_its_filters_digest(everything: Plan) -> None:
+def test_the_name_of_a_subscriber_ends_in_a_digest(everything: Plan) -> None:
     names = {
         address.split('"')[1]: values["name"]
         for address, values in _of(everything, "google_pubsub_subscription").items()
         if address.endswith("google_pubsub_subscription.subscription")
     }
-    assert names == {
-        "audit": "relay-staging-audit",
-        "lake": "relay-staging-lake",
-        "notebook": "relay-staging-notebook-25cdbec3",
-        "worker": "relay-staging-worker-9bf29a06",
-    }
+    assert set(names) == {"audit", "lake", "notebook", "worker"}
+    for key, name in names.items():
+        assert re.fullmatch(rf"relay-staging-{key}-[0-9a-f]{{8}}", name)
+
+
+def test_no_file_stays_open_longer_than_its_messages_deadline(everything: Plan) -> None:
+    writing = [
+        (each["ack_deadline_seconds"], int(each["cloud_storage_config"][0]["max_duration"][:-1]))
+        for each in _of(everything, "google_pubsub_subscription").values()
+        if each["cloud_storage_config"]
+    ]
+    assert len(writing) == 3
+    assert all(seconds <= deadline for deadline, seconds in writing), writing
 
 
 def test_the_key_encrypts_every_resource_that_takes_one(everything: Plan) -> None:
