@@ -102,14 +102,16 @@ variable "deployer" {
 variable "functions" {
   description = <<-EOT
     Per function: the size of an instance, the requests it takes at once, bounds
-    on the number of instances, and additional environment variables.
+    on the number of instances, and additional environment variables. Google
+    refuses a function whose `max_instances` × `cpu` exceeds the region's quota
+    of CPUs, 20 in a new project.
   EOT
   type = object({
     dispatcher = optional(object({
       concurrency   = optional(number, 40)
       cpu           = optional(string, "1")
       environment   = optional(map(string), {})
-      max_instances = optional(number, 20)
+      max_instances = optional(number, 10)
       memory        = optional(string, "512Mi")
       min_instances = optional(number, 0)
     }), {})
@@ -117,7 +119,7 @@ variable "functions" {
       concurrency   = optional(number, 80)
       cpu           = optional(string, "1")
       environment   = optional(map(string), {})
-      max_instances = optional(number, 20)
+      max_instances = optional(number, 10)
       memory        = optional(string, "512Mi")
       min_instances = optional(number, 0)
     }), {})

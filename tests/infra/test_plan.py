@@ -110,6 +110,18 @@ def test_the_dispatchers_deadlines_fit_together(minimal: Plan) -> None:
     assert dispatch["dead_letter_policy"][0]["max_delivery_attempts"] == 100
 
 
+def test_every_function_fits_a_new_projects_quota_of_cpus_with_room(minimal: Plan) -> None:
+    # https://cloud.google.com/run/quotas; checked when a function is deployed.
+    quota = 20
+    sizes = [
+        each["service_config"][0]
+        for each in _of(minimal, "google_cloudfunctions2_function").values()
+    ]
+    assert len(sizes) == 3
+    for size in sizes:
+        assert 2 * size["max_instance_count"] * float(size["available_cpu"]) <= quota
+
+
 def test_ingress_keeps_messages_for_replay(minimal: Plan, everything: Plan) -> None:
     def retention(plan: Plan) -> dict[str, str | None]:
         topics = _of(plan, "google_pubsub_topic").values()
