@@ -1,3 +1,18 @@
+variable "activation_seconds" {
+  description = <<-EOT
+    Seconds to wait after services have been enabled, until their APIs answer
+    and Google has created their service agents.
+  EOT
+  type        = number
+  default     = 120
+  nullable    = false
+
+  validation {
+    condition     = var.activation_seconds >= 0 && var.activation_seconds <= 600
+    error_message = "activation_seconds must be between 0 and 600."
+  }
+}
+
 variable "alerts" {
   description = <<-EOT
     Alert policies. `notification_channels` are full names.
@@ -388,10 +403,11 @@ variable "project" {
 
 variable "propagation_seconds" {
   description = <<-EOT
-    Seconds to wait after new grants have been made, until they hold everywhere.
+    Seconds to wait after new grants have been made, until they hold everywhere:
+    typically 2 minutes, sometimes 7 or more.
   EOT
   type        = number
-  default     = 60
+  default     = 180
   nullable    = false
 
   validation {

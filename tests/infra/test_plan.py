@@ -334,3 +334,46 @@ def test_no_tile_of_the_dashboard_has_a_position_of_zero(minimal: Plan) -> None:
     assert {(tile.get("xPos", 0), tile.get("yPos", 0)) for tile in tiles} == {
         (x, y) for x in (0, 24) for y in (0, 16, 32)
     }
+
+
+def _dependencies(graph: str) -> dict[str, set[str]]:
+    """Return what each resource of `terraform graph` needs, without the addresses' keys."""
+    needed: dict[str, set[str]] = {}
+    for one, other in re.findall(r'^\s*"([^"]+)" -> "([^"]+)";$', graph, re.MULTILINE):
+        needed.setdefault(one, set()).add(other)
+    return needed
+
+
+def _reaches(needed: Mapping[str, set[str]], start: str) -> set[str]:
+    found, todo = set(), [start]
+    while todo:
+        for each in needed.get(todo.pop(), set()) - found:
+            found.add(each)
+            todo.append(each)
+    return found
+
+
+def test_everything_waits_until_the_services_are_active(
+    workspace: Workspace, everything: Plan, minimal: Plan
+) -> None:
+    needed = _dependencies(workspace.require("graph"))
+    planned = {re.sub(r"\[[^]]*\]", "", a) for p in (minimal, everything) for a in _resources(p)}
+    early = {
+        address
+        for address in planned
+        if "time_sleep.services" not in _reaches(needed, address) | {address}
+    }
+    # The first is what the wait waits for, the second nothing at Google.
+    assert early == {
+        "google_project_service.services",
+        "module.registrar.terraform_data.deployment",
+    }
+    assert "google_project_service.services" in needed["time_sleep.services"]
+
+
+def test_the_waits_are_longer_than_google_usually_takes(minimal: Plan, everything: Plan) -> None:
+    # https://cloud.google.com/iam/docs/access-change-propagation: typically two minutes.
+    for plan in (minimal, everything):
+        for address, values in _of(plan, "time_sleep").items():
+            seconds = 120 if address == "time_sleep.services" else 180
+            assert values["create_duration"] == f"{seconds}s", address
