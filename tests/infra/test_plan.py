@@ -377,3 +377,19 @@ def test_the_waits_are_longer_than_google_usually_takes(minimal: Plan, everythin
         for address, values in _of(plan, "time_sleep").items():
             seconds = 120 if address == "time_sleep.services" else 180
             assert values["create_duration"] == f"{seconds}s", address
+
+
+def test_every_grant_to_the_pubsub_agent_waits_for_it(
+    workspace: Workspace, everything: Plan
+) -> None:
+    # Those on somebody else's table or bucket take nothing else from the project.
+    needed = _dependencies(workspace.require("graph"))
+    agent = "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    grants = {
+        re.sub(r"\[[^]]*\]", "", address)
+        for address, values in _resources(everything).items()
+        if values.get("member") == agent
+    }
+    assert len(grants) >= 6
+    for address in grants:
+        assert "time_sleep.services" in _reaches(needed, address), address
