@@ -198,16 +198,17 @@ module "archive" {
 }
 
 module "monitoring" {
-  source       = "./modules/monitoring"
-  project      = local.project
-  region       = var.region
-  name         = var.name
-  alerts       = var.alerts
-  dispatcher   = module.dispatcher.function
-  receiver     = module.receiver.function
-  registrar    = module.registrar.function
-  rotates      = var.rotation.days != null
-  rotation_job = module.registrar.jobs.rotate
+  source              = "./modules/monitoring"
+  project             = local.project
+  region              = var.region
+  name                = var.name
+  alerts              = var.alerts
+  dispatcher          = module.dispatcher.function
+  propagation_seconds = var.propagation_seconds
+  receiver            = module.receiver.function
+  registrar           = module.registrar.function
+  rotates             = var.rotation.days != null
+  rotation_job        = module.registrar.jobs.rotate
   dead_letter_subscriptions = merge(
     { relay = module.dead_letter.subscription },
     {

@@ -15,19 +15,25 @@ variable "activation_seconds" {
 
 variable "alerts" {
   description = <<-EOT
-    Alert policies. `notification_channels` are full names.
+    Alert policies. `emails` are addresses to write to, and
+    `notification_channels` full names of channels that exist.
     `dead_letter_age_days` and `oldest_unacked_seconds` bound the age of an
     unread message, `error_ratio` and `unavailable_ratio` the share of requests
-    that fail, and `refused_per_minute` the number of deliveries with a wrong
-    signature. `enabled = false` creates the dashboard alone.
+    that fail, `refused_per_minute` the number of deliveries with a wrong
+    signature, `saturated_per_minute` that of requests for which no instance was
+    free, and `forbidden_per_minute` that of requests that IAM refused. `enabled
+    = false` creates the dashboard alone.
   EOT
   type = object({
     dead_letter_age_days   = optional(number, 7)
+    emails                 = optional(list(string), [])
     enabled                = optional(bool, true)
     error_ratio            = optional(number, 0.05)
+    forbidden_per_minute   = optional(number, 0)
     notification_channels  = optional(list(string), [])
     oldest_unacked_seconds = optional(number, 900)
     refused_per_minute     = optional(number, 10)
+    saturated_per_minute   = optional(number, 10)
     unavailable_ratio      = optional(number, 0.05)
   })
   default  = {}
@@ -53,6 +59,28 @@ variable "alerts" {
       "dead_letter_age_days must be between 1 and 30: Pub/Sub drops a dead",
       "letter after 31 days.",
     ])
+  }
+
+  validation {
+    condition = alltrue([
+      for number in [
+        var.alerts.forbidden_per_minute,
+        var.alerts.refused_per_minute,
+        var.alerts.saturated_per_minute,
+      ] : number >= 0
+    ])
+    error_message = join(" ", [
+      "forbidden_per_minute, refused_per_minute and saturated_per_minute are",
+      "numbers of requests, from 0 up.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for email in var.alerts.emails :
+      can(regex("^[^@ ]+@[^@ ]+[.][^@ ]+$", email))
+    ])
+    error_message = "alerts.emails are addresses, as in team@example.com."
   }
 
   validation {

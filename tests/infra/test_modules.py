@@ -39,6 +39,8 @@ def test_terraform_test(workspace: Workspace, directory: str) -> None:
 REFUSED: Sequence[tuple[str, object, str]] = [
     ("activation_seconds", 601, "between 0 and 600"),
     ("alerts", {"error_ratio": 5}, "as in 0.05"),
+    ("alerts", {"saturated_per_minute": -1}, "from 0 up"),
+    ("alerts", {"emails": ["team"]}, "as in team@example.com"),
     ("alerts", {"dead_letter_age_days": 31}, "between 1 and 30"),
     ("alerts", {"notification_channels": ["me@example.com"]}, "channels list"),
     ("archive", {"file_seconds": 5}, "between 60 and 600"),

@@ -416,3 +416,26 @@ def test_every_grant_to_the_pubsub_agent_waits_for_it(
     assert len(grants) >= 6
     for address in grants:
         assert "time_sleep.services" in _reaches(needed, address), address
+
+
+def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan) -> None:
+    # run.googleapis.com/request_count leaves it out.
+    metrics = _of(minimal, "google_logging_metric").values()
+    filters = {each["name"]: each["filter"] for each in metrics}
+    assert set(filters) == {"gemini-webhooks-forbidden", "gemini-webhooks-saturated"}
+    for name, status in (("forbidden", 403), ("saturated", 429)):
+        counted = filters[f"gemini-webhooks-{name}"]
+        assert "/logs/run.googleapis.com%2Frequests" in counted
+        assert f"httpRequest.status = {status}" in counted
+        for hop in ("receiver", "dispatcher", "registrar"):
+            assert f'"gemini-webhooks-{hop}"' in counted
+        alert = _resources(minimal)[f"module.monitoring.google_monitoring_alert_policy.{name}[0]"]
+        watched = alert["conditions"][0]["condition_threshold"][0]["filter"]
+        assert f'"logging.googleapis.com/user/gemini-webhooks-{name}"' in watched
+
+
+def test_every_alert_says_what_it_cannot_see(minimal: Plan) -> None:
+    policies = _of(minimal, "google_monitoring_alert_policy")
+    assert len(policies) == 10
+    for address, values in policies.items():
+        assert "cannot see" in values["documentation"][0]["content"], address
