@@ -20,3 +20,10 @@ resource "google_secret_manager_secret_iam_member" "signing_secret" {
   role      = each.key
   member    = google_service_account.receiver.member
 }
+
+moved {
+  from = google_secret_manager_secret_iam_member.signing_secret
+  to = google_secret_manager_secret_iam_member.signing_secret[
+    "roles/secretmanager.secretAccessor"
+  ]
+}
