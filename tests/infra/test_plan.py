@@ -367,7 +367,8 @@ def _dependencies(graph: str) -> dict[str, set[str]]:
 
 
 def _reaches(needed: Mapping[str, set[str]], start: str) -> set[str]:
-    found, todo = set(), [start]
+    found: set[str] = set()
+    todo = [start]
     while todo:
         for each in needed.get(todo.pop(), set()) - found:
             found.add(each)

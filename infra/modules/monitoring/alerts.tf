@@ -195,8 +195,9 @@ resource "google_monitoring_alert_policy" "errors" {
   documentation {
     content = join(" ", [
       "Gemini, Pub/Sub or the schedule tries again, so nothing is lost yet.",
-      "The function's logs say why; `hooks doctor` says what to do. This cannot",
-      "see requests that reach no instance (429 and 403: alerts of their own).",
+      "The function's logs say why; `hooks doctor` says what to do. This",
+      "cannot see requests that reach no instance (429 and 403: alerts of",
+      "their own).",
     ])
   }
 }
@@ -242,8 +243,9 @@ resource "google_monitoring_alert_policy" "unavailable" {
 
   documentation {
     content = join(" ", [
-      "The receiver cannot get its keys or cannot reach Pub/Sub. Gemini repeats",
-      "a delivery for 24 hours, and disables an endpoint that keeps failing.",
+      "The receiver cannot get its keys or cannot reach Pub/Sub. Gemini",
+      "repeats a delivery for 24 hours, and disables an endpoint that keeps",
+      "failing.",
       "This cannot see deliveries for which no instance is free (429: an alert",
       "of its own), nor those that do not arrive at all.",
     ])
@@ -323,8 +325,8 @@ resource "google_monitoring_alert_policy" "webhook_disabled" {
     content = join(" ", [
       "Deliveries failed for so long that Gemini disabled the webhook. The",
       "registrar enables it again by itself, but events that Gemini no longer",
-      "repeats are missing. Find out why the receiver failed. This cannot see a",
-      "disabled webhook while the registrar itself does not run or fails.",
+      "repeats are missing. Find out why the receiver failed. This cannot see",
+      "a disabled webhook while the registrar itself does not run or fails.",
     ])
   }
 }
