@@ -1,10 +1,6 @@
 locals {
-  # Read from the grants, so that whatever uses the key waits for them.
-  kms_key = (
-    var.kms_key == null
-    ? null
-    : values(google_kms_crypto_key_iam_member.agents)[0].crypto_key_id
-  )
+  # Read from the wait, so that whatever uses the key comes after it.
+  kms_key = one(time_sleep.key[*].triggers["key"])
 }
 
 resource "google_kms_crypto_key_iam_member" "agents" {
@@ -13,6 +9,7 @@ resource "google_kms_crypto_key_iam_member" "agents" {
     cloud-functions   = "gcf-admin-robot"
     cloud-run         = "serverless-robot-prod"
     cloud-storage     = "gs-project-accounts"
+    eventarc          = "gcp-sa-eventarc"
     firestore         = "gcp-sa-firestore"
     pubsub            = "gcp-sa-pubsub"
     secret-manager    = "gcp-sa-secretmanager"
@@ -24,5 +21,16 @@ resource "google_kms_crypto_key_iam_member" "agents" {
     "${each.value}.iam.gserviceaccount.com",
   ])
 
-  depends_on = [google_project_service.services]
+  depends_on = [time_sleep.services]
+}
+
+resource "time_sleep" "key" {
+  count           = var.kms_key == null ? 0 : 1
+  create_duration = "${var.propagation_seconds}s"
+  triggers = {
+    agents = join(",", keys(google_kms_crypto_key_iam_member.agents))
+    key    = var.kms_key
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.agents]
 }

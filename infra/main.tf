@@ -90,19 +90,18 @@ module "secrets" {
 }
 
 module "receiver" {
-  source              = "./modules/receiver"
-  project             = local.project
-  region              = var.region
-  name                = var.name
-  build               = module.builder.build
-  ingress_topic       = module.topics.topics["ingress"]
-  kms_key             = local.kms_key
-  labels              = var.labels
-  runtime             = var.runtime
-  signing_secret      = module.secrets.signing_secret
-  signing_secret_role = module.secrets.roles.reader
-  size                = var.functions.receiver
-  verification        = var.verification
+  source         = "./modules/receiver"
+  project        = local.project
+  region         = var.region
+  name           = var.name
+  build          = module.builder.build
+  ingress_topic  = module.topics.topics["ingress"]
+  kms_key        = local.kms_key
+  labels         = var.labels
+  runtime        = var.runtime
+  signing_secret = module.secrets.signing_secret
+  size           = var.functions.receiver
+  verification   = var.verification
 }
 
 module "dispatcher" {
@@ -146,7 +145,7 @@ module "registrar" {
   rotation               = var.rotation
   runtime                = var.runtime
   signing_secret         = module.secrets.signing_secret
-  signing_secret_role    = module.secrets.roles.keeper
+  signing_secret_role    = module.secrets.keeper_role
   size                   = var.functions.registrar
   wait = (
     var.wait ? { propagation_seconds = var.propagation_seconds } : null
@@ -199,16 +198,17 @@ module "archive" {
 }
 
 module "monitoring" {
-  source       = "./modules/monitoring"
-  project      = local.project
-  region       = var.region
-  name         = var.name
-  alerts       = var.alerts
-  dispatcher   = module.dispatcher.function
-  receiver     = module.receiver.function
-  registrar    = module.registrar.function
-  rotates      = var.rotation.days != null
-  rotation_job = module.registrar.jobs.rotate
+  source              = "./modules/monitoring"
+  project             = local.project
+  region              = var.region
+  name                = var.name
+  alerts              = var.alerts
+  dispatcher          = module.dispatcher.function
+  propagation_seconds = var.propagation_seconds
+  receiver            = module.receiver.function
+  registrar           = module.registrar.function
+  rotates             = var.rotation.days != null
+  rotation_job        = module.registrar.jobs.rotate
   dead_letter_subscriptions = merge(
     { relay = module.dead_letter.subscription },
     {

@@ -1,17 +1,14 @@
 locals {
-  # Resources take the project's id from here, and so wait for the services.
-  # With depends_on, every data source behind them would also wait for apply.
-  project = distinct([
-    for service in google_project_service.services : service.project
-  ])[0]
+  # Resources take the project's id and Pub/Sub's agent from the wait after the
+  # services, and so come after it. With depends_on, every data source behind
+  # them would also wait for apply.
+  project        = time_sleep.services.triggers["project"]
   project_number = data.google_project.project.number
-  # Google creates the agent when the service is enabled. Grants outside the
-  # project have to wait for that too, so they read the agent from the service.
-  pubsub_agent = one([
-    for service in google_project_service.services : join("@", [
-      "serviceAccount:service-${local.project_number}",
-      "gcp-sa-pubsub.iam.gserviceaccount.com",
-    ]) if service.service == "pubsub.googleapis.com"
+  # Google creates the agent some time after the service has been enabled, and a
+  # grant to an agent that does not exist fails at once.
+  pubsub_agent = join("@", [
+    "serviceAccount:service-${time_sleep.services.triggers["project_number"]}",
+    "gcp-sa-pubsub.iam.gserviceaccount.com",
   ])
   services = concat(
     [
@@ -30,7 +27,10 @@ locals {
       "secretmanager.googleapis.com",
       "storage.googleapis.com",
     ],
-    var.kms_key == null ? [] : ["cloudkms.googleapis.com"],
+    # Eventarc's agent handles a part of every function that has a key.
+    var.kms_key == null
+    ? []
+    : ["cloudkms.googleapis.com", "eventarc.googleapis.com"],
   )
 }
 
@@ -39,6 +39,20 @@ resource "google_project_service" "services" {
   project            = var.project
   service            = each.key
   disable_on_destroy = false
+}
+
+# "Service activation is not guaranteed by the time the resource is done", says
+# the provider's guide: for minutes the API may answer 403 SERVICE_DISABLED, and
+# the provider tries once. The service agents are as late.
+resource "time_sleep" "services" {
+  create_duration = "${var.activation_seconds}s"
+  triggers = {
+    project = distinct([
+      for service in google_project_service.services : service.project
+    ])[0]
+    project_number = data.google_project.project.number
+    services       = join(",", sort(keys(google_project_service.services)))
+  }
 }
 
 # The plan reads the project's number, so that it can show every name. Hence the

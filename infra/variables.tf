@@ -1,18 +1,39 @@
+variable "activation_seconds" {
+  description = <<-EOT
+    Seconds to wait after services have been enabled, until their APIs answer
+    and Google has created their service agents.
+  EOT
+  type        = number
+  default     = 120
+  nullable    = false
+
+  validation {
+    condition     = var.activation_seconds >= 0 && var.activation_seconds <= 600
+    error_message = "activation_seconds must be between 0 and 600."
+  }
+}
+
 variable "alerts" {
   description = <<-EOT
-    Alert policies. `notification_channels` are full names.
+    Alert policies. `emails` are addresses to write to, and
+    `notification_channels` full names of channels that exist.
     `dead_letter_age_days` and `oldest_unacked_seconds` bound the age of an
     unread message, `error_ratio` and `unavailable_ratio` the share of requests
-    that fail, and `refused_per_minute` the number of deliveries with a wrong
-    signature. `enabled = false` creates the dashboard alone.
+    that fail, `refused_per_minute` the number of deliveries with a wrong
+    signature, `saturated_per_minute` that of requests for which no instance was
+    free, and `forbidden_per_minute` that of requests that IAM refused. `enabled
+    = false` creates the dashboard alone.
   EOT
   type = object({
     dead_letter_age_days   = optional(number, 7)
+    emails                 = optional(list(string), [])
     enabled                = optional(bool, true)
     error_ratio            = optional(number, 0.05)
+    forbidden_per_minute   = optional(number, 0)
     notification_channels  = optional(list(string), [])
     oldest_unacked_seconds = optional(number, 900)
     refused_per_minute     = optional(number, 10)
+    saturated_per_minute   = optional(number, 10)
     unavailable_ratio      = optional(number, 0.05)
   })
   default  = {}
@@ -38,6 +59,28 @@ variable "alerts" {
       "dead_letter_age_days must be between 1 and 30: Pub/Sub drops a dead",
       "letter after 31 days.",
     ])
+  }
+
+  validation {
+    condition = alltrue([
+      for number in [
+        var.alerts.forbidden_per_minute,
+        var.alerts.refused_per_minute,
+        var.alerts.saturated_per_minute,
+      ] : number >= 0
+    ])
+    error_message = join(" ", [
+      "forbidden_per_minute, refused_per_minute and saturated_per_minute are",
+      "numbers of requests, from 0 up.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for email in var.alerts.emails :
+      can(regex("^[^@ ]+@[^@ ]+[.][^@ ]+$", email))
+    ])
+    error_message = "alerts.emails are addresses, as in team@example.com."
   }
 
   validation {
@@ -102,14 +145,16 @@ variable "deployer" {
 variable "functions" {
   description = <<-EOT
     Per function: the size of an instance, the requests it takes at once, bounds
-    on the number of instances, and additional environment variables.
+    on the number of instances, and additional environment variables. Google
+    refuses a function whose `max_instances` × `cpu` exceeds the region's quota
+    of CPUs, 20 in a new project.
   EOT
   type = object({
     dispatcher = optional(object({
       concurrency   = optional(number, 40)
       cpu           = optional(string, "1")
       environment   = optional(map(string), {})
-      max_instances = optional(number, 20)
+      max_instances = optional(number, 10)
       memory        = optional(string, "512Mi")
       min_instances = optional(number, 0)
     }), {})
@@ -117,7 +162,7 @@ variable "functions" {
       concurrency   = optional(number, 80)
       cpu           = optional(string, "1")
       environment   = optional(map(string), {})
-      max_instances = optional(number, 20)
+      max_instances = optional(number, 10)
       memory        = optional(string, "512Mi")
       min_instances = optional(number, 0)
     }), {})
@@ -386,10 +431,11 @@ variable "project" {
 
 variable "propagation_seconds" {
   description = <<-EOT
-    Seconds to wait after new grants have been made, until they hold everywhere.
+    Seconds to wait after new grants have been made, until they hold everywhere:
+    typically 2 minutes, sometimes 7 or more.
   EOT
   type        = number
-  default     = 60
+  default     = 180
   nullable    = false
 
   validation {
@@ -567,9 +613,11 @@ variable "subscribers" {
     (any URL, with an identity token), `pull`, `bigquery` and `storage`; a
     `topic` (`events`, `ingress` or the name of a route); and a Pub/Sub `filter`
     on attributes, `retry`, `dead_letter` (null: none) and grants.
+    `ack_deadline_seconds` is 60 by default, or the `max_seconds` after which
+    `storage` closes a file if that is more.
   EOT
   type = map(object({
-    ack_deadline_seconds = optional(number, 60)
+    ack_deadline_seconds = optional(number)
     bigquery = optional(object({
       drop_unknown_fields = optional(bool, true)
       grant               = optional(bool, true)
@@ -693,11 +741,38 @@ variable "subscribers" {
   validation {
     condition = alltrue([
       for subscriber in values(var.subscribers) : (
-        subscriber.ack_deadline_seconds >= 10 &&
-        subscriber.ack_deadline_seconds <= 600
+        coalesce(subscriber.ack_deadline_seconds, 60) >= 10 &&
+        coalesce(subscriber.ack_deadline_seconds, 60) <= 600
       )
     ])
     error_message = "ack_deadline_seconds must be between 10 and 600."
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) :
+      subscriber.storage == null || (
+        try(subscriber.storage.max_seconds, 300) >= 60 &&
+        try(subscriber.storage.max_seconds, 300) <= 600
+      )
+    ])
+    error_message = join(" ", [
+      "storage.max_seconds must be between 60 and 600: Pub/Sub closes no file",
+      "sooner or later.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for subscriber in values(var.subscribers) : (
+        try(subscriber.storage.max_seconds, 0) <=
+        coalesce(subscriber.ack_deadline_seconds, 600)
+      )
+    ])
+    error_message = join(" ", [
+      "storage.max_seconds may not exceed ack_deadline_seconds: lower it,",
+      "raise the deadline, or leave the deadline out.",
+    ])
   }
 
   validation {

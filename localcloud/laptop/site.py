@@ -82,6 +82,10 @@ class Site:
             "gemini_base_url": self.gemini_url,
             "ledger": {"delete_protection": False},
             # In seconds of the machine, which the delays of the local cloud may not outlast.
+            "activation_seconds": math.ceil(
+                max(realism.service_activation_seconds, realism.agent_creation_seconds)
+                / realism.rate
+            ),
             "propagation_seconds": math.ceil(realism.grant_propagation_seconds / realism.rate),
             "verification": {
                 "jwks_uri": f"{self.gemini_url}/.well-known/jwks.json",

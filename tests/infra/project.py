@@ -1,15 +1,15 @@
 """The one thing that a plan of an empty project asks Google: the project's number."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PROJECT = "my-project"
 NUMBER = "123456789012"
 
-_FOUND = {"projectId": PROJECT, "projectNumber": NUMBER, "lifecycleState": "ACTIVE"}
+_PROJECT = re.compile(r"/projects/([a-z][a-z0-9-]+)$")
 # As in a project where the Cloud Billing API, which we have no use for, is off.
 _OFF: Mapping[str, object] = {
     "error": {
@@ -20,10 +20,14 @@ _OFF: Mapping[str, object] = {
 }
 
 
+def _project(name: str) -> dict[str, str]:
+    return {"projectId": name, "projectNumber": NUMBER, "lifecycleState": "ACTIVE"}
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        found = self.path.partition("?")[0].endswith(f"/projects/{PROJECT}")
-        content = json.dumps(_FOUND if found else _OFF).encode()
+        found = _PROJECT.search(self.path.partition("?")[0])
+        content = json.dumps(_project(found[1]) if found else _OFF).encode()
         self.send_response(200 if found else 403)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -36,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def project() -> Iterator[dict[str, str]]:
-    """Serve the project on loopback; yield the environment that leads the provider there."""
+    """Serve any project on loopback; yield the environment that leads the provider there."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -29,6 +29,7 @@ WORKER = "https://worker.example.com"
 HERE = """
 module "relay" {
   gemini_base_url     = "%s"
+  activation_seconds  = 0
   propagation_seconds = 0
   verification        = { jwks_uri = "%s/.well-known/jwks.json" }
   webhook = {

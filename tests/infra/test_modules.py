@@ -37,7 +37,10 @@ def test_terraform_test(workspace: Workspace, directory: str) -> None:
 
 
 REFUSED: Sequence[tuple[str, object, str]] = [
+    ("activation_seconds", 601, "between 0 and 600"),
     ("alerts", {"error_ratio": 5}, "as in 0.05"),
+    ("alerts", {"saturated_per_minute": -1}, "from 0 up"),
+    ("alerts", {"emails": ["team"]}, "as in team@example.com"),
     ("alerts", {"dead_letter_age_days": 31}, "between 1 and 30"),
     ("alerts", {"notification_channels": ["me@example.com"]}, "channels list"),
     ("archive", {"file_seconds": 5}, "between 60 and 600"),
@@ -80,6 +83,12 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("subscribers", {"mine": {"pull": {}, "topic": "blue"}}, "one of the routes"),
     ("subscribers", {"mine": {"pull": {}, "filter": "a" * 257}}, "256 characters"),
     ("subscribers", {"mine": {"pull": {}, "ack_deadline_seconds": 5}}, "between 10 and 600"),
+    ("subscribers", {"mine": {"storage": {"bucket": "b", "max_seconds": 30}}}, "between 60 and"),
+    (
+        "subscribers",
+        {"mine": {"ack_deadline_seconds": 60, "storage": {"bucket": "b", "max_seconds": 61}}},
+        "may not exceed ack_deadline_seconds",
+    ),
     ("subscribers", {"mine": {"pull": {}, "dead_letter": {"max_attempts": 1}}}, "5 and 100"),
     ("subscribers", {"mine": {"pull": {}, "retry": {"minimum_seconds": 700}}}, "0 and 600"),
     ("subscribers", {"mine": {"push": {"endpoint": "worker"}}}, "is a URL"),

@@ -55,6 +55,41 @@ def declared(kind: str) -> set[str]:
     return set(re.findall(rf'^{kind} "(\w+)"', text, re.MULTILINE))
 
 
+def test_what_the_pages_import_is_an_address_of_the_deployment() -> None:
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    imports = re.findall(r"^terraform import (\S+) (\S+)$", page, re.MULTILINE)
+    inventory = (REPOSITORY / "tests/infra/inventory/minimal.txt").read_text("utf-8").split()
+    assert imports == [
+        ("module.ledger.google_firestore_database.ledger", "my-project/gemini-webhooks")
+    ]
+    assert {address for address, _ in imports} <= set(inventory)
+    # The row of the error that makes the import necessary leads to it.
+    (row,) = [line for line in page.splitlines() if "Root object was present" in line]
+    assert "(#importing-the-ledger)" in row
+    assert "### Importing the ledger" in page
+
+
+def test_the_first_steps_create_every_agent_that_is_granted_something() -> None:
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    steps = page.partition("**3. Code.**")[0]
+    (loop,) = re.findall(r"^for s in ([^\n;]+)", steps, re.MULTILINE)
+    granted = "".join(file.read_text("utf-8") for file in (REPOSITORY / "infra").glob("*.tf"))
+    agents = {
+        "gcf-admin-robot": "cloudfunctions",
+        "gcp-sa-artifactregistry": "artifactregistry",
+        "gcp-sa-eventarc": "eventarc",
+        "gcp-sa-firestore": "firestore",
+        "gcp-sa-pubsub": "pubsub",
+        "gcp-sa-secretmanager": "secretmanager",
+        "serverless-robot-prod": "run",
+    }
+    found = set(re.findall(r"gcp-sa-[a-z]+|gcf-admin-robot|serverless-robot-prod", granted))
+    assert found == set(agents)
+    assert {agents[each] for each in found} <= set(loop.split())
+    assert "gcloud beta services identity create --service=$s.googleapis.com" in steps
+    assert "gcloud storage service-agent" in steps  # gs-project-accounts
+
+
 def test_outputs_and_variables_that_pages_name_exist() -> None:
     outputs = set(re.findall(r"terraform output (?:-raw )?(\w+)", TEXT))
     variables = set(re.findall(r"(?:TF_VAR_|-var )(\w+)", TEXT))

@@ -89,6 +89,7 @@ ACTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"name": f"{SIGNING_SECRET}/versions/1"},
     ),
     "list its versions": (SECRETS, "ListSecretVersions", {"parent": SIGNING_SECRET}),
+    "read the signing secret's settings": (SECRETS, "GetSecret", {"name": SIGNING_SECRET}),
     "add a version": (
         SECRETS,
         "AddSecretVersion",
@@ -116,7 +117,12 @@ LEDGER = {"read the ledger", "write the ledger"}
 
 # The design's table, read as "may these, and nothing else".
 MAY: dict[str, set[str]] = {
-    "receiver": {"publish to ingress", *READING_SECRET},
+    "receiver": {
+        "publish to ingress",
+        *READING_SECRET,
+        # Held by the predefined role that lists versions.
+        "read the signing secret's settings",
+    },
     "dispatcher": {"publish to events", "publish dead letters", *LEDGER},
     "registrar": {
         *READING_SECRET,

@@ -76,6 +76,7 @@ module "relay" {
   message_storage_regions = [var.region]
 
   alerts = {
+    emails                 = ["team@example.com"]
     notification_channels  = [var.notification_channel]
     oldest_unacked_seconds = 300
   }

@@ -44,11 +44,12 @@ resource "time_sleep" "grants" {
 }
 
 resource "google_pubsub_subscription" "archive" {
-  for_each                   = var.topics
-  project                    = var.project
-  name                       = "${var.name}-archive-${each.key}"
-  topic                      = each.value
-  ack_deadline_seconds       = 600
+  for_each = var.topics
+  project  = var.project
+  name     = "${var.name}-archive-${each.key}"
+  topic    = each.value
+  # Pub/Sub refuses a deadline that is shorter than a file stays open.
+  ack_deadline_seconds       = max(60, var.file_seconds)
   labels                     = var.labels
   message_retention_duration = "2678400s"
 

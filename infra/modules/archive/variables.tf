@@ -8,6 +8,11 @@ variable "file_seconds" {
   description = "Seconds after which a file is closed and a new one begun."
   type        = number
   default     = 300
+
+  validation {
+    condition     = var.file_seconds >= 60 && var.file_seconds <= 600
+    error_message = "file_seconds must be between 60 and 600."
+  }
 }
 
 variable "force_destroy" {
@@ -53,7 +58,7 @@ variable "propagation_seconds" {
     hold everywhere.
   EOT
   type        = number
-  default     = 60
+  default     = 180
 }
 
 variable "pubsub_agent" {

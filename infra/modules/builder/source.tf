@@ -8,8 +8,12 @@ locals {
 
 data "archive_file" "source" {
   type             = "zip"
-  output_path      = "${path.root}/.terraform/${var.name}-source.zip"
   output_file_mode = "0644"
+  # Several deployments may share a root module, and a name in their projects.
+  output_path = join("/", [
+    "${path.root}/.terraform",
+    "${var.project}-${var.name}-source.zip",
+  ])
 
   dynamic "source" {
     for_each = merge(

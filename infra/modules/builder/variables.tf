@@ -34,7 +34,7 @@ variable "propagation_seconds" {
     hold everywhere.
   EOT
   type        = number
-  default     = 60
+  default     = 180
 }
 
 variable "region" {

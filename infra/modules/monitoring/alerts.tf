@@ -5,6 +5,10 @@ locals {
     for name in [var.receiver, var.dispatcher, var.registrar] :
     jsonencode(name)
   ])
+  any_service = join(" OR ", [
+    for name in [var.receiver, var.dispatcher, var.registrar] :
+    jsonencode(name)
+  ])
   dead_letters = join(", ", [
     for name in values(var.dead_letter_subscriptions) : jsonencode(name)
   ])
@@ -45,7 +49,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   project               = var.project
   display_name          = "${var.name}: dead letters"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "ERROR"
 
   conditions {
@@ -68,7 +72,8 @@ resource "google_monitoring_alert_policy" "dead_letters" {
     content = join(" ", [
       "An event could not be delivered and was set aside. `hooks dlq list`",
       "tells which and why; `hooks dlq replay` sends it again once the cause",
-      "is fixed. Dead letters are kept for 31 days.",
+      "is fixed. Dead letters are kept for 31 days. This cannot see what a",
+      "subscriber without dead letters lost, nor deliveries that never came.",
     ])
   }
 }
@@ -78,7 +83,7 @@ resource "google_monitoring_alert_policy" "dead_letter_age" {
   project               = var.project
   display_name          = "${var.name}: dead letters about to be lost"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "CRITICAL"
 
   conditions {
@@ -103,7 +108,8 @@ resource "google_monitoring_alert_policy" "dead_letter_age" {
   documentation {
     content = join(" ", [
       "Pub/Sub drops a message that is 31 days old. Replay it (`hooks dlq",
-      "replay`) or delete it (`hooks dlq purge`).",
+      "replay`) or delete it (`hooks dlq purge`). This cannot see letters that",
+      "are gone already.",
     ])
   }
 }
@@ -113,7 +119,7 @@ resource "google_monitoring_alert_policy" "backlog" {
   project               = var.project
   display_name          = "${var.name}: events are waiting"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "ERROR"
 
   conditions {
@@ -139,7 +145,8 @@ resource "google_monitoring_alert_policy" "backlog" {
     content = join(" ", [
       "Deliveries are accepted, but a subscription fails or does not keep up.",
       "For the dispatcher's, see its logs; for a subscriber's, ask its owner.",
-      "Nothing is lost yet.",
+      "Nothing is lost yet. This cannot see subscriptions that were made",
+      "outside this configuration, nor deliveries that the receiver refuses.",
     ])
   }
 }
@@ -149,7 +156,7 @@ resource "google_monitoring_alert_policy" "errors" {
   project               = var.project
   display_name          = "${var.name}: a function fails"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "ERROR"
 
   conditions {
@@ -188,7 +195,9 @@ resource "google_monitoring_alert_policy" "errors" {
   documentation {
     content = join(" ", [
       "Gemini, Pub/Sub or the schedule tries again, so nothing is lost yet.",
-      "The function's logs say why; `hooks doctor` says what to do.",
+      "The function's logs say why; `hooks doctor` says what to do. This",
+      "cannot see requests that reach no instance (429 and 403: alerts of",
+      "their own).",
     ])
   }
 }
@@ -198,7 +207,7 @@ resource "google_monitoring_alert_policy" "unavailable" {
   project               = var.project
   display_name          = "${var.name}: deliveries are put off"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "ERROR"
 
   conditions {
@@ -234,9 +243,11 @@ resource "google_monitoring_alert_policy" "unavailable" {
 
   documentation {
     content = join(" ", [
-      "The receiver cannot get its keys or cannot reach Pub/Sub, or all its",
-      "instances are busy. Gemini repeats a delivery for 24 hours, and",
-      "disables an endpoint that keeps failing.",
+      "The receiver cannot get its keys or cannot reach Pub/Sub. Gemini",
+      "repeats a delivery for 24 hours, and disables an endpoint that keeps",
+      "failing.",
+      "This cannot see deliveries for which no instance is free (429: an alert",
+      "of its own), nor those that do not arrive at all.",
     ])
   }
 }
@@ -246,7 +257,7 @@ resource "google_monitoring_alert_policy" "refused" {
   project               = var.project
   display_name          = "${var.name}: signatures are refused"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "WARNING"
 
   conditions {
@@ -276,7 +287,8 @@ resource "google_monitoring_alert_policy" "refused" {
     content = join(" ", [
       "Someone forges deliveries, or the signing secret here is not Gemini's.",
       "`hooks doctor` tells which; `POST /rotate` at the registrar replaces a",
-      "wrong secret.",
+      "wrong secret. This cannot see deliveries that reach no instance, nor",
+      "ones that are refused for another reason than the signature (400).",
     ])
   }
 }
@@ -286,7 +298,7 @@ resource "google_monitoring_alert_policy" "webhook_disabled" {
   project               = var.project
   display_name          = "${var.name}: Gemini disabled the webhook"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "CRITICAL"
 
   alert_strategy {
@@ -313,7 +325,8 @@ resource "google_monitoring_alert_policy" "webhook_disabled" {
     content = join(" ", [
       "Deliveries failed for so long that Gemini disabled the webhook. The",
       "registrar enables it again by itself, but events that Gemini no longer",
-      "repeats are missing. Find out why the receiver failed.",
+      "repeats are missing. Find out why the receiver failed. This cannot see",
+      "a disabled webhook while the registrar itself does not run or fails.",
     ])
   }
 }
@@ -323,7 +336,7 @@ resource "google_monitoring_alert_policy" "rotation_failed" {
   project               = var.project
   display_name          = "${var.name}: rotating the signing secret failed"
   combiner              = "OR"
-  notification_channels = var.alerts.notification_channels
+  notification_channels = local.channels
   severity              = "ERROR"
 
   alert_strategy {
@@ -349,7 +362,91 @@ resource "google_monitoring_alert_policy" "rotation_failed" {
   documentation {
     content = join(" ", [
       "The signing secret is older than it should be; deliveries still verify.",
-      "The registrar's logs say what Gemini or Secret Manager answered.",
+      "The registrar's logs say what Gemini or Secret Manager answered. This",
+      "cannot see a schedule that is paused or missing.",
+    ])
+  }
+}
+
+resource "google_monitoring_alert_policy" "forbidden" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: callers are forbidden"
+  combiner              = "OR"
+  notification_channels = local.channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = join(" ", [
+      "More than ${var.alerts.forbidden_per_minute} requests",
+      "a minute are refused with 403",
+    ])
+
+    condition_threshold {
+      filter                  = local.unreached_filters["forbidden"]
+      comparison              = "COMPARISON_GT"
+      duration                = "300s"
+      evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+      threshold_value         = var.alerts.forbidden_per_minute
+
+      aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+        per_series_aligner   = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    content = join(" ", [
+      "A caller lacks the right to invoke a function (`roles/run.invoker`):",
+      "Gemini if it is the receiver, Pub/Sub if it is the dispatcher, a",
+      "schedule or a stranger if it is the registrar. `terraform plan` shows a",
+      "missing grant. The count comes from the request log, so this cannot see",
+      "requests that the log excludes, nor what `internal` ingress refuses",
+      "(404); it counts the registrar's own refusals of readers too.",
+    ])
+  }
+}
+
+resource "google_monitoring_alert_policy" "saturated" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: no instance is free"
+  combiner              = "OR"
+  notification_channels = local.channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = join(" ", [
+      "More than ${var.alerts.saturated_per_minute} requests",
+      "a minute are refused with 429",
+    ])
+
+    condition_threshold {
+      filter                  = local.unreached_filters["saturated"]
+      comparison              = "COMPARISON_GT"
+      duration                = "300s"
+      evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+      threshold_value         = var.alerts.saturated_per_minute
+
+      aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.label.service_name"]
+        per_series_aligner   = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    content = join(" ", [
+      "All instances of a function are busy, and `max_instances` or the",
+      "region's quota allows no more. Gemini and Pub/Sub try again, so nothing",
+      "is lost yet. Raise `max_instances` in the variable `functions`. The",
+      "count comes from the request log, so this cannot see requests that the",
+      "log excludes, nor who gave up waiting before an answer.",
     ])
   }
 }

@@ -69,32 +69,36 @@ resource "google_monitoring_dashboard" "dashboard" {
     mosaicLayout = {
       columns = 48
       tiles = [
-        for index, tile in local.tiles : {
-          height = 16
-          width  = 24
-          xPos   = index % 2 * 24
-          yPos   = floor(index / 2) * 16
-          widget = {
-            title = tile.title
-            xyChart = {
-              dataSets = [{
-                plotType   = tile.plot
-                targetAxis = "Y1"
-                timeSeriesQuery = {
-                  timeSeriesFilter = {
-                    filter = tile.filter
-                    aggregation = {
-                      alignmentPeriod    = "60s"
-                      crossSeriesReducer = tile.reducer
-                      groupByFields      = tile.group_by
-                      perSeriesAligner   = tile.aligner
+        for index, tile in local.tiles : merge(
+          # The API leaves a position of 0 out of its replies, which every plan
+          # would add again.
+          index % 2 == 0 ? {} : { xPos = 24 },
+          index < 2 ? {} : { yPos = floor(index / 2) * 16 },
+          {
+            height = 16
+            width  = 24
+            widget = {
+              title = tile.title
+              xyChart = {
+                dataSets = [{
+                  plotType   = tile.plot
+                  targetAxis = "Y1"
+                  timeSeriesQuery = {
+                    timeSeriesFilter = {
+                      filter = tile.filter
+                      aggregation = {
+                        alignmentPeriod    = "60s"
+                        crossSeriesReducer = tile.reducer
+                        groupByFields      = tile.group_by
+                        perSeriesAligner   = tile.aligner
+                      }
                     }
                   }
-                }
-              }]
+                }]
+              }
             }
-          }
-        }
+          },
+        )
       ]
     }
   })

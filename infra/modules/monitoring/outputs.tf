@@ -6,8 +6,10 @@ output "alert_policies" {
       google_monitoring_alert_policy.dead_letter_age,
       google_monitoring_alert_policy.dead_letters,
       google_monitoring_alert_policy.errors,
+      google_monitoring_alert_policy.forbidden,
       google_monitoring_alert_policy.refused,
       google_monitoring_alert_policy.rotation_failed,
+      google_monitoring_alert_policy.saturated,
       google_monitoring_alert_policy.unavailable,
       google_monitoring_alert_policy.webhook_disabled,
     ) : policy.display_name

@@ -1,15 +1,18 @@
 variable "alerts" {
   description = <<-EOT
-    Notification channels and thresholds of the alert policies; `enabled =
-    false` creates the dashboard alone.
+    Addresses and channels to notify, and thresholds of the alert policies;
+    `enabled = false` creates the dashboard alone.
   EOT
   type = object({
     dead_letter_age_days   = number
+    emails                 = list(string)
     enabled                = bool
     error_ratio            = number
+    forbidden_per_minute   = number
     notification_channels  = list(string)
     oldest_unacked_seconds = number
     refused_per_minute     = number
+    saturated_per_minute   = number
     unavailable_ratio      = number
   })
 }
@@ -32,6 +35,15 @@ variable "name" {
 variable "project" {
   description = "Id of the project."
   type        = string
+}
+
+variable "propagation_seconds" {
+  description = <<-EOT
+    Seconds to wait after a log-based metric has been made, until an alert can
+    refer to it.
+  EOT
+  type        = number
+  default     = 180
 }
 
 variable "receiver" {

@@ -10,8 +10,20 @@ resource "google_pubsub_topic_iam_member" "ingress" {
   member = google_service_account.receiver.member
 }
 
+# To find the newest version it has to list them, which secretAccessor cannot.
 resource "google_secret_manager_secret_iam_member" "signing_secret" {
+  for_each = toset([
+    "roles/secretmanager.secretAccessor",
+    "roles/secretmanager.viewer",
+  ])
   secret_id = var.signing_secret
-  role      = var.signing_secret_role
+  role      = each.key
   member    = google_service_account.receiver.member
+}
+
+moved {
+  from = google_secret_manager_secret_iam_member.signing_secret
+  to = google_secret_manager_secret_iam_member.signing_secret[
+    "roles/secretmanager.secretAccessor"
+  ]
 }

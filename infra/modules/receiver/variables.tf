@@ -55,13 +55,6 @@ variable "signing_secret" {
   type        = string
 }
 
-variable "signing_secret_role" {
-  description = <<-EOT
-    Role that lets the receiver list and access versions of the signing secret.
-  EOT
-  type        = string
-}
-
 variable "size" {
   description = <<-EOT
     Size of an instance, the requests it takes at once, bounds on the number of

@@ -10,21 +10,12 @@ output "gemini_api_key" {
   }
 }
 
-output "roles" {
-  description = <<-EOT
-    Custom roles on the signing secret: `reader` for the receiver, `keeper` for
-    the registrar.
-  EOT
-  value = {
-    keeper = join("/", [
-      "projects/${var.project}/roles",
-      google_project_iam_custom_role.keeper.role_id,
-    ])
-    reader = join("/", [
-      "projects/${var.project}/roles",
-      google_project_iam_custom_role.reader.role_id,
-    ])
-  }
+output "keeper_role" {
+  description = "Custom role on the signing secret for the registrar."
+  value = join("/", [
+    "projects/${var.project}/roles",
+    google_project_iam_custom_role.keeper.role_id,
+  ])
 }
 
 output "signing_secret" {

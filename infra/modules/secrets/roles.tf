@@ -1,20 +1,16 @@
-# Finding the newest version takes both permissions, and no predefined role has
-# just these two: secretAccessor cannot list.
+# Predefined, the registrar's rights would be those of secretVersionManager and
+# secretAccessor, and the former may destroy versions. The role's id differs in
+# every deployment: Google blocks that of a deleted role for weeks.
 
-resource "google_project_iam_custom_role" "reader" {
-  project     = var.project
-  role_id     = "${replace(var.name, "-", "_")}_signing_secret_reader"
-  title       = "${var.name}: signing secret reader"
-  description = "What the receiver may do with the signing secret."
-  permissions = [
-    "secretmanager.versions.access",
-    "secretmanager.versions.list",
-  ]
-}
+resource "terraform_data" "keeper" {}
 
 resource "google_project_iam_custom_role" "keeper" {
-  project     = var.project
-  role_id     = "${replace(var.name, "-", "_")}_signing_secret_keeper"
+  project = var.project
+  role_id = join("_", [
+    replace(var.name, "-", "_"),
+    "signing_secret_keeper",
+    substr(terraform_data.keeper.id, 0, 8),
+  ])
   title       = "${var.name}: signing secret keeper"
   description = "What the registrar may do with the signing secret."
   permissions = [
@@ -24,4 +20,8 @@ resource "google_project_iam_custom_role" "keeper" {
     "secretmanager.versions.enable",
     "secretmanager.versions.list",
   ]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -29,7 +29,7 @@ variable "labels" {
 }
 
 variable "name" {
-  description = "Prefix of the names of the secrets and roles."
+  description = "Prefix of the names of the secrets and the role."
   type        = string
 }
 

@@ -1,10 +1,17 @@
 locals {
-  # A filter cannot be changed in place. With the digest in the name, the new
-  # subscription is created before the old one is deleted.
-  subscription = join("-", compact([
+  # Topic and filter cannot be changed in place (nor can message ordering, which
+  # is not offered). With the digest of both in the name, the new subscription
+  # is created before the old one is deleted.
+  subscription = join("-", [
     var.name,
-    var.filter == null ? null : substr(sha256(var.filter), 0, 8),
-  ]))
+    substr(sha256(jsonencode([var.topic, var.filter])), 0, 8),
+  ])
+  # A Cloud Storage subscription acknowledges a message once its file is closed,
+  # so a file may not stay open longer than the deadline.
+  ack_deadline_seconds = coalesce(
+    var.ack_deadline_seconds,
+    max(60, try(var.storage.max_seconds, 0)),
+  )
   # An account id has at most 30 characters.
   account_id = (
     length(var.name) <= 30
@@ -26,7 +33,7 @@ resource "google_pubsub_subscription" "subscription" {
   project                    = var.project
   name                       = local.subscription
   topic                      = var.topic
-  ack_deadline_seconds       = var.ack_deadline_seconds
+  ack_deadline_seconds       = local.ack_deadline_seconds
   filter                     = var.filter
   labels                     = var.labels
   message_retention_duration = "2678400s"

@@ -1,9 +1,10 @@
 variable "ack_deadline_seconds" {
   description = <<-EOT
-    Seconds after which an unacknowledged message is delivered again.
+    Seconds after which an unacknowledged message is delivered again; null is
+    60, or `max_seconds` of `storage` if that is more.
   EOT
   type        = number
-  default     = 60
+  default     = null
 }
 
 variable "bigquery" {
@@ -62,7 +63,7 @@ variable "message_storage_regions" {
 
 variable "name" {
   description = <<-EOT
-    Name of the subscription; with a filter, its digest is appended.
+    Name of the subscription, to which a digest of topic and filter is appended.
   EOT
   type        = string
 }
@@ -78,7 +79,7 @@ variable "propagation_seconds" {
     hold everywhere.
   EOT
   type        = number
-  default     = 60
+  default     = 180
 }
 
 variable "pubsub_agent" {
@@ -126,7 +127,10 @@ variable "retry" {
 }
 
 variable "storage" {
-  description = "Writes files to the `bucket`; `grant` lets Pub/Sub do so."
+  description = <<-EOT
+    Writes files to the `bucket`; `grant` lets Pub/Sub do so. A file is closed
+    after `max_seconds`, which the acknowledgement deadline must allow.
+  EOT
   type = object({
     avro        = optional(bool, true)
     bucket      = string
@@ -137,6 +141,17 @@ variable "storage" {
     suffix      = optional(string)
   })
   default = null
+
+  validation {
+    condition = var.storage == null || try(
+      coalesce(var.ack_deadline_seconds, 600) >= var.storage.max_seconds,
+      false,
+    )
+    error_message = join(" ", [
+      "storage.max_seconds may not exceed ack_deadline_seconds: lower it,",
+      "raise the deadline, or leave the deadline out.",
+    ])
+  }
 }
 
 variable "topic" {
