@@ -106,7 +106,7 @@ BOUNDS: dict[str, float] = {
     "dispatcher: delivery attempts": attempts(),
     "functions: what is not the body of a request": connections.MAX_OVERHEAD,
     "functions: what still arrives of a request after its answer": connections.MAX_DISCARDED,
-    "functions: time for a head, and for the rest of an answered request": (
+    "functions: time for a head, the rest of an answered request, and an answer to be read": (
         connections.ARRIVAL_SECONDS
     ),
     "functions: pipelined requests that wait for an answer": connections.MAX_PIPELINED,
