@@ -34,6 +34,8 @@ def identity() -> Iterator[tuple[Signer, dict[str, str]]]:
         environ = {
             "GOOGLE_CLOUD_PROJECT": parties.PROJECT,
             "INGRESS_TOPIC": parties.TOPIC,
+            # Both kinds of signature are measured.
+            "SCHEMES": "v1,v1a",
             "WEBHOOK_SIGNING_SECRET": secret,
             "JWKS_URI": jwks_uri,
         }
