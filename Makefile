@@ -46,8 +46,8 @@ PYTEST = $(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
 test: venv ## every test but the longest of the Terraform, with the coverage of functions/
 	@$(PYTEST) -m "not long_apply" $(COVERAGE) $(TESTS)
 
-test-infra: venv ## every test of the Terraform
-	@$(PYTEST) tests/infra
+test-infra: venv ## every test of the Terraform, or those that SELECT names
+	@$(PYTEST) $(SELECT) tests/infra
 
 tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds
 	@$(BIN)/python infra/tables.py

@@ -325,6 +325,12 @@ async def takes_deliveries(made: Site) -> bool:
     return await answered(made, made.gemini.emit("batch.succeeded", to=[registered(made)])) == [200]
 
 
+async def lists_versions(made: Site) -> bool:
+    """List the versions as the receiver; without the list it would only guess their numbers."""
+    service, method, fields = ACTIONS["list its versions"]
+    return await may(made.cloud, account("receiver"), service, method, **fields)
+
+
 async def dispatches(made: Site) -> bool:
     return await pushed(made, b'{"type":"batch.succeeded","data":{"id":"b"}}')
 
@@ -440,6 +446,7 @@ async def builds(made: Site) -> bool:
 
 PROBES = [
     Probe("a delivery is taken", takes_deliveries),
+    Probe("the signing secret's versions are listed", lists_versions),
     Probe("an event is dispatched", dispatches),
     Probe("poison is set aside", sets_poison_aside),
     Probe("exhausted messages become dead letters", gives_up_after_its_attempts),
@@ -484,14 +491,14 @@ def likely(grant: Binding) -> list[Probe]:
     hints = {
         "-receiver@": 0,
         "allUsers": 0,
-        "-dispatcher@": 1,
-        "-push@": 1,
-        "gcp-sa-pubsub": 3,
-        "-registrar@": 4,
-        "-schedules@": 4,
-        "-wait@": 5,
-        "deployer@": 5,
-        "-build@": 7,
+        "-dispatcher@": 2,
+        "-push@": 2,
+        "gcp-sa-pubsub": 4,
+        "-registrar@": 5,
+        "-schedules@": 5,
+        "-wait@": 6,
+        "deployer@": 6,
+        "-build@": 8,
     }
     first = next(index for hint, index in hints.items() if hint in grant.member)
     return [*PROBES[first:], *PROBES[:first]]
