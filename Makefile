@@ -2,7 +2,7 @@
 # PYTHON chooses which one, for example `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
-JOBS ?= 3
+JOBS ?= 4
 COVERAGE ?= --cov --cov-report term
 TESTS ?= tests
 SHELL := /bin/sh
