@@ -69,6 +69,7 @@ def _summarise(running: stackfile.Description, *, as_json: bool) -> None:
         return
     urls = {
         "receiver": f"{running.receive_url}  (the registered webhook is {running.webhook})",
+        "accepts": f"{stack.SCHEMES}  (a deployment: v1, unless its SCHEMES says more)",
         "dispatcher": running.dispatch_url,
         "Gemini": f"{running.gemini_url}  (a simulator)",
     }

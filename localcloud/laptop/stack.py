@@ -32,6 +32,11 @@ FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 SECRET_MANAGER = "SECRET_MANAGER_EMULATOR_HOST"  # noqa: S105 - a variable's name
 
 
+SCHEMES = "v1,v1a,jwt"
+"""What the stack's receiver accepts: the simulator signs in every scheme. A deployment accepts v1
+alone unless its `SCHEMES` says more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """The options of a laptop stack.
@@ -172,8 +177,7 @@ class Stack:
             "INGRESS_TOPIC": self.names.ingress,
             "SIGNING_SECRET": self.names.signing_secret,
             "JWKS_URI": f"{self.gemini_url}/.well-known/jwks.json",
-            # The simulator signs in every scheme; a deployment accepts v1 alone unless told so.
-            "SCHEMES": "v1,v1a,jwt",
+            "SCHEMES": SCHEMES,
             "JWT_AUDIENCE": self.gemini.settings.jwt_audience or "",
             **self.options.receive,
         }

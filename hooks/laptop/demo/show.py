@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hooks import console
 from hooks.laptop.demo.run import Shown
+from localcloud.laptop.stack import SCHEMES
 
 _LOG_LINES = 15
 
@@ -17,6 +18,8 @@ def show(shown: Shown, on: Console, width: int) -> None:
     on.print()
     on.print(_counts(shown))
     on.print(_checks(shown))
+    here = f"The receiver accepts {SCHEMES} here; a deployment accepts v1 unless SCHEMES says more."
+    on.print(Text(textwrap.fill(here, width, subsequent_indent="  "), "dim"))
     if not shown.account.adds_up:
         on.print("\nThe functions' last lines:")
         for name, line in shown.logs[-_LOG_LINES:]:
