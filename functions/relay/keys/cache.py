@@ -118,18 +118,19 @@ class KeyCache(Generic[Keys]):
     async def _refresh(self, started: float) -> None:
         try:
             async with asyncio.timeout(self._pace.timeout):
-                self._keep(await self._load())
+                self._keep(await self._load(), started)
         except Exception as error:  # noqa: BLE001 - whatever the reason, the last good keys serve
             self._no_load_before = started + self._pace.after_failure
             if isinstance(error, LoadFailed):
                 self._keys = error.usable or None
             log("WARNING", "keys not refreshed", keys=self._name, error=type(error).__name__)
 
-    def _keep(self, loaded: Loaded[Keys]) -> None:
+    def _keep(self, loaded: Loaded[Keys], started: float) -> None:
         self._keys = None
         self._fresh_until = float("-inf")
         if not loaded.keys:
             raise Unavailable(self._name)
         self._keys = loaded.keys
-        self._fresh_until = self._clock() + loaded.lifetime
+        # From the start of the load: the process may have been stopped since the answer.
+        self._fresh_until = started + loaded.lifetime
         self._usable_until = self._fresh_until + self._pace.stale

@@ -130,6 +130,18 @@ async def test_a_load_that_was_stopped_half_way_does_not_count(source: Source) -
     assert source.loads == 3
 
 
+async def test_keys_age_from_the_start_of_their_load(source: Source) -> None:
+    source.gate.clear()
+    waiting = asyncio.create_task(source.cache.current())
+    await settle()
+    # The process is stopped with the answer in hand, for longer than the keys live.
+    source.now += 61
+    source.keys = ["second"]
+    source.gate.set()
+    assert await waiting == ["second"]
+    assert source.loads == 2
+
+
 async def test_failed_loads_are_not_repeated_at_once(source: Source) -> None:
     source.error = OSError("down")
     for _ in range(10):
