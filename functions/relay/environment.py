@@ -65,7 +65,7 @@ class Environment:
             raise ConfigurationError(name, "is not a project id", example=example)
         return value
 
-    def database(self, variable: str) -> str:
+    def database(self, variable: str = "FIRESTORE_DATABASE") -> str:
         """Return the Firestore database of a variable as `projects/…/databases/…`."""
         name = self.text(variable, "(default)")
         if not _DATABASE.fullmatch(name):
