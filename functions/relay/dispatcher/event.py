@@ -29,6 +29,17 @@ NO_ID = "no-id"
 BAD_ID = "id-out-of-bounds"
 NO_KEY = "no-dedup-key"
 
+# What a delivery's scheme proves, as the CloudEvents extension `provenance`. A signature with our
+# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs a dynamic
+# webhook's events with the same keys for every customer.
+_PROVENANCE = {
+    "v1": "project",
+    "reconciled": "project",
+    "collected": "project",
+    "v1a": "gemini",
+    "jwt": "gemini",
+}
+
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -85,6 +96,7 @@ def read(message: IngressMessage, *, source: str) -> Event:
         "ce-source": source,
         "ce-time": _time(document.get("timestamp"), given.get("received-at"), message.publish_time),
         "ce-subject": subject,
+        "ce-provenance": _PROVENANCE.get(given.get("scheme", ""), ""),
         "content-type": "application/json",
         "scheme": given.get("scheme", ""),
         "traceparent": given.get("traceparent", ""),
