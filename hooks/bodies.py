@@ -12,6 +12,15 @@ def body_type(data: bytes) -> str:
     return kind if isinstance(kind, str) else ""
 
 
+def body_subject(data: bytes) -> str:
+    """Return the id of the job or file that a body is about, or the empty string."""
+    document = parsed(data)
+    about = document.get("data") if isinstance(document, Mapping) else None
+    found = about if isinstance(about, Mapping) else {}
+    texts = (found.get(name) for name in ("id", "file_id", "file_name"))
+    return next((text for text in texts if isinstance(text, str) and text), "")
+
+
 def parsed(data: bytes) -> object:
     """Return the JSON document that a body holds, or None if it is not JSON."""
     try:

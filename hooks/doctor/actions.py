@@ -1,7 +1,6 @@
 """What `hooks doctor` does: every check of a deployment, in the order of an event's hops."""
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import httpx2
@@ -12,14 +11,12 @@ from hooks.deadletter import read
 from hooks.deployment import Deployment
 from hooks.doctor import checks
 from hooks.doctor.findings import Finding, failed, skipped
-from hooks.doctor.webhook_source import AtGemini, AtRegistrar, WebhookSource
 from hooks.errors import HooksError, UsageError
 from hooks.leases import lease_messages, patience
-from hooks.registrar import TOKEN, Registrar, no_access
 from hooks.subscription import listening
+from hooks.webhook.source import WebhookSource, webhook_source
 from localcloud.core import clients
-from localcloud.laptop.webhook import API_KEY
-from relay.gemini.webhooks import GeminiWebhooks, Webhook
+from relay.gemini.webhooks import Webhook
 
 _HTTP_SECONDS = 15.0
 _MOST_LETTERS = 100
@@ -53,7 +50,7 @@ async def examine(
     # A proxy cannot reach this machine's stack.
     async with (
         httpx2.AsyncClient(timeout=_HTTP_SECONDS, trust_env=not deployment.local) as http,
-        _source(deployment, url, environ, http) as source,
+        webhook_source(deployment, url, environ, http, "doctor") as source,
     ):
         found, webhook = await checks.registered(source, url, deployment)
         return [
@@ -108,25 +105,6 @@ async def _dead_letters(deployment: Deployment) -> Finding:
         remedy = "grant yourself roles/pubsub.subscriber on the subscription of the dead letters"
         return failed(checks.EMPTY, str(error), remedy)
     return checks.empty(sorted(letters, key=lambda each: each.died), deployment, most=_MOST_LETTERS)
-
-
-@contextlib.asynccontextmanager
-async def _source(
-    deployment: Deployment, url: str, environ: Mapping[str, str], http: httpx2.AsyncClient
-) -> AsyncIterator[WebhookSource]:
-    token = environ.get(TOKEN, "")
-    if token and deployment.registrar_url:
-        yield AtRegistrar(Registrar(http, deployment.registrar_url, token))
-        return
-    key = API_KEY if deployment.local else environ.get("GEMINI_API_KEY", "")
-    if not key:
-        raise UsageError(no_access(deployment, "doctor"))
-    base_url = deployment.gemini_url or environ.get("GOOGLE_GEMINI_BASE_URL") or None
-    service = GeminiWebhooks(api_key=key, base_url=base_url)
-    try:
-        yield AtGemini(service, url)
-    finally:
-        await service.close()
 
 
 def well(findings: list[Finding]) -> bool:
