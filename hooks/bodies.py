@@ -4,6 +4,8 @@ import base64
 import json
 from collections.abc import Mapping
 
+from relay.jobs.names import event_subject
+
 
 def body_type(data: bytes) -> str:
     """Return the `type` that a body states, or the empty string."""
@@ -16,9 +18,7 @@ def body_subject(data: bytes) -> str:
     """Return the id of the job or file that a body is about, or the empty string."""
     document = parsed(data)
     about = document.get("data") if isinstance(document, Mapping) else None
-    found = about if isinstance(about, Mapping) else {}
-    texts = (found.get(name) for name in ("id", "file_id", "file_name"))
-    return next((text for text in texts if isinstance(text, str) and text), "")
+    return event_subject(about) if isinstance(about, Mapping) else ""
 
 
 def parsed(data: bytes) -> object:
