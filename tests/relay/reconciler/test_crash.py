@@ -50,10 +50,11 @@ class Striker:
             self.calls.append(name)
             if number == self._number and self._before:
                 raise Killed
-            result = await call(*arguments, **options)
-            if number == self._number:
-                raise Killed
-            return result
+            try:
+                return await call(*arguments, **options)
+            finally:
+                if number == self._number:
+                    raise Killed
 
         assert inspect.iscoroutinefunction(call)
         return watched
