@@ -115,8 +115,8 @@ ENDS += [
         "video.failed",
         {
             "id": OPERATION,
-            "error_code": "no_video",
-            "error_message": "The response holds no video.",
+            "error_code": "unknown",
+            "error_message": "The operation is done and has no video.",
         },
     ),
 ]
