@@ -11,10 +11,10 @@ from relay.jobs.names import BATCH, is_id, normal, uri_file
 
 MEMBERS = frozenset(
     {
-        *("code", "createTime", "displayName", "done", "error", "errors", "generateVideoResponse"),
-        *("generatedSamples", "message", "metadata", "model", "name", "nextPageToken", "operations"),
-        *("output", "raiMediaFilteredCount", "raiMediaFilteredReasons", "response"),
-        *("responsesFile", "state", "status", "uri", "video"),
+        *("code", "createTime", "displayName", "done", "error", "errors", "generatedSamples"),
+        *("generateVideoResponse", "message", "metadata", "model", "name", "nextPageToken"),
+        *("operations", "output", "raiMediaFilteredCount", "raiMediaFilteredReasons"),
+        *("response", "responsesFile", "state", "status", "uri", "video"),
     }
 )
 """The members of an answer that are read."""

@@ -34,6 +34,10 @@ def played(work: Coroutine[Any, Any, T]) -> T:
         return virtual.run(work)
 
 
+def replaced(owner: object, method: str, by: Any) -> None:
+    setattr(owner, method, by)
+
+
 def fill(world: World, number: int, answer: Any = RUNNING) -> list[str]:
     """Add that many due interactions, the first one due first."""
     jobs = []
@@ -90,7 +94,7 @@ def test_looks_begin_at_the_pace(world: World) -> None:
             begun.append(loop.time())
             return await send(*arguments)
 
-        world.gemini.api._send = noted  # type: ignore[method-assign]
+        replaced(world.gemini.api, "_send", noted)
         return await world.run(per_second=4)
 
     assert played(run()).examined == 10
@@ -105,7 +109,7 @@ def slow(world: World, seconds: float) -> None:
         await asyncio.sleep(seconds)
         return await send(*arguments)
 
-    world.gemini.api._send = late  # type: ignore[method-assign]
+    replaced(world.gemini.api, "_send", late)
 
 
 def test_a_slow_answer_holds_up_no_other(world: World) -> None:
@@ -185,7 +189,7 @@ async def test_without_firestore_a_run_fails(world: World) -> None:
         raise LedgerUnavailable("ledger-down")
 
     world.gemini.answers["/v1/interactions/i1"] = {"status": "completed"}
-    world.ledger.find = unavailable  # type: ignore[method-assign]
+    replaced(world.ledger, "find", unavailable)
     with pytest.raises(Unavailable, match="ledger-down"):
         await world.run()
 
@@ -311,14 +315,14 @@ async def test_what_the_library_writes_meanwhile_stays(world: World) -> None:
     commit = world.jobs.commit
 
     async def first(*writes: Any) -> None:
-        world.jobs.commit = commit  # type: ignore[method-assign]
+        replaced(world.jobs, "commit", commit)
         found = world.jobs.documents.read(f"jobs/{job}")
         assert found is not None
         fields = {"name": "batches/b1", "state": "running", "started_at": NOW - HOUR}
         world.jobs.documents.update(f"jobs/{job}", fields, found.version)
         await commit(*writes)
 
-    world.jobs.commit = first  # type: ignore[method-assign]
+    replaced(world.jobs, "commit", first)
     world.gemini.answers[LIST] = {"operations": [listed(job)]}
     await world.run()
     record = world.record(job)
