@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from relay.dispatcher import event, fanout, routes
-from relay.dispatcher import function as dispatcher
 from relay.dispatcher.settings import Settings as DispatcherSettings
 from relay.gcp import deadletter, store
 from relay.gcp.publisher import PublisherLimits
@@ -87,7 +86,7 @@ BOUNDS: dict[str, float] = {
     "publisher: calls at a time, for each topic": LIMITS.calls,
     "publisher: wait for more messages while a call is in flight": LIMITS.linger,
     "dispatcher: body of a push": push.MAX_PUSH_BYTES,
-    "dispatcher: time for a body": dispatcher._BODY_SECONDS,
+    "dispatcher: time for a body": push._BODY_SECONDS,
     "dispatcher: working budget": DISPATCHER.terms.budget,
     "dispatcher: lease (`LEASE_SECONDS`)": DISPATCHER.terms.lease.total_seconds(),
     "dispatcher: memory of duplicates (`DEDUP_RETENTION_DAYS`)": DISPATCHER.terms.retention.days,
