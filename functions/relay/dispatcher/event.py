@@ -35,8 +35,8 @@ BAD_ID = "id-out-of-bounds"
 NO_KEY = "no-dedup-key"
 
 # What a delivery's scheme proves, as the CloudEvents extension `provenance`. A signature with our
-# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs a dynamic
-# webhook's events with the same keys for every customer.
+# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs the
+# events of a dynamic webhook with the same keys for every customer.
 _PROVENANCE = {
     "v1": "project",
     "reconciled": "project",
