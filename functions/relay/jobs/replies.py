@@ -1,4 +1,4 @@
-"""What Gemini's API says of a job that is looked up, read from its JSON. Whatever it lacks is empty.
+"""What Gemini's API says of a job that is looked up, read from its JSON; what lacks is empty.
 
 https://ai.google.dev/api/batch-api, https://ai.google.dev/api/interactions-api,
 https://ai.google.dev/gemini-api/docs/video
