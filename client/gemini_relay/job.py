@@ -6,6 +6,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Self
 
+from relay.jobs.documents import Record
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -52,20 +54,21 @@ class Job:
         return self.outcome == "succeeded"
 
     @classmethod
-    def of(cls, identifier: str, document: Mapping[str, Any]) -> Self:
-        """Read a document of the ledger; a missing field reads as null."""
-        shown = {name: document.get(name) for name in _FIELDS if document.get(name) is not None}
-        for name in ("metadata", "error", "announced"):
-            if name in shown:
-                shown[name] = MappingProxyType(dict(shown[name]))
-        return cls(id=identifier, **{"kind": "", "state": "", **shown})
+    def of(cls, record: Record) -> Self:
+        """Return what the ledger says of a job, without what only the relay needs."""
+        known = {name: getattr(record, name) for name in _FIELDS}
+        known["metadata"] = MappingProxyType(dict(record.metadata))
+        known["announced"] = MappingProxyType(dict(record.announced))
+        if record.error is not None:
+            known["error"] = MappingProxyType(dict(record.error))
+        return cls(**known)
 
     def described(self) -> dict[str, Any]:
         """Return the fields as JSON has them: times as RFC 3339."""
         return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
 
 
-_FIELDS = tuple(each.name for each in fields(Job) if each.name != "id")
+_FIELDS = tuple(each.name for each in fields(Job))
 
 
 def _plain(value: Any) -> Any:

@@ -10,9 +10,10 @@ import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol
 
-from gemini_relay.errors import JobsError, NotFound, Refused, Unavailable
+from gemini_relay.errors import NotFound, Refused, Unavailable
 from gemini_relay.resumption import Resumption, event_status, event_type, is_event
-from relay.jobs.states import interaction_outcome
+from relay.jobs.names import INTERACTION
+from relay.jobs.states import outcome
 
 FRUITLESS = 5
 """Connections in a row without a new event, after which a plain GET decides."""
@@ -54,6 +55,7 @@ class Follower:
     ) -> None:
         self._open = open_connection
         self._over = over
+        self._after = after
         self._idle = idle
         self._sleep = sleep
         self._events = Resumption(after)
@@ -90,13 +92,13 @@ class Follower:
 
     async def _connection(self) -> AsyncGenerator[Any]:
         self._silent = self._doubted = False
-        after = None if self._from_start else self._events.last
+        after = self._after if self._from_start else self._events.last
         try:
             connection = await self._open(after)
         except Refused:
-            # An id that Gemini knows no longer; what comes again is recognised.
-            if after is None or self._from_start:
+            if after == self._after:
                 raise
+            # Gemini knows this id no longer; what comes again is recognised.
             self._from_start = True
             return
         except (Unavailable, NotFound):
@@ -128,7 +130,7 @@ class Follower:
 
     def _note(self, event: Any) -> None:
         status, kind = event_status(event), event_type(event)
-        if interaction_outcome(status) or (kind == "interaction.completed" and not status):
+        if outcome(INTERACTION, status) or (kind == "interaction.completed" and not status):
             self._ended = True
         self._doubted = kind == "error"
 
@@ -138,5 +140,3 @@ class Follower:
         except Unavailable:
             return False
 
-
-__all__ = ["FRUITLESS", "Connection", "Follower", "JobsError"]
