@@ -69,8 +69,8 @@ check: venv ## format, lint, types, who imports whom, and what is declared
 LOADED = --ignore-requirement httptools --ignore-requirement uvloop
 MISSING = $(BIN)/pip-missing-reqs --ignore-module 'itertools*'
 UNUSED = $(BIN)/pip-extra-reqs --ignore-module 'itertools*' $(LOADED)
-WHEEL = functions hooks localcloud
-OURS = $(foreach name,relay hooks localcloud atheris,--ignore-module '$(name)*')
+WHEEL = functions client hooks localcloud
+OURS = $(foreach name,relay gemini_relay hooks localcloud atheris,--ignore-module '$(name)*')
 declared: venv
 	@! $(MISSING) --requirements-file requirements.in functions 2>&1 | grep .
 	@! $(UNUSED) --requirements-file requirements.in functions 2>&1 | grep .
@@ -92,7 +92,7 @@ hostile: venv ## a million hostile requests against the receiver, honest deliver
 fuzz: venv ## the parsers under a fuzzer that coverage guides; SECONDS for each of them
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--only-binary :all: --requirement requirements-fuzz.txt
-	@PYTHONPATH=functions:. $(BIN)/python -m tests.fuzz $(SECONDS)
+	@PYTHONPATH=functions:client:. $(BIN)/python -m tests.fuzz $(SECONDS)
 
 audit: venv ## look up what is pinned among known vulnerabilities
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt requirements-fuzz.txt

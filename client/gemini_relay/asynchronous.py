@@ -1,7 +1,7 @@
 """The library for code that awaits; `Jobs` is the same for code that blocks."""
 
 import os
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -182,7 +182,7 @@ class AsyncJobs:
         """Return a job by its id, or by the name that Gemini gave it. Raises `NotFound`."""
         return await self._lookup.get(id)
 
-    async def list(self, *, state: str = "", kind: str = "", limit: int = 50) -> list[Job]:
+    async def list(self, *, state: str = "", kind: str = "", limit: int = 50) -> Sequence[Job]:
         """Return up to `limit` jobs from the ledger, the newest first."""
         ledger = self._lookup.needed("list")
         return [Job.of(each.record) for each in await ledger.newest(state, kind, limit)]
@@ -203,9 +203,7 @@ class AsyncJobs:
         """
         return await self._starter.restart(job)
 
-    async def wait(
-        self, job: Job, *, timeout: float | None = None, until: Until = "end"
-    ) -> Job:
+    async def wait(self, job: Job, *, timeout: float | None = None, until: Until = "end") -> Job:
         """Return a job once it has ended, however; `until="action"`: or waits for an answer.
 
         A job that is lost is not waited for. Raises `WaitTimeout` after `timeout` seconds.
@@ -214,7 +212,7 @@ class AsyncJobs:
 
     async def wait_many(
         self, jobs: Iterable[Job], *, timeout: float | None = None, until: Until = "end"
-    ) -> list[Job]:
+    ) -> Sequence[Job]:
         """Wait for all of the jobs, and return them in the same order; see `wait`."""
         return await self._waiter.wait([*jobs], timeout, until)
 
@@ -243,7 +241,7 @@ class AsyncJobs:
         async for event in follower.events():
             yield event
 
-    async def pending(self, job: Job) -> list[Any]:
+    async def pending(self, job: Job) -> Sequence[Any]:
         """Return the SDK's `function_call` steps of an interaction that have no result yet.
 
         A question that is no call is text: the SDK has no other form.
@@ -319,7 +317,7 @@ class AsyncJobs:
         get = self._gemini.sdk.batches.get
         return await self._gemini.call(f"get {name}", lambda: get(name=name))
 
-    async def download(self, job: Job, directory: str | Path) -> list[Path]:
+    async def download(self, job: Job, directory: str | Path) -> Sequence[Path]:
         """Stream the result of a job that has succeeded into files, and return their paths.
 
         A batch's file is JSONL, a video MP4; an interaction and an inline batch are the API's JSON,
@@ -438,7 +436,9 @@ def _interaction(job: Job) -> str:
     if job.kind != names.INTERACTION:
         raise ValueError(f"{job.id} is a {job.kind}, and this is for interactions")
     if job.name is None:
-        raise StartUnknown(job) if job.state == states.STARTING else NotFound(f"{job.id} has no name")
+        raise (
+            StartUnknown(job) if job.state == states.STARTING else NotFound(f"{job.id} has no name")
+        )
     return job.name
 
 

@@ -6,7 +6,6 @@ The SDK knows one form of question, the step `function_call`; any other question
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 MANAGED = "antigravity"
 """What the names of managed agents begin with, whether they are given as `agent` or as `model`."""
 

@@ -1,9 +1,10 @@
 """The library's one tree of errors. None holds the API key: not its text, `args` or context."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gemini_relay.job import Job
 
 

@@ -4,6 +4,7 @@ The SDK repeats a POST after a 5xx, and where aiohttp is installed after a dropp
 One attempt, and a transport of our own, which the SDK then uses in place of aiohttp, stop both.
 """
 
+import functools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +16,6 @@ import httpx2
 from google import genai
 from google.genai.types import GenerateVideosOperation, HttpOptions, HttpRetryOptions
 
-from gemini_relay.errors import NotFound, Unavailable
 from gemini_relay.failures import Answered, Failure, failure_of
 from gemini_relay.settings import Settings
 from relay.jobs.names import BATCH, INTERACTION
@@ -107,8 +107,8 @@ class Gemini:
         token = ""
         for _ in range(_PAGES):
             query = f"?pageSize={_PAGE_SIZE}" + (f"&pageToken={quote(token)}" if token else "")
-            path = f"/v1/batches{query}"
-            page = await self.call("list batches", lambda path=path: self._request("GET", path))
+            get = functools.partial(self._request, "GET", f"/v1/batches{query}")
+            page = await self.call("list batches", get)
             for each in page.get("operations") or page.get("batches") or ():
                 metadata = each.get("metadata") or {}
                 if str(metadata.get("displayName", "")).endswith(ending):
@@ -122,7 +122,7 @@ class Gemini:
         """Return a video's operation as the SDK's object."""
         # The version that it was started at: an operation is unknown at another.
         config: Any = {"http_options": {"api_version": "v1beta"}}
-        operation = GenerateVideosOperation(name=name)
+        operation = GenerateVideosOperation.model_validate({"name": name})
         return await self.call(
             f"get {name}", lambda: self.sdk.operations.get(operation, config=config)
         )
@@ -199,6 +199,3 @@ async def _error_body(response: httpx2.Response) -> Any:
         return json.loads(content)
     except ValueError:
         return None
-
-
-__all__ = ["Gemini", "NotFound", "Reply", "Unavailable", "path_of"]

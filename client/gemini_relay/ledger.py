@@ -182,9 +182,7 @@ def _no_credentials(error: Exception) -> ConfigurationError:
 
 def _client(settings: Settings) -> AsyncClient:
     emulated = AnonymousCredentials() if settings.emulator else None
-    client = AsyncClient(
-        project=settings.project, database=settings.database, credentials=emulated
-    )
+    client = AsyncClient(project=settings.project, database=settings.database, credentials=emulated)
     # The client has no argument for it, and reads the process's environment, which may differ.
     client._emulator_host = settings.emulator or None  # noqa: SLF001
     return client

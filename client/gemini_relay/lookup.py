@@ -48,8 +48,8 @@ class Lookup:
         if names.is_id(identifier):
             return Job.of((await self.stored(identifier)).record)
         kind = kind_of(identifier)
-        if self.ledger is not None and (job := await self.ledger.named(kind, identifier)):
-            return Job.of((await self.stored(job)).record)
+        if self.ledger is not None and (known := await self.ledger.named(kind, identifier)):
+            return Job.of((await self.stored(known)).record)
         job = Job(id=identifier, kind=kind, state=states.RUNNING, name=identifier)
         return _seen(job, await self.look(kind, identifier), self.clock)
 
@@ -165,4 +165,3 @@ def _seen(job: Job, seen: Seen | None, clock: Clock) -> Job:
         error=seen.error,
         ended_at=clock.now(),
     )
-

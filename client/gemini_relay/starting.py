@@ -8,16 +8,22 @@
 | nothing, 5xx, 408, a 200 without a name | stays `starting` | `StartUnknown` |
 
 A document that stays `starting` posts nothing again until an event, a batch's display name or
-`restart` settles it. `restart` takes the fingerprint away: whoever comes next with the key may post.
+`restart` settles it. `restart` takes the fingerprint away: who comes next with the key may post.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gemini_relay.errors import ConfigurationError, JobsError, KeyTaken, Refused, StartUnknown
-from gemini_relay.errors import Unavailable
+from gemini_relay.errors import (
+    ConfigurationError,
+    JobsError,
+    KeyTaken,
+    Refused,
+    StartUnknown,
+    Unavailable,
+)
 from gemini_relay.failures import Failure
 from gemini_relay.job import Job
 from gemini_relay.lookup import Lookup

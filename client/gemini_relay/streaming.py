@@ -139,4 +139,3 @@ class Follower:
             return await self._over()
         except Unavailable:
             return False
-

@@ -1,7 +1,7 @@
 """The library for code that blocks: `AsyncJobs`, run in a thread of its own."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -113,7 +113,7 @@ class Jobs:
         """Return a job by its id, or by the name that Gemini gave it."""
         return self._loop.run(self._jobs.get(id))
 
-    def list(self, *, state: str = "", kind: str = "", limit: int = 50) -> list[Job]:
+    def list(self, *, state: str = "", kind: str = "", limit: int = 50) -> Sequence[Job]:
         """Return up to `limit` jobs from the ledger, the newest first."""
         return self._loop.run(self._jobs.list(state=state, kind=kind, limit=limit))
 
@@ -131,7 +131,7 @@ class Jobs:
 
     def wait_many(
         self, jobs: Iterable[Job], *, timeout: float | None = None, until: Until = "end"
-    ) -> "list[Job]":
+    ) -> Sequence[Job]:
         """Wait for all of the jobs, and return them in the same order."""
         return self._loop.run(self._jobs.wait_many(jobs, timeout=timeout, until=until))
 
@@ -139,7 +139,7 @@ class Jobs:
         """Yield the SDK's events of an interaction, over all cuts, until it has ended."""
         return self._loop.iterate(self._jobs.stream(job, after=after, idle=idle))
 
-    def pending(self, job: Job) -> "list[Any]":
+    def pending(self, job: Job) -> Sequence[Any]:
         """Return the `function_call` steps of an interaction that have no result yet."""
         return self._loop.run(self._jobs.pending(job))
 
@@ -189,6 +189,6 @@ class Jobs:
         """Return the SDK's object of a job that has succeeded."""
         return self._loop.run(self._jobs.result(job))
 
-    def download(self, job: Job, directory: str | Path) -> "list[Path]":
+    def download(self, job: Job, directory: str | Path) -> Sequence[Path]:
         """Stream the result of a job that has succeeded into files, and return their paths."""
         return self._loop.run(self._jobs.download(job, directory))

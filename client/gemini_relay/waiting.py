@@ -4,6 +4,7 @@ A lost event delays a wait until Gemini is asked, and never hangs it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -103,9 +104,7 @@ class Waiter:
             elif job.id in wanted:
                 raise NotFound(f"the ledger has no job {job.id}")
 
-    async def _ask(
-        self, jobs: list[Job], paces: Sequence[Pace], now: float, until: Until
-    ) -> None:
+    async def _ask(self, jobs: list[Job], paces: Sequence[Pace], now: float, until: Until) -> None:
         due = [
             place
             for place, job in enumerate(jobs)
@@ -115,11 +114,9 @@ class Waiter:
 
         async def ask(place: int) -> None:
             async with gate:
-                try:
+                # What gives no answer is asked again, later.
+                with contextlib.suppress(Unavailable):
                     jobs[place] = await self._lookup.refresh(jobs[place])
-                except Unavailable:
-                    # Asked again, later.
-                    pass
                 paces[place].asked(self._clock.monotonic())
 
         await asyncio.gather(*map(ask, due))
