@@ -27,13 +27,13 @@ def answers(calls: Sequence[Any], values: Mapping[str, Any] | str) -> Any:
     """Return the input that answers: a text, or a `function_result` for each call.
 
     `values` holds results by the call's id: text, an object, or a list of content. Raises
-    `ValueError` for a call that is not open.
+    `ValueError` unless they are for the calls that are open, which Gemini takes together alone.
     """
     if isinstance(values, str):
         return values
     names = {call.id: call.name for call in calls}
-    if unknown := sorted(set(values) - set(names)):
-        raise ValueError(f"no open call has the id {', '.join(unknown)}; open: {sorted(names)}")
+    if set(values) != set(names):
+        raise ValueError(f"answer the open calls, all of them: {', '.join(sorted(names)) or '-'}")
     return [
         {
             "type": "function_result",
@@ -59,6 +59,9 @@ def going_on(interaction: Any) -> dict[str, Any]:
     environment = getattr(interaction, "environment_id", None) or _plain(
         getattr(interaction, "environment", None)
     )
+    if environment is None and managed(carried.get("agent") or carried.get("model")):
+        # Gemini tells no environment's id where the request named none, and yet requires one.
+        environment = "remote"
     if environment:
         carried["environment"] = environment
     if tools := getattr(interaction, "tools", None):

@@ -8,7 +8,9 @@ from typing import Any, Self
 
 from relay.jobs.documents import Record
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +34,7 @@ class Job:
     outcome: str | None = None
     name: str | None = None
     target: str | None = None
-    metadata: Mapping[str, Any] = field(default=_NOTHING, hash=False)
+    metadata: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
     previous: str | None = None
     error: Mapping[str, Any] | None = field(default=None, hash=False)
     created_at: datetime | None = None
@@ -41,7 +43,7 @@ class Job:
     deadline: datetime | None = None
     check_at: datetime | None = None
     overdue_at: datetime | None = None
-    announced: Mapping[str, Any] = field(default=_NOTHING, hash=False)
+    announced: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
 
     @property
     def ended(self) -> bool:
