@@ -40,6 +40,10 @@ async def _note_sent(_request: httpx2.Request) -> None:
         sent.append(True)
 
 
+def _refuse(request: httpx2.Request) -> httpx2.Response:
+    raise httpx2.UnsupportedProtocol("only the SDK's `aio` is used", request=request)
+
+
 class Gemini:
     """The Gemini API of one key. It belongs to the event loop that first uses it.
 
@@ -67,6 +71,8 @@ class Gemini:
                 timeout=int(_SECONDS * 1000),
                 retry_options=_ONCE,
                 httpx_async_client=self._http,
+                # Nothing here blocks, and a client of its own would load every certificate again.
+                httpx_client=httpx2.Client(transport=httpx2.MockTransport(_refuse)),
             ),
         ).aio
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from google.cloud.firestore import AsyncClient
+
 from gemini_relay import AsyncJobs
 from gemini_relay.clock import Clock
 from gemini_relay.settings import Settings
-from google.cloud.firestore import AsyncClient
 from localcloud import gemini as simulator
 from localcloud.core import rpc
 from localcloud.core.clock import SystemClock
 from localcloud.firestore import Firestore
 from localcloud.gemini.faults import Fault
-
 from tests.support.serving import serving
 
 API_KEY = "AIza-test-key"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from gemini_relay import (
     ConfigurationError,
     Job,
@@ -13,7 +14,6 @@ from gemini_relay import (
     StartUnknown,
     Unavailable,
 )
-
 from tests.client.conftest import API_KEY, World, running
 
 MODEL = "gemini-3-pro-preview"
@@ -70,44 +70,41 @@ async def test_jobs_without_a_key_are_all_started(world: World) -> None:
     assert len({(await start(world)).id for _ in range(2)}) == 2
 
 
-@pytest.mark.parametrize(
-    ("kind", "more"),
-    [
-        ("error-before", {"status": 503}),
-        ("error-after", {"status": 500}),
-        ("error-before", {"status": 408}),
-        ("lost-request", {}),
-        ("lost-reply", {}),
-        ("empty-reply", {}),
-        ("html-reply", {}),
-    ],
-)
+FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("error-before", {"status": 503}),
+    ("error-after", {"status": 500}),
+    ("error-before", {"status": 408}),
+    ("lost-request", {}),
+    ("lost-reply", {}),
+    ("empty-reply", {}),
+    ("html-reply", {}),
+]
+ACTED = {"error-after", "lost-reply", "empty-reply", "html-reply"}
+
+
 @pytest.mark.parametrize("operation", ["interactions", "batches", "videos"])
 async def test_a_start_without_a_usable_reply_is_unknown_and_is_posted_once(
-    world: World, operation: str, kind: str, more: dict[str, Any]
+    world: World, operation: str
 ) -> None:
-    starts = {
-        "interactions": lambda: start(world, key="k"),
-        "batches": lambda: world.jobs.batch(model=MODEL, src="files/in", key="k"),
-        "videos": lambda: world.jobs.video(model="veo-3", prompt="waves", key="k"),
-    }
-    world.fault(f"{operation}.create", kind, **more)
-    with pytest.raises(StartUnknown) as unknown:
-        await starts[operation]()
-    assert unknown.value.job.state == "starting"
-    acted = operation == "batches" and kind in {
-        "error-after",
-        "lost-reply",
-        "empty-reply",
-        "html-reply",
-    }
-    if acted:
-        # A batch's display name ends in the job's id, which tells that it was started.
-        assert (await starts[operation]()).state == "running"
-    else:
-        with pytest.raises(StartUnknown):
-            await starts[operation]()
-    assert len(world.posts()) == 1
+    async def begin(key: str) -> Job:
+        if operation == "interactions":
+            return await start(world, key=key)
+        if operation == "batches":
+            return await world.jobs.batch(model=MODEL, src="files/in", key=key)
+        return await world.jobs.video(model="veo-3", prompt="waves", key=key)
+
+    for number, (kind, more) in enumerate(FAULTS, start=1):
+        world.fault(f"{operation}.create", kind, **more)
+        with pytest.raises(StartUnknown) as unknown:
+            await begin(kind + str(more))
+        assert unknown.value.job.state == "starting"
+        if operation == "batches" and kind in ACTED:
+            # A batch's display name ends in the job's id, which tells that it was started.
+            assert (await begin(kind + str(more))).state == "running"
+        else:
+            with pytest.raises(StartUnknown):
+                await begin(kind + str(more))
+        assert len(world.posts()) == number
 
 
 async def test_an_event_settles_an_unknown_start(world: World) -> None:
@@ -139,19 +136,19 @@ async def test_restart_frees_the_key_and_the_next_start_has_another_token(world:
         await world.jobs.restart(Job(id="job_" + "0" * 32, kind="batch", state="starting"))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 async def test_a_refused_start_is_refused_again_under_its_key_without_a_post(
-    world: World, status: int
+    world: World,
 ) -> None:
-    world.fault("interactions.create", "error-before", status=status)
-    for _ in range(2):
-        with pytest.raises(Refused) as refused:
-            await start(world, key="k")
-        assert refused.value.status == status
-    assert len(world.posts()) == 1
-    [document] = (await world.documents()).values()
-    assert (document["state"], document["check_at"]) == ("refused", None)
-    assert "Injected" not in repr(document), "Google's message may quote the request"
+    for status in (400, 401, 403, 404, 409):
+        world.fault("interactions.create", "error-before", status=status)
+        for _ in range(2):
+            with pytest.raises(Refused) as refused:
+                await start(world, key=f"k{status}")
+            assert refused.value.status == status
+    assert len(world.posts()) == 5
+    for document in (await world.documents()).values():
+        assert (document["state"], document["check_at"]) == ("refused", None)
+        assert "Injected" not in repr(document), "Google's message may quote the request"
 
 
 async def test_too_many_requests_leave_the_key_free(world: World) -> None:
@@ -188,7 +185,7 @@ async def test_an_event_that_comes_before_the_reply_is_kept(world: World) -> Non
         world.gemini.jobs.interactions.advance(made, "completed")
         return made
 
-    world.gemini.jobs.interactions.create = quick  # type: ignore[method-assign]
+    world.gemini.jobs.interactions.create = quick  # type: ignore[assignment, method-assign]
     job = await start(world, key="k")
     assert (job.state, job.outcome) == ("ended", "succeeded")
     document = (await world.documents())[job.id]
@@ -234,9 +231,8 @@ async def test_a_deadline_is_a_moment_or_a_time_from_now(world: World) -> None:
         await start(world, deadline=world.time.time.replace(tzinfo=None))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+async def test_a_mistake_of_the_caller_is_a_value_error_and_starts_nothing(world: World) -> None:
+    mistakes: list[dict[str, Any]] = [
         {"agent": "deep-research"},
         {"model": None},
         {"background": False},
@@ -246,12 +242,9 @@ async def test_a_deadline_is_a_moment_or_a_time_from_now(world: World) -> None:
         {"metadata": {"n": 1}},
         {"metadata": {"relay_job": "x"}},
         {"key": "k", "tools": [object()]},
-    ],
-)
-async def test_a_mistake_of_the_caller_is_a_value_error_and_starts_nothing(
-    world: World, wrong: dict[str, Any]
-) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - each has a text of its own
-        await start(world, **wrong)
+    ]
+    for mistake in mistakes:
+        with pytest.raises(ValueError):  # noqa: PT011 - each has a text of its own
+            await start(world, **mistake)
     assert world.posts() == []
     assert await world.documents() == {}
