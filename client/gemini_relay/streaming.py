@@ -17,9 +17,10 @@ from relay.jobs.states import outcome
 
 FRUITLESS = 5
 """Connections in a row without a new event, after which a plain GET decides."""
-_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
+_SHORT = 0.5
 _LAST_WORDS = 5.0
-"""Seconds that a stream may take to end after the event that tells the job's end."""
+"""Seconds of silence after which a connection is closed once the job is known to have ended."""
 
 
 class Connection(Protocol):
@@ -59,9 +60,12 @@ class Follower:
         self._idle = idle
         self._sleep = sleep
         self._events = Resumption(after)
-        self._ended = False
-        self._silent = False
+        self._told = False
+        """Whether an event has told the end."""
         self._doubted = False
+        """Whether a silence or an error asks for a plain GET."""
+        self._over_already = False
+        """Whether a GET has told the end: what is left to come comes at once."""
         self._from_start = False
 
     async def events(self) -> AsyncGenerator[Any]:
@@ -70,7 +74,6 @@ class Follower:
         Ends when the job has. Raises `NotFound`, and `Refused` where no connection is allowed.
         """
         fruitless = 0
-        draining = False
         while True:
             fruitful = False
             async with contextlib.aclosing(self._connection()) as events:
@@ -78,20 +81,18 @@ class Follower:
                     fruitful = True
                     yield event
             fruitless = 0 if fruitful else fruitless + 1
-            if self._ended or (draining and not fruitful):
+            if self._told or (self._over_already and fruitless >= FRUITLESS):
                 return
-            if fruitless >= FRUITLESS or self._silent or self._doubted:
-                if await self._is_over():
-                    if fruitless >= FRUITLESS:
+            if self._doubted or fruitless >= FRUITLESS:
+                self._over_already = self._over_already or await self._is_over()
+                if fruitless >= FRUITLESS:
+                    if self._over_already:
                         return
-                    # What came after the silence or the error is still to be fetched.
-                    draining = True
-                elif fruitless >= FRUITLESS:
                     fruitless = 1
-            await self._sleep(_PAUSES[min(fruitless, len(_PAUSES) - 1)])
+            await self._sleep(_SHORT if self._over_already else _PAUSES[fruitless])
 
     async def _connection(self) -> AsyncGenerator[Any]:
-        self._silent = self._doubted = False
+        self._doubted = False
         after = self._after if self._from_start else self._events.last
         try:
             connection = await self._open(after)
@@ -116,22 +117,26 @@ class Follower:
         items = aiter(connection)
         while True:
             try:
-                async with asyncio.timeout(_LAST_WORDS if self._ended else self._idle):
+                async with asyncio.timeout(self._patience()):
                     item = await anext(items)
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                self._silent = True
+                self._doubted = True
                 return
             except Exception:  # noqa: BLE001 - whatever breaks a stream, the next one resumes it
                 return
             if is_event(item):
                 yield item
 
+    def _patience(self) -> float:
+        last = self._told or self._over_already
+        return min(self._idle, _LAST_WORDS) if last else self._idle
+
     def _note(self, event: Any) -> None:
         status, kind = event_status(event), event_type(event)
         if outcome(INTERACTION, status) or (kind == "interaction.completed" and not status):
-            self._ended = True
+            self._told = True
         self._doubted = kind == "error"
 
     async def _is_over(self) -> bool:
