@@ -30,6 +30,17 @@ def jobs_over(answer: Callable[[httpx2.Request], httpx2.Response]) -> AsyncJobs:
     return AsyncJobs(settings, transport=transport, clock=FakeClock().clock())
 
 
+def answering(
+    reply: httpx2.Response | Exception,
+) -> Callable[[httpx2.Request], httpx2.Response]:
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        if isinstance(reply, Exception):
+            raise reply
+        return httpx2.Response(reply.status_code, headers=reply.headers, content=reply.content)
+
+    return answer
+
+
 def answers(jobs: AsyncJobs) -> Iterator[tuple[str, Callable[[], Awaitable[Any]]]]:
     """Yield every call that asks Gemini, in both trees of the SDK and over REST."""
     kinds = {
@@ -75,13 +86,7 @@ REPLIES: list[tuple[httpx2.Response | Exception, type[JobsError]]] = [
 async def test_every_failure_of_every_call_is_ours_and_holds_no_key(number: int) -> None:
     reply, expected = REPLIES[number]
 
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        if isinstance(reply, Exception):
-            raise reply
-        content = reply.content
-        return httpx2.Response(reply.status_code, headers=reply.headers, content=content)
-
-    async with jobs_over(answer) as jobs:
+    async with jobs_over(answering(reply)) as jobs:
         for what, call in answers(jobs):
             with pytest.raises(JobsError) as raised:
                 await call()
@@ -102,12 +107,7 @@ async def test_a_start_that_fails_holds_no_key_either(number: int) -> None:
     if expected is NotFound:
         expected = Refused
 
-    def answer(_request: httpx2.Request) -> httpx2.Response:
-        if isinstance(reply, Exception):
-            raise reply
-        return httpx2.Response(reply.status_code, headers=reply.headers, content=reply.content)
-
-    async with jobs_over(answer) as jobs:
+    async with jobs_over(answering(reply)) as jobs:
         for start in (
             jobs.interaction(model="m", input="x"),
             jobs.batch(model="m", src="files/x"),
@@ -144,7 +144,7 @@ class ClientPayloadError(Exception):
         ClientPayloadError("aiohttp"),
         TimeoutError(),
         asyncio.InvalidStateError(),
-        _interactions.APIConnectionError(request=httpx2.Request("GET", "http://x")),  # type: ignore[arg-type]
+        _interactions.APIConnectionError(request=httpx2.Request("GET", "http://x")),
     ],
 )
 def test_what_comes_after_the_request_had_left_is_an_unknown_outcome(error: Exception) -> None:

@@ -1,7 +1,9 @@
 """Results are the SDK's objects, and downloads are whole files or none."""
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -24,7 +26,7 @@ async def finished_batch(world: World, src: object, text: str | None = None) -> 
     return job
 
 
-async def finished_video(world: World, state: str = "succeeded", **config: object) -> Job:
+async def finished_video(world: World, state: str = "succeeded", **config: Any) -> Job:
     job = await world.jobs.video(model="veo-3", prompt="waves", **config)
     videos = world.gemini.jobs.videos
     videos.advance(videos.jobs.find(str(job.name).rpartition("/")[2]), state)
@@ -89,7 +91,7 @@ async def test_a_download_that_is_cut_leaves_no_file(world: World, tmp_path: Pat
     world.fault("files.download", "cut-connection", after=50_000)
     with pytest.raises(Unavailable):
         await world.jobs.download(job, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == []
     [whole] = await world.jobs.download(job, tmp_path)
     assert whole.stat().st_size == 100_000
 
