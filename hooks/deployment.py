@@ -44,8 +44,9 @@ class Deployment:
     `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
     full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
     itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager secret) are empty
-    if unknown, `jobs_database` (an id) also where jobs are not followed. `variables` names the emulators that stand in for Google Cloud. `local` is True for
-    a stack that `hooks` runs. `options` name the deployment on the command line.
+    if unknown, `jobs_database` (an id) also where jobs are not followed. `variables` names the
+    emulators that stand in for Google Cloud. `local` is True for a stack that `hooks` runs.
+    `options` name the deployment on the command line.
     """
 
     project: str

@@ -25,8 +25,12 @@ class BackgroundLoop:
     def run(self, work: Coroutine[Any, Any, Answer]) -> Answer:
         """Return what `work` returns, or raise what it raises.
 
-        What interrupts the waiting thread (Ctrl-C) cancels `work`.
+        What interrupts the waiting thread (Ctrl-C) cancels `work`. Raises `RuntimeError` in the
+        loop's own thread, which would wait for itself.
         """
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("called from within a call of its own")
         future = asyncio.run_coroutine_threadsafe(work, self._running())
         try:
             return future.result()

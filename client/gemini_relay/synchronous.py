@@ -133,7 +133,9 @@ class Jobs:
         self, jobs: Iterable[Job], *, timeout: float | None = None, until: Until = "end"
     ) -> Sequence[Job]:
         """Wait for all of the jobs, and return them in the same order."""
-        return self._loop.run(self._jobs.wait_many(jobs, timeout=timeout, until=until))
+        # Here, since what makes the jobs may call us.
+        known = [*jobs]
+        return self._loop.run(self._jobs.wait_many(known, timeout=timeout, until=until))
 
     def stream(self, job: Job, *, after: str | None = None, idle: float = 120.0) -> Iterator[Any]:
         """Yield the SDK's events of an interaction, over all cuts, until it has ended."""

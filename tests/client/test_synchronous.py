@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gemini_relay import AsyncJobs, ConfigurationError, Jobs, StartUnknown
+from gemini_relay.background import BackgroundLoop
 from tests.client.conftest import API_KEY, World
 
 MODEL = "gemini-3-pro-preview"
@@ -48,6 +49,30 @@ async def test_it_works_in_a_thread_whose_own_loop_is_running(world: World) -> N
             return jobs.get(jobs.interaction(model=MODEL, input="x").id).state
 
     assert await asyncio.to_thread(asyncio.run, within_a_loop()) == "running"
+
+
+async def test_jobs_to_wait_for_may_be_looked_up_on_the_way(world: World) -> None:
+    def work() -> str:
+        with Jobs.from_environ(world.environ()) as jobs:
+            names = [jobs.interaction(model=MODEL, input="x").id for _ in range(2)]
+            for job in jobs.list():
+                loop.call_soon_threadsafe(world.end, job.name, "completed")
+            refreshed = (jobs.refresh(jobs.get(name)) for name in names)
+            return str([job.outcome for job in jobs.wait_many(refreshed, timeout=30)])
+
+    loop = asyncio.get_running_loop()
+    assert await asyncio.to_thread(work) == "['succeeded', 'succeeded']"
+
+
+def test_a_call_from_its_own_thread_is_an_error_and_no_deadlock() -> None:
+    background = BackgroundLoop()
+
+    async def call_again() -> None:
+        background.run(asyncio.sleep(0))
+
+    with pytest.raises(RuntimeError, match="its own"):
+        background.run(call_again())
+    background.close()
 
 
 async def test_a_call_blocks_its_own_thread_alone_and_close_ends_the_thread(world: World) -> None:
