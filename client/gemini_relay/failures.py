@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from gemini_relay.errors import JobsError, NotFound, Refused, Unavailable
 
 METHOD_NOT_FOUND = "METHOD_NOT_FOUND"
@@ -93,10 +91,9 @@ def _answered(status: int, body: object, api_key: str) -> Failure:
 
 
 def _mistake(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        # Without the values, which may hold the prompt.
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:5]
-        )
-    return str(error)
+    describe = getattr(error, "errors", None)
+    if not callable(describe):
+        return str(error)
+    # pydantic's, without the values, which may hold the prompt.
+    problems = describe(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:5])
