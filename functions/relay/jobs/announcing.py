@@ -21,7 +21,11 @@ class Verdict(Enum):
     """What becomes of an event."""
 
     FAN_OUT = "fan-out"
+    """It is news of the job: move the job, and fan the event out."""
+    GO_ON = "go-on"
+    """Nothing is to write: fan the event out."""
     ABSORB = "absorb"
+    """It is not fanned out."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,14 @@ class Decision:
     absorbed_by: str = ""
 
 
-_GO_ON = Decision(Verdict.FAN_OUT, {})
+_GO_ON = Decision(Verdict.GO_ON, {})
 
 
 def decide(record: Record, event_type: str, key: str, scheme: str, now: datetime) -> Decision:
     """Decide on an event of a job: `key` is its dedup key, `scheme` its attribute.
 
-    An event that is neither an end nor an action of this kind of job is fanned out. A replay must
-    not be asked about: it is fanned out whatever was announced.
+    An event that is neither an end nor an action of this kind of job goes on, without a change in
+    the job. A replay must not be asked about: it is fanned out whatever was announced.
     """
     if states.is_end(record.kind, event_type):
         return _end(record, event_type, key, now)
@@ -77,7 +81,7 @@ def _action(record: Record, event_type: str, key: str, scheme: str, now: datetim
         entry = {**found, "absorbed": key}
         return Decision(Verdict.ABSORB, _announced(record, reconciled.ACTION, entry), by)
     # A further question: a job may have many.
-    return _GO_ON
+    return Decision(Verdict.FAN_OUT, {})
 
 
 def _announced(record: Record, word: str, entry: Fields) -> Fields:
