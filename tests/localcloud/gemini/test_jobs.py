@@ -104,6 +104,27 @@ async def test_an_interaction_that_requires_continuation_has_a_token(
     assert (await sdk.interactions.get(id=identifier)).continuation_token
 
 
+@pytest.mark.parametrize("status", ["idle", "novel_state"])
+async def test_an_interaction_may_be_in_a_state_that_nobody_knows(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, status: str
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert await advance(http, identifier, status) == 200
+    assert (await sdk.interactions.get(id=identifier)).status == status
+    assert await advance(http, identifier, "completed") == 200
+    assert [delivery.event_type for delivery in gemini.account] == ["interaction.completed"]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "budget_exceeded", "cancelled"])
+async def test_some_ends_have_no_event(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, status: str
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    await advance(http, identifier, status)
+    assert (await sdk.interactions.get(id=identifier)).status == status
+    assert gemini.account.total == 0
+
+
 @pytest.mark.parametrize("settings", [{"cancel_lag_seconds": 5.0}], indirect=True)
 async def test_a_cancellation_is_learnt_only_by_asking_and_may_lag(
     sdk: AsyncClient, gemini: Gemini, clock: ManualClock
@@ -115,6 +136,12 @@ async def test_a_cancellation_is_learnt_only_by_asking_and_may_lag(
     assert (await sdk.interactions.get(id=identifier)).status == "cancelled"
     assert gemini.account.total == 0
     assert await refused(sdk.interactions.cancel(id=identifier)) == 400
+    batch = await batch_from_file(sdk)
+    await sdk.batches.cancel(name=str(batch.name))
+    states = [(await sdk.batches.get(name=str(batch.name))).state]
+    await clock.advance(5)
+    states.append((await sdk.batches.get(name=str(batch.name))).state)
+    assert states == [types.JobState.JOB_STATE_RUNNING, types.JobState.JOB_STATE_CANCELLED]
 
 
 @pytest.mark.parametrize("settings", [{"announce_cancellations": True}], indirect=True)
@@ -132,10 +159,51 @@ async def test_cancellations_are_announced_when_the_setting_says_so(
     ]
 
 
-async def test_a_deleted_interaction_is_gone(sdk: AsyncClient) -> None:
-    identifier = await start(sdk)
+@pytest.mark.parametrize("settings", [{"agents_can_be_cancelled": False}], indirect=True)
+async def test_the_cancellation_of_an_agent_may_be_a_method_that_does_not_exist(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    agent = await sdk.interactions.create(agent="deep-research-1", input="x", background=True)
+    path = "/v1/interactions/{}/cancel"
+    answers = [await http.post(path.format(each)) for each in (agent.id, "v1_unknown")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json()[0]["error"]["message"] == "Method not found."
+    assert answers[1].json()["error"]["code"] == "not_found"
+    assert (await sdk.interactions.cancel(id=await start(sdk))).status == "cancelled"
+
+
+async def test_a_deleted_interaction_is_gone_and_runs_on(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
     await sdk.interactions.delete(id=identifier)
     assert await refused(sdk.interactions.get(id=identifier)) == 404
+    assert await refused(sdk.interactions.delete(id=identifier)) == 404
+    await advance(http, identifier, "completed")
+    assert [delivery.event_type for delivery in gemini.account] == ["interaction.completed"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lookup_lag_seconds": 60.0, "interaction_seconds": 3600.0}], indirect=True
+)
+async def test_an_interaction_is_found_late_and_not_for_ever(
+    sdk: AsyncClient, clock: ManualClock
+) -> None:
+    identifier = await start(sdk)
+    assert await refused(sdk.interactions.get(id=identifier)) == 404
+    await clock.advance(60)
+    assert (await sdk.interactions.get(id=identifier)).id == identifier
+    await clock.advance(3540)
+    assert await refused(sdk.interactions.get(id=identifier)) == 404
+
+
+async def test_identifiers_are_as_hard_as_real_ones(sdk: AsyncClient, gemini: Gemini) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert set("-_.") < set(identifier.removeprefix("v1_"))
+    assert identifier.lower() != identifier
+    assert await refused(sdk.interactions.get(id=identifier.swapcase())) == 404
+    (delivery,) = gemini.emit("batch.failed", uris=[URI])
+    assert delivery.message.webhook_id.startswith("msg_")
 
 
 @pytest.mark.parametrize(
@@ -175,46 +243,6 @@ async def test_a_managed_agent_needs_its_environment(
     assert await refused(sdk.interactions.create(**chained, environment="env_1")) == 400
     chained["previous_interaction_id"] = "v1_unknown"
     assert await refused(sdk.interactions.create(**chained)) == 404
-
-
-async def test_a_stream_ends_with_the_interaction(sdk: AsyncClient) -> None:
-    streamed = await sdk.interactions.create(model=MODEL, input="x", stream=True)
-    kinds = [event.event_type async for event in streamed]
-    assert kinds == [
-        "interaction.created",
-        "step.start",
-        "step.delta",
-        "step.stop",
-        "interaction.completed",
-    ]
-
-
-async def test_a_stream_resumes_after_the_last_event_seen(
-    sdk: AsyncClient, http: httpx2.AsyncClient
-) -> None:
-    identifier = await start(sdk)
-    await http.post(
-        f"/control/jobs/{identifier}/frames",
-        json={"frames": [{"event_type": "novelty"}, {"event_type": "cut"}]},
-    )
-    raw = (await http.get(f"/v1/interactions/{identifier}?stream=true")).text
-    assert raw.endswith('data: {"event_type":"step.del')
-    await advance(http, identifier, "failed")
-    streamed = await sdk.interactions.get(id=identifier, stream=True, last_event_id="e3")
-    assert [event.event_type async for event in streamed] == ["error", "interaction.status_update"]
-    unknown = await http.get(f"/v1/interactions/{identifier}?stream=true&last_event_id=e99")
-    assert unknown.status_code == 400
-
-
-async def test_a_stream_is_live(sdk: AsyncClient, http: httpx2.AsyncClient) -> None:
-    identifier = await start(sdk)
-    streamed = await sdk.interactions.get(id=identifier, stream=True)
-    kinds = []
-    async for event in streamed:
-        kinds.append(event.event_type)
-        if event.event_type == "interaction.created":
-            await advance(http, identifier, "incomplete")
-    assert kinds == ["interaction.created", "interaction.status_update"]
 
 
 async def batch_from_file(sdk: AsyncClient) -> types.BatchJob:
@@ -365,7 +393,10 @@ async def test_the_oldest_jobs_are_forgotten(sdk: AsyncClient) -> None:
     ("path", "body", "status"),
     [
         ("unknown", {"state": "completed"}, 404),
-        ("", {"state": "nonsense"}, 400),
+        ("", {"state": "No Status"}, 400),
+        ("", {"state": "completed", "webhook": "eaten"}, 400),
+        ("", {"state": "requires_action", "steps": [{"type": "function_call"}]}, 400),
+        ("", {"state": "completed", "output_text": 1}, 400),
         ("", {"state": "failed", "error": {"code": 1}}, 400),
         ("/frames", {"frames": 1}, 400),
     ],
