@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from relay.dispatcher import reference
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.reference import Reference
 from relay.dispatcher.texts import Number, clean, scalars, shorten
 from relay.errors import Poison
+from relay.gcp.deadletter import MAX_ATTRIBUTES
 from relay.jobs.names import RELAY_JOB
+from relay.web.push import PushedMessage
 
 # https://cloud.google.com/pubsub/quotas#resource_limits
-MAX_ATTRIBUTES = 100
 MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024
 
@@ -75,7 +75,7 @@ class Event:
         return replace(self, attributes={**attributes, "job": job})
 
 
-def read(message: IngressMessage, *, source: str) -> Event:
+def read(message: PushedMessage, *, source: str) -> Event:
     """Return the event that an ingress message announces; `source` becomes `ce-source`.
 
     Unknown types and fields pass through. Raises `Poison` where no attempt can succeed.
@@ -117,22 +117,7 @@ def read(message: IngressMessage, *, source: str) -> Event:
     )
 
 
-def dead_letter(message: IngressMessage, reason: str) -> dict[str, str]:
-    """Return the attributes of the dead letter of a message; its data is the message's own.
-
-    They are the message's attributes and `reason`, so that publishing it to the ingress topic again
-    is a replay. Names that Pub/Sub reserves (`goog…`) are left out, and so are attributes beyond a
-    hundred: either would make the dead letter itself unpublishable.
-    """
-    kept = [
-        entry
-        for entry in message.attributes.items()
-        if entry[0] != "reason" and not entry[0].lower().startswith("goog")
-    ]
-    return {**dict(kept[: MAX_ATTRIBUTES - 1]), "reason": reason}
-
-
-def poison(message: IngressMessage) -> Event:
+def poison(message: PushedMessage) -> Event:
     """Return what claims a message that can never be relayed, so that it makes one dead letter.
 
     Its key is the message's own or a digest of its data. A replay of the dead letter has another

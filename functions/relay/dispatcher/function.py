@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from relay.dispatcher.jobs import Jobs
-from relay.dispatcher.push import MAX_PUSH_BYTES, IngressMessage, parse
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.environment import Environment
@@ -24,6 +23,7 @@ from relay.jobs import DELIVERIES
 from relay.log import log
 from relay.web.body import read_body
 from relay.web.identity import IdentityCheck, create_identity_check
+from relay.web.push import MAX_PUSH_BYTES, PushedMessage, parse
 from relay.web.replies import Reply, silence_disconnect_errors
 
 _BODY_SECONDS = 10.0
@@ -67,7 +67,7 @@ class Dispatcher:
             return _UNAVAILABLE
         return _REPLIES.get(outcome, _SETTLED)
 
-    async def _message(self, request: Request) -> IngressMessage:
+    async def _message(self, request: Request) -> PushedMessage:
         if request.method != "POST":
             raise Refused(405, "method")
         if self._identity:

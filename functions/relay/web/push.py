@@ -49,7 +49,7 @@ class NotAPush(Refused):
 
 
 @dataclass(frozen=True)
-class IngressMessage:
+class PushedMessage:
     """One message of the ingress topic.
 
     `delivery_attempt` counts from 1, and is None where the subscription does not count.
@@ -63,7 +63,7 @@ class IngressMessage:
     delivery_attempt: int | None = None
 
 
-def parse(headers: Mapping[str, str], body: bytes) -> IngressMessage:
+def parse(headers: Mapping[str, str], body: bytes) -> PushedMessage:
     """Return the message in a push request; header names are looked up in lower case.
 
     Raises `NotAPush`, whatever the bytes are.
@@ -95,7 +95,7 @@ def _mapping(value: object, reason: str) -> Mapping[str, object]:
     return value
 
 
-def _structured(event: Mapping[str, object]) -> IngressMessage:
+def _structured(event: Mapping[str, object]) -> PushedMessage:
     if event.get("type") != _PUBLISHED:
         raise NotAPush("cloudevent-of-another-type")
     if "data_base64" in event:
@@ -103,12 +103,12 @@ def _structured(event: Mapping[str, object]) -> IngressMessage:
     return _wrapped(_mapping(event.get("data"), "no-message"))
 
 
-def _wrapped(envelope: Mapping[str, object]) -> IngressMessage:
+def _wrapped(envelope: Mapping[str, object]) -> PushedMessage:
     message = _mapping(envelope.get("message"), "no-message")
     attributes = _attributes(message.get("attributes"))
     if not attributes and "data" not in message:
         raise NotAPush("empty-message")
-    return IngressMessage(
+    return PushedMessage(
         data=_base64(message.get("data", "")),
         attributes=attributes,
         message_id=_text(message, "messageId", "message_id"),
@@ -149,8 +149,8 @@ def _base64(value: object) -> bytes:
         raise NotAPush("data-malformed") from None
 
 
-def _unwrapped(headers: Mapping[str, str], body: bytes) -> IngressMessage:
-    return IngressMessage(
+def _unwrapped(headers: Mapping[str, str], body: bytes) -> PushedMessage:
+    return PushedMessage(
         data=body,
         attributes={name: headers[name] for name in _ATTRIBUTES if name in headers},
         message_id=headers["x-goog-pubsub-message-id"],
