@@ -69,13 +69,18 @@ check: venv ## format, lint, types, who imports whom, and what is declared
 LOADED = --ignore-requirement httptools --ignore-requirement uvloop
 MISSING = $(BIN)/pip-missing-reqs --ignore-module 'itertools*'
 UNUSED = $(BIN)/pip-extra-reqs --ignore-module 'itertools*' $(LOADED)
-WHEEL = functions hooks localcloud
-OURS = $(foreach name,relay hooks localcloud atheris,--ignore-module '$(name)*')
+WHEEL = functions client hooks localcloud
+OURS = $(foreach name,relay gemini_relay hooks localcloud atheris,--ignore-module '$(name)*')
+# The client's wheel carries relay.jobs, and its extra `ledger` is read by no checker.
+SHARED = --ignore-module 'relay*' --ignore-module 'gemini_relay*'
+LEDGER = $(foreach name,cloud api_core auth,--ignore-module 'google.$(name)*')
 declared: venv
 	@! $(MISSING) --requirements-file requirements.in functions 2>&1 | grep .
 	@! $(UNUSED) --requirements-file requirements.in functions 2>&1 | grep .
 	@! $(MISSING) --requirements-file pyproject.toml $(WHEEL) 2>&1 | grep .
 	@! $(UNUSED) --requirements-file pyproject.toml $(WHEEL) 2>&1 | grep .
+	@! $(MISSING) $(SHARED) $(LEDGER) --requirements-file client/pyproject.toml client 2>&1 | grep .
+	@! $(UNUSED) $(SHARED) --requirements-file client/pyproject.toml client 2>&1 | grep .
 	@! $(MISSING) $(OURS) --requirements-file pyproject.toml \
 		--requirements-file requirements-dev.in tests bench docs infra .ci 2>&1 | grep .
 
@@ -92,7 +97,7 @@ hostile: venv ## a million hostile requests against the receiver, honest deliver
 fuzz: venv ## the parsers under a fuzzer that coverage guides; SECONDS for each of them
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--only-binary :all: --requirement requirements-fuzz.txt
-	@PYTHONPATH=functions:. $(BIN)/python -m tests.fuzz $(SECONDS)
+	@PYTHONPATH=functions:client:. $(BIN)/python -m tests.fuzz $(SECONDS)
 
 audit: venv ## look up what is pinned among known vulnerabilities
 	@$(BIN)/python .ci/audit.py requirements.txt requirements-dev.txt requirements-fuzz.txt
