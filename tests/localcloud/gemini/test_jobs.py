@@ -281,6 +281,19 @@ async def test_an_inline_batch_has_its_results_in_the_reply(
     assert raw["metadata"]["output"]["inlinedResponses"]["inlinedResponses"] == results
 
 
+@pytest.mark.parametrize("settings", [{"inline_results_shuffled": True}], indirect=True)
+async def test_the_results_of_an_inline_batch_may_lose_order_and_metadata(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    requests = [{"contents": [{"parts": [{"text": "Hi"}]}]}]
+    batch = await sdk.batches.create(model=MODEL, src=requests)
+    results = [{"metadata": {"key": "a"}, "response": {"id": key}} for key in "ab"]
+    identifier = str(batch.name).removeprefix("batches/")
+    await advance(http, identifier, "succeeded", results=results)
+    output = (await http.get(f"/v1/{batch.name}")).json()["response"]["inlinedResponses"]
+    assert output["inlinedResponses"] == [{"response": {"id": key}} for key in "ba"]
+
+
 async def test_a_batch_fails_is_listed_and_deleted(
     sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint
 ) -> None:
