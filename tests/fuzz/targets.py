@@ -19,6 +19,7 @@ from relay.dispatcher import routes
 from relay.environment import Environment
 from relay.errors import ConfigurationError, Poison, Refused
 from relay.gcp.deadletter import MAX_ATTRIBUTES
+from relay.ingress import parse_time
 from relay.keys.jwks import lifetime
 from relay.keys.keyset import MAX_KEYS, KeySet, parse_key_set
 from relay.keys.secret import parse_secret
@@ -252,7 +253,7 @@ def _document(data: bytes) -> Any:
 
 def event_time(data: bytes) -> None:
     """Check an event's time: in UTC, or none."""
-    found = events.parse_time(data.decode("latin-1"))
+    found = parse_time(data.decode("latin-1"))
     assert found is None or found.tzinfo is UTC
 
 

@@ -7,10 +7,8 @@ https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from relay.dispatcher import reference
@@ -18,6 +16,7 @@ from relay.dispatcher.reference import Reference
 from relay.dispatcher.texts import Number, clean, scalars, shorten
 from relay.errors import Poison
 from relay.gcp.deadletter import MAX_ATTRIBUTES
+from relay.ingress import parse_time
 from relay.jobs.names import RELAY_JOB
 from relay.web.push import PushedMessage
 
@@ -34,11 +33,6 @@ BAD_TYPE = "type-out-of-bounds"
 NO_ID = "no-id"
 BAD_ID = "id-out-of-bounds"
 NO_KEY = "no-dedup-key"
-
-# https://www.rfc-editor.org/rfc/rfc3339#section-5.6
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 
 @dataclass(frozen=True)
@@ -138,16 +132,6 @@ def poison(message: PushedMessage) -> Event:
         attributes={name: given[name] for name in names if given.get(name)},
         data=message.data,
     )
-
-
-def parse_time(text: object) -> datetime | None:
-    """Return an RFC 3339 date and time in UTC; None for anything else."""
-    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from relay.ingress import parse_time
 from relay.jobs import replies, states
 from relay.jobs.documents import Record
 from relay.jobs.names import BATCH, is_id, normal, uri_file
@@ -74,12 +75,7 @@ def operation_name(kind: str, answer: object) -> str:
 
 def created(answer: object) -> datetime | None:
     """Return when a batch was created; None where the answer does not say."""
-    text = _text(_object(_object(answer).get("metadata")), "createTime")
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time.astimezone(UTC) if time.tzinfo else None
+    return parse_time(_object(_object(answer).get("metadata")).get("createTime"))
 
 
 def model(answer: object) -> str | None:
