@@ -414,7 +414,7 @@ variable "jobs" {
     ])
     error_message = join(" ", [
       "Name jobs.clients as IAM members, as in",
-      "serviceAccount:app@my-project.iam.gserviceaccount.com.",
+      "serviceAccount:reports@my-project.iam.gserviceaccount.com.",
     ])
   }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 API_KEY = "an-API-key-that-nobody-may-see"
 EVERYTHING = {
-    "application": "serviceAccount:app@my-project.iam.gserviceaccount.com",
+    "application": "serviceAccount:reports@my-project.iam.gserviceaccount.com",
     "deployer": "group:deployers@example.com",
     "events_bucket": "my-lake",
     "events_table": "my-project.gemini.events",

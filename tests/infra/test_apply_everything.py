@@ -40,7 +40,7 @@ module "relay" {
 }
 """
 
-APPLICATION = "serviceAccount:app@local-project.iam.gserviceaccount.com"
+APPLICATION = "serviceAccount:reports@local-project.iam.gserviceaccount.com"
 VARIABLES = {
     "application": APPLICATION,
     "events_bucket": "local-lake",
@@ -83,7 +83,7 @@ async def what_others_made(made: Site) -> None:
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings?keyRingId=ring", {})
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings/ring/cryptoKeys?cryptoKeyId=key", {})
     accounts = "/iam/v1/projects/local-project/serviceAccounts"
-    await rest(made, "POST", accounts, {"accountId": "app"})
+    await rest(made, "POST", accounts, {"accountId": "reports"})
     datasets = "/bigquery/v2/projects/local-project/datasets"
     await rest(made, "POST", datasets, {"datasetReference": {"datasetId": "lake"}})
     await rest(made, "POST", f"{datasets}/lake/tables", {"tableReference": {"tableId": "events"}})
