@@ -26,6 +26,7 @@ module "reconciler" {
   build              = module.builder.build
   database           = module.ledger.database
   database_condition = module.ledger.condition
+  events             = sort(var.webhook.events)
   gemini_api_key     = module.secrets.gemini_api_key
   gemini_base_url    = var.gemini_base_url
   give_up_hours      = var.jobs.give_up_hours

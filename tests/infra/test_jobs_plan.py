@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.plans import EVERYTHING, Plan, environment, of, resources
+from tests.infra.workspace import REPOSITORY
 
 PREFIX = "projects/my-project/topics/relay-staging"
 FUNCTION = "module.function.google_cloudfunctions2_function.function"
@@ -219,6 +220,28 @@ def test_there_is_an_alert_for_each_thing_that_goes_wrong_with_jobs(everything: 
     (absent,) = silent["conditions"][0]["condition_absent"]
     assert absent["duration"] == "3600s"
     assert '"relay-staging-reconciler"' in absent["filter"]
+
+
+def test_an_alert_matches_what_the_reconciler_logs(everything: Plan) -> None:
+    def matched(name: str) -> str:
+        address = f'module.reconciler[0].google_monitoring_alert_policy.logged["{name}"]'
+        policy = resources(everything)[address]
+        found: str = policy["conditions"][0]["condition_matched_log"][0]["filter"]
+        return found.rpartition('"relay-staging-reconciler" AND ')[2]
+
+    announced = 'jsonPayload.message = "event announced"'
+    assert matched("lost") == f'{announced} AND jsonPayload.type = "relay.job.lost"'
+    assert matched("overdue") == f'{announced} AND jsonPayload.type = "relay.job.overdue"'
+    assert matched("key_refused") == 'jsonPayload.message = "key refused"'
+    # Those that the webhook is subscribed to: of others Gemini tells nobody.
+    assert matched("announced") == (
+        f'{announced} AND jsonPayload.type = ("batch.failed" OR "batch.succeeded" OR '
+        '"interaction.completed" OR "video.generated")'
+    )
+    logging = (REPOSITORY / "functions/relay/reconciler").rglob("*.py")
+    text = "".join(path.read_text("utf-8") for path in logging)
+    for line in ("event announced", "key refused"):
+        assert f'", "{line}", ' in text, line
 
 
 def test_the_general_alerts_watch_the_further_functions_too(everything: Plan) -> None:

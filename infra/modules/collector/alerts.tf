@@ -21,7 +21,7 @@ resource "google_monitoring_alert_policy" "key_refused" {
       filter = join(" AND ", [
         "resource.type = \"cloud_run_revision\"",
         "resource.labels.service_name = \"${local.function}\"",
-        "jsonPayload.message = \"API key refused\"",
+        "jsonPayload.message = \"key refused\"",
       ])
     }
   }

@@ -3,25 +3,30 @@ locals {
     "resource.type = \"cloud_run_revision\"",
     "resource.labels.service_name = \"${local.function}\"",
   ])
+  # Logged at once for each event: a run that is cut off has no account.
+  told = "jsonPayload.message = \"event announced\""
+  # Of cancelled jobs, failed videos and the like Gemini tells nobody, so that
+  # the reconciler always announces those.
+  events = join(" OR ", [for event in var.events : jsonencode(event)])
   # What the reconciler's log says, by the policy that it sets off.
   logged = {
     announced = {
       title     = "webhooks did not come"
       condition = "The reconciler announced what Gemini had not"
       severity  = "WARNING"
-      filter    = "jsonPayload.announced > 0"
+      filter    = "${local.told} AND jsonPayload.type = (${local.events})"
       content = [
         "A job ended, or asks for something, and its webhook never came. The",
         "reconciler announced it in Gemini's place, so nothing is lost; look",
         "for what kept the webhook away: `hooks doctor`, and the receiver's",
-        "log. This cannot see the events of jobs that nobody follows.",
+        "log. This cannot see the lost webhooks of jobs that nobody follows.",
       ]
     }
     key_refused = {
       title     = "the reconciler's API key is refused"
       condition = "Gemini refused the reconciler's API key"
       severity  = "CRITICAL"
-      filter    = "jsonPayload.message = \"API key refused\""
+      filter    = "jsonPayload.message = \"key refused\""
       content = [
         "No job can be asked for, and a lost webhook stays lost until the key",
         "works again: create one and apply with the next",
@@ -32,7 +37,7 @@ locals {
       title     = "a job is lost"
       condition = "The reconciler gave a job up"
       severity  = "ERROR"
-      filter    = "jsonPayload.lost > 0"
+      filter    = "${local.told} AND jsonPayload.type = \"relay.job.lost\""
       content = [
         "A job was not found ended within `give_up_hours` of its start, and is",
         "no longer asked for. `relay.job.lost` was published; an event that",
@@ -44,7 +49,7 @@ locals {
       title     = "a job is overdue"
       condition = "A job has passed its deadline"
       severity  = "WARNING"
-      filter    = "jsonPayload.overdue > 0"
+      filter    = "${local.told} AND jsonPayload.type = \"relay.job.overdue\""
       content = [
         "A job still runs past the deadline that its application gave it.",
         "`relay.job.overdue` was published, once; the job is followed further.",

@@ -53,6 +53,14 @@ variable "database_condition" {
   })
 }
 
+variable "events" {
+  description = <<-EOT
+    Types of the events that Gemini sends of itself: that the reconciler
+    announces one is worth an alert.
+  EOT
+  type        = list(string)
+}
+
 variable "gemini_api_key" {
   description = "Secret of the API key, and the number of the version to mount."
   type = object({
