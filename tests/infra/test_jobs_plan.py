@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.reconciler.function import create as create_reconciler
 from tests.infra.plans import EVERYTHING, Plan, environment, of, resources
 from tests.infra.workspace import REPOSITORY
 
@@ -40,6 +41,10 @@ def test_the_reconciler_is_given_what_its_contract_names(everything: Plan) -> No
         "OIDC_EMAILS": "relay-staging-jobs-cron@my-project.iam.gserviceaccount.com",
         "PER_SECOND": "5",
     }
+
+
+def test_the_environment_is_accepted_by_the_reconciler(everything: Plan) -> None:
+    create_reconciler(environment(everything, "reconciler[0]") | {"GEMINI_API_KEY": "a-key"})
 
 
 def test_the_collector_is_given_what_its_contract_names(everything: Plan) -> None:
