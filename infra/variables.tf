@@ -127,15 +127,19 @@ variable "collect" {
     deletes results after `delete_after_days` (null: never) and outlives
     `terraform destroy` with what it holds unless `force_destroy` is set. With
     `grant` the collector may create objects in a `bucket` of yours. The Pub/Sub
-    `filter` on attributes selects the events. null collects nothing.
+    `filter` on attributes selects the events, by default all but the relay's
+    own. null collects nothing.
   EOT
   type = object({
     bucket            = optional(string)
     delete_after_days = optional(number)
-    filter            = optional(string)
-    force_destroy     = optional(bool, false)
-    grant             = optional(bool, true)
-    location          = optional(string)
+    filter = optional(
+      string,
+      "NOT hasPrefix(attributes.ce-type, \"relay.\")",
+    )
+    force_destroy = optional(bool, false)
+    grant         = optional(bool, true)
+    location      = optional(string)
   })
   default = null
 

@@ -82,6 +82,7 @@ async def _pushing(names: Names, pubsub: str, endpoint: str) -> AsyncIterator[No
         name=names.subscription("collect"),
         topic=names.events,
         ack_deadline_seconds=600,
+        filter='NOT hasPrefix(attributes.ce-type, "relay.")',
         push_config=PushConfig(push_endpoint=endpoint, oidc_token=token),
         message_retention_duration=timedelta(days=31),
         expiration_policy=ExpirationPolicy(),

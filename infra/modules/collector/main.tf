@@ -41,7 +41,7 @@ module "function" {
   }
   service_account = google_service_account.collector.email
   size            = var.size
-  # A large file takes minutes, and Pub/Sub waits 600 s at most.
+  # The collector works for 540 s at most, and Pub/Sub waits 600 s at most.
   timeout_seconds = 570
   depends_on = [
     google_pubsub_topic_iam_member.publisher,

@@ -9,7 +9,7 @@ locals {
 
 # Without a dead-letter policy: a hundred attempts, the most that one allows,
 # end after fifteen hours, and a result is tried for 48. The collector itself
-# sends what cannot be fetched to the dead letters, with the reason.
+# sends what cannot be fetched, or not within that time, to the dead letters.
 resource "google_pubsub_subscription" "collect" {
   project                    = var.project
   name                       = local.subscription
