@@ -9,10 +9,9 @@ import re
 import sys
 from pathlib import Path
 
-from relay.dispatcher import event, fanout, push, routes
-from relay.dispatcher import function as dispatcher
+from relay.dispatcher import event, fanout, routes
 from relay.dispatcher.settings import Settings as DispatcherSettings
-from relay.gcp import store
+from relay.gcp import deadletter, store
 from relay.gcp.publisher import PublisherLimits
 from relay.keys import jwks, keyset, signing_secret
 from relay.receiver import delivery, refusals
@@ -21,7 +20,7 @@ from relay.receiver import settings as receiver_settings
 from relay.receiver.settings import Settings as ReceiverSettings
 from relay.receiver.signatures import asymmetric, entries
 from relay.registrar import controller, service
-from relay.web import connections
+from relay.web import connections, push
 from relay.web import identity as oidc
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,7 +86,7 @@ BOUNDS: dict[str, float] = {
     "publisher: calls at a time, for each topic": LIMITS.calls,
     "publisher: wait for more messages while a call is in flight": LIMITS.linger,
     "dispatcher: body of a push": push.MAX_PUSH_BYTES,
-    "dispatcher: time for a body": dispatcher._BODY_SECONDS,
+    "dispatcher: time for a body": push._BODY_SECONDS,
     "dispatcher: working budget": DISPATCHER.terms.budget,
     "dispatcher: lease (`LEASE_SECONDS`)": DISPATCHER.terms.lease.total_seconds(),
     "dispatcher: memory of duplicates (`DEDUP_RETENTION_DAYS`)": DISPATCHER.terms.retention.days,
@@ -97,7 +96,7 @@ BOUNDS: dict[str, float] = {
     "dispatcher: bytes in a call to Firestore": store.LIMITS.size,
     "dispatcher: calls to Firestore at a time": store.LIMITS.calls,
     "dispatcher: wait for more writes while a call to Firestore is in flight": store.LIMITS.linger,
-    "dispatcher: attributes of an event": event.MAX_ATTRIBUTES,
+    "dispatcher: attributes of an event": deadletter.MAX_ATTRIBUTES,
     "dispatcher: name of an attribute": event.MAX_KEY_BYTES,
     "dispatcher: value of an attribute": event.MAX_VALUE_BYTES,
     "dispatcher: routes": routes.MAX_ROUTES,

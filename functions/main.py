@@ -25,6 +25,7 @@ _HOPS = {
     "dispatch": "relay.dispatcher.function",
     "registrar": "relay.registrar.function",
     "reconcile": "relay.reconciler.function",
+    "collect": "relay.collector.function",
 }
 
 

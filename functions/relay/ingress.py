@@ -1,9 +1,15 @@
 """What the ingress topic's messages have in common, whoever publishes them."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+
+# https://www.rfc-editor.org/rfc/rfc3339#section-5.6
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def message(
@@ -35,3 +41,13 @@ def rfc3339(seconds: float) -> str:
 def _second(seconds: int) -> str:
     # Formatted once a second rather than once a delivery.
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def parse_time(text: object) -> datetime | None:
+    """Return an RFC 3339 date and time in UTC; None for anything else."""
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -2,10 +2,11 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from relay.ingress import message, rfc3339
+from relay.ingress import message, parse_time, rfc3339
 
 NOW = datetime(2027, 1, 15, 8, 0, 0, 250_999, tzinfo=UTC)
 
@@ -49,3 +50,8 @@ def test_rfc3339(seconds: float) -> None:
 
 def test_rfc3339_in_words() -> None:
     assert rfc3339(1_800_000_000.25) == "2027-01-15T08:00:00.250Z"
+
+
+@pytest.mark.parametrize("text", ["2026-01-22T12:00:00", "", "now", "2026-01-22T12:00:00+9:00"])
+def test_malformed_times(text: str) -> None:
+    assert parse_time(text) is None

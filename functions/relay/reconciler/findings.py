@@ -1,31 +1,24 @@
-"""What Gemini's answer says of a job: where it stands, and what its event holds. Pure.
-
-Answers: https://ai.google.dev/api/batch-api, https://ai.google.dev/api/interactions-api,
-https://ai.google.dev/gemini-api/docs/video
-"""
+"""What Gemini's answer says of a job: where it stands, and what its event holds. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from relay.jobs import states
+from relay.ingress import parse_time
+from relay.jobs import replies, states
 from relay.jobs.documents import Record
-from relay.jobs.names import BATCH, INTERACTION, VIDEO, is_id, normal, uri_file
+from relay.jobs.names import BATCH, is_id, normal, uri_file
 
 MEMBERS = frozenset(
     {
-        *("code", "createTime", "displayName", "done", "error", "generateVideoResponse"),
-        *("generatedSamples", "id", "message", "metadata", "model", "name", "nextPageToken"),
-        *("operations", "output", "raiMediaFilteredCount", "raiMediaFilteredReasons", "response"),
-        *("responsesFile", "state", "status", "uri", "video"),
+        *("code", "createTime", "displayName", "done", "error", "errors", "generatedSamples"),
+        *("generateVideoResponse", "message", "metadata", "model", "name", "nextPageToken"),
+        *("operations", "output", "raiMediaFilteredCount", "raiMediaFilteredReasons"),
+        *("response", "responsesFile", "state", "status", "uri", "video"),
     }
 )
 """The members of an answer that are read."""
-
-RUNNING = "running"
-FILTERED = "filtered"
-NO_VIDEO = "no_video"
 
 _LONGEST_TEXT = 1024
 _ID_LENGTH = len("job_") + 32
@@ -53,7 +46,18 @@ class Finding:
 
 def read(kind: str, name: str, answer: object) -> Finding:
     """Return what an answer says of the job of that name."""
-    return _READERS[kind](name, _object(answer))
+    given = _object(answer)
+    seen = replies.read(kind, given)
+    status, error = seen.status, _bounded(seen.error)
+    if kind == BATCH and seen.outcome is None and given.get("done") is True:
+        error = _bounded(_object(given.get("error")))
+        status = states.FAILED if error else states.SUCCEEDED
+    if status == replies.GENERATED:
+        file = uri_file(seen.uris[0])
+        data = {**({"file_id": file} if file else {}), "video_uri": seen.uris[0]}
+        return Finding(status, data, seen.files)
+    output = {"output_file_uri": seen.files[0]} if kind == BATCH and seen.files else {}
+    return Finding(status, {"id": name, **output, **_told(error)}, (), error)
 
 
 def recorded(record: Record) -> Finding:
@@ -71,12 +75,7 @@ def operation_name(kind: str, answer: object) -> str:
 
 def created(answer: object) -> datetime | None:
     """Return when a batch was created; None where the answer does not say."""
-    text = _text(_object(_object(answer).get("metadata")), "createTime")
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time.astimezone(UTC) if time.tzinfo else None
+    return parse_time(_object(_object(answer).get("metadata")).get("createTime"))
 
 
 def model(answer: object) -> str | None:
@@ -91,68 +90,17 @@ def display_job(answer: object) -> str:
     return job if is_id(job) else ""
 
 
-def _interaction(name: str, answer: Object) -> Finding:
-    error = _error(answer)
-    return Finding(_status(answer, "status"), {"id": name, **_told(error)}, (), error)
-
-
-def _batch(name: str, answer: Object) -> Finding:
-    metadata = _object(answer.get("metadata"))
-    error, status = _error(answer), _status(metadata, "state")
-    if answer.get("done") is True and states.outcome(BATCH, status) is None:
-        status = "failed" if error else "succeeded"
-    outputs = (_object(metadata.get("output")), _object(answer.get("response")))
-    file = next(filter(None, (_text(each, "responsesFile") for each in outputs)), "")
-    data = {"id": name, **({"output_file_uri": file} if file else {}), **_told(error)}
-    return Finding(status, data, (), error)
-
-
-def _video(name: str, answer: Object) -> Finding:
-    if answer.get("done") is not True:
-        return Finding(RUNNING, {"id": name})
-    made = _object(_object(answer.get("response")).get("generateVideoResponse"))
-    videos = [_object(_object(each).get("video")) for each in _list(made, "generatedSamples")]
-    uris = [uri for video in videos if (uri := _text(video, "uri"))]
-    error = _error(answer) or ({} if uris else _without_video(made))
-    if error:
-        return Finding("failed", {"id": name, **_told(error)}, (), error)
-    files = list(filter(None, map(uri_file, uris)))
-    of_file = {"file_id": uri_file(uris[0])} if uri_file(uris[0]) else {}
-    return Finding("generated", {**of_file, "video_uri": uris[0]}, files)
-
-
-_READERS = {INTERACTION: _interaction, BATCH: _batch, VIDEO: _video}
-
-
-def _without_video(made: Object) -> Mapping[str, str]:
-    reasons = [text for text in _list(made, "raiMediaFilteredReasons") if isinstance(text, str)]
-    if reasons or made.get("raiMediaFilteredCount"):
-        return {"code": FILTERED, "message": _cut(reasons[0] if reasons else "")}
-    return {"code": NO_VIDEO, "message": "The response holds no video."}
-
-
-def _error(answer: Object) -> Mapping[str, str]:
-    error = answer.get("error")
-    if not isinstance(error, Mapping) or not error:
-        return {}
-    return {name: _cut(str(error.get(name, ""))) for name in ("code", "message")}
-
-
 def _told(error: Mapping[str, str]) -> Mapping[str, str]:
     return {f"error_{name}": text for name, text in error.items()}
 
 
-def _status(answer: Object, name: str) -> str:
-    return states.normal_status(_text(answer, name))
+def _bounded(error: Mapping[str, object] | None) -> Mapping[str, str]:
+    given = error or {}
+    return {name: _cut(str(given[name])) for name in ("code", "message") if name in given}
 
 
 def _object(value: object) -> Object:
     return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Object, name: str) -> Sequence[Any]:
-    found = value.get(name)
-    return found if isinstance(found, list) else []
 
 
 def _text(value: Object, name: str) -> str:

@@ -5,7 +5,7 @@ and 405 for another path or method, 409 while another run holds the lease, 502 w
 the key, and 503 where Firestore or Pub/Sub is out of reach: what was left is done in the next run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -39,7 +39,7 @@ _REFUSALS = {
 
 
 class Reconciler:
-    """Answers requests, each with one run."""
+    """Answers requests, each with one run. `now` returns the time in UTC."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Reconciler:
         publisher: Publisher,
         api: GeminiApi,
         identity: IdentityCheck | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._jobs = jobs
@@ -56,6 +57,7 @@ class Reconciler:
         self._publisher = publisher
         self._api = api
         self._identity = identity
+        self._now = now
 
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
@@ -86,19 +88,19 @@ class Reconciler:
             await self._identity.check(request.scope["headers"])
 
     async def _run(self) -> Report | None:
-        lease = await take(self._jobs, _now(), self._settings.lease)
+        lease = await take(self._jobs, self._now(), self._settings.lease)
         if lease is None:
             return None
         try:
             return await self._prepared()()
         finally:
-            await lease.end(_now())
+            await lease.end(self._now())
 
     def _prepared(self) -> Run:
         settings, asking = self._settings, Asking(self._api)
-        worker = Worker(settings, self._jobs, self._ledger, self._publisher, asking, _now)
-        adoption = Adoption(self._jobs, _now) if settings.adopt else None
-        return Run(settings, self._jobs, asking, worker, adoption, _now)
+        worker = Worker(settings, self._jobs, self._ledger, self._publisher, asking, self._now)
+        adoption = Adoption(self._jobs, self._now) if settings.adopt else None
+        return Run(settings, self._jobs, asking, worker, adoption, self._now)
 
 
 def create(environ: Mapping[str, str]) -> Reconciler:
@@ -111,7 +113,7 @@ def create(environ: Mapping[str, str]) -> Reconciler:
     jobs, ledger = (
         create_database(environ, name) for name in ("JOBS_DATABASE", "FIRESTORE_DATABASE")
     )
-    return Reconciler(settings, jobs, ledger, create_publisher(environ), api, identity)
+    return Reconciler(settings, jobs, ledger, create_publisher(environ), api, identity, _now)
 
 
 def _now() -> datetime:
