@@ -1,14 +1,26 @@
 """What a deployment with `jobs` and `collect` on does, and what its identities may."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
-from localcloud.laptop.site import Site
-from tests.infra.deployed import SECONDS, emulated, fire, may
+from localcloud.laptop.site import API_KEY, Site
+from relay.gcp.database import Write, create_database
+from relay.jobs import JOBS, documents, names
+from tests.infra.deployed import (
+    SECONDS,
+    Subscriber,
+    emulated,
+    fire,
+    may,
+    rest,
+    subscribed,
+)
 
 PUBLISHER = "google.pubsub.v1.Publisher"
 SUBSCRIBER = "google.pubsub.v1.Subscriber"
@@ -84,6 +96,20 @@ async def jobs_are_followed(
         assert subscription.push_config.push_endpoint == collector.url
         token = subscription.push_config.oidc_token
         assert token.service_account_email.startswith(f"{name}-jobs-push@")
+    events = outputs["topics"]["events"]
+    with subtests.test("what Gemini tells nobody is announced"):
+        async with gemini(made) as client, subscribed(made, events) as subscriber:
+            job = await cancelled(made, client, outputs["jobs_database"], application)
+            assert await fire(made, f"{name}-reconcile") == 200
+            told = await heard(subscriber, "interaction.cancelled")
+            assert (told["job"], told["scheme"]) == (job, "reconciled")
+    with subtests.test("a result is copied into the bucket, and that is announced"):
+        async with gemini(made) as client, subscribed(made, events) as subscriber:
+            batch = await succeeded(client)
+            assert (await heard(subscriber, "relay.job.collected"))["scheme"] == "collected"
+            objects = f"/storage/v1/b/{bucket}/o"
+            [found] = (await rest(made, "GET", objects))["items"]
+            assert found["name"] == f"batch/{batch.rpartition('/')[2]}/batch.json"
     for hop, allowed in MAY.items():
         member = f"serviceAccount:{name}-{hop}@local-project.iam.gserviceaccount.com"
         member = application if hop == "application" else member
@@ -102,6 +128,55 @@ async def jobs_are_followed(
             reached |= {CREATE} if made_one.status_code == 200 else set()
             assert reached == allowed
             assert read_one.status_code == 403
+
+
+@contextlib.asynccontextmanager
+async def gemini(made: Site) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a client of the simulated Gemini."""
+    headers = {"x-goog-api-key": API_KEY}
+    async with httpx2.AsyncClient(
+        base_url=made.gemini_url, headers=headers, trust_env=False, timeout=SECONDS
+    ) as client:
+        yield client
+
+
+async def cancelled(made: Site, client: httpx2.AsyncClient, database: str, application: str) -> str:
+    """Cancel an interaction that the application has started; return the job's id."""
+    body = {"input": "Why?", "agent": "deep-research", "background": True, "store": True}
+    name: str = (await client.post("/v1beta/interactions", json=body)).json()["id"]
+    before = datetime.now(UTC) - timedelta(hours=1)
+    job = names.random_id()
+    fields = documents.starting(job, names.INTERACTION, "a-token", before)
+    fields |= documents.started(documents.Record.of(job, fields), name, before)
+    environ = await made.cloud.variables_for(application)
+    project = {"GOOGLE_CLOUD_PROJECT": made.cloud.state.project.id}
+    jobs = create_database({**environ, **project, "JOBS_DATABASE": database}, "JOBS_DATABASE")
+    await jobs.commit(Write(f"{JOBS}/{job}", fields))
+    await jobs.close()
+    await client.post(f"/v1beta/interactions/{name}/cancel")
+    return job
+
+
+async def succeeded(client: httpx2.AsyncClient) -> str:
+    """Have a batch with inline requests succeed; return its name."""
+    requests = {"requests": [{"request": {"contents": [{"parts": [{"text": "Why?"}]}]}}]}
+    body = {"batch": {"displayName": "nightly", "inputConfig": {"requests": requests}}}
+    started = await client.post("/v1beta/models/gemini-2.5-flash:batchGenerateContent", json=body)
+    name: str = started.json()["name"]
+    ended = await client.post(
+        f"/control/jobs/{name.rpartition('/')[2]}", json={"state": "succeeded"}
+    )
+    assert ended.status_code == 200, ended.text
+    return name
+
+
+async def heard(subscriber: Subscriber, event_type: str) -> Mapping[str, str]:
+    """Return the attributes of the next event of a type."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            message = await subscriber.receive()
+            if message.attributes["ce-type"] == event_type:
+                return dict(message.attributes)
 
 
 async def subscriptions(made: Site) -> AsyncIterator[Any]:
