@@ -88,8 +88,10 @@ def result(event: Announced, base_url: str) -> Result | None:
         return None
     if not event.name:
         raise NotFetchable("no name")
-    # One folder for every form of a name.
-    folder = f"{kind}/{quote(names.normal(kind, event.name).rpartition('/')[2], safe='')}"
+    # One folder for every form of a name; an interaction's id is one word, whatever is in it.
+    form = names.normal(kind, event.name)
+    word = form if kind == INTERACTION else form.rpartition("/")[2]
+    folder = f"{kind}/{quote(word, safe='')}"
     try:
         file = _file(event.data, base_url) if kind in _FILES else ""
         if file:

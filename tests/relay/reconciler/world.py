@@ -6,10 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
-
 from relay.gcp.database import Write
-from relay.gemini.api import GeminiApi
 from relay.jobs import documents, names
 from relay.jobs.documents import Record
 from relay.reconciler.adoption import Adoption
@@ -19,39 +16,12 @@ from relay.reconciler.run import Run
 from relay.reconciler.settings import Settings
 from relay.reconciler.worker import Worker
 from tests.support.documents import MemoryDatabase
+from tests.support.gemini import API_KEY, Gemini
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 TOPIC = "projects/my-project/topics/gemini-webhooks-ingress"
-API_KEY = "AIza-test-key-that-nobody-may-see"
 SETTINGS = Settings(ingress_topic=TOPIC, api_key=API_KEY, per_second=100)
 TOKEN = "t0ken"
-
-Answer = httpx2.Response | Mapping[str, Any] | int | Exception
-
-
-class Gemini:
-    """Answers by path: an object, a status, an error, or a list of these, one after the other."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Answer | list[Answer]] = {}
-        self.requests: list[httpx2.Request] = []
-        transport = httpx2.MockTransport(self._answer)
-        self.api = GeminiApi(api_key=API_KEY, transport=transport)
-
-    @property
-    def asked(self) -> list[str]:
-        return [request.url.path for request in self.requests]
-
-    async def _answer(self, request: httpx2.Request) -> httpx2.Response:
-        self.requests.append(request)
-        answer = self.answers.get(request.url.path, 404)
-        if isinstance(answer, list):
-            answer = answer.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, int):
-            return httpx2.Response(answer, json={"error": {"message": "no", "status": "S"}})
-        return answer if isinstance(answer, httpx2.Response) else httpx2.Response(200, json=answer)
 
 
 @dataclass
