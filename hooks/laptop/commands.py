@@ -1,4 +1,4 @@
-"""The options of `hooks demo`, `deploy`, `dev`, `send` and `tail`."""
+"""The options of `hooks demo`, `deploy`, `dev`, `env`, `send` and `tail`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from hooks.options import AsJson, AsJsonLines, Payload
+from localcloud.laptop.ports import BASE, COUNT
 
 app = typer.Typer()
 
@@ -82,21 +83,49 @@ def dev(
     routes: Annotated[
         str, typer.Option(help="The dispatcher's ROUTES: JSON, or the path of a JSON file.")
     ] = "",
-    port: Annotated[
-        int, typer.Option(help="The receiver's port; 0: a free one.", min=0, max=65535)
-    ] = 0,
+    port_base: Annotated[
+        int,
+        typer.Option(
+            envvar="HOOKS_PORT_BASE",
+            help="The first of the stack's four ports in a row: the receiver's, the dispatcher's, "
+            "Gemini's, the emulators'. 0: free ones.",
+            min=0,
+            max=65535 - COUNT,
+        ),
+    ] = BASE,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep messages, ledger, webhooks and secrets here from one run to the next.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: the summary, then the logs.")
     ] = False,
 ) -> None:
     """Run the laptop stack until Ctrl-C.
 
-    `hooks send` and `hooks tail` work in the same directory meanwhile.
+    `hooks send`, `hooks tail` and other commands find it in the same directory. `--keep` saves
+    within about a second of each change; deliveries under way, jobs and public keys are not kept.
+
+    Example: hooks dev --keep .hooks/state --port-base 9000
     """
     from hooks.interrupts import run_until_stopped
     from hooks.laptop.dev import serve
 
-    run_until_stopped(serve(routes, port, as_json=as_json))
+    run_until_stopped(serve(routes, port_base, keep, as_json=as_json))
+
+
+@app.command()
+def env(as_json: AsJson = False) -> None:
+    """Print the variables with which any client finds the stack that runs in this directory.
+
+    Example: eval "$(hooks env)"
+    """
+    from hooks.laptop.env import show
+
+    show(as_json=as_json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import dataclasses
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from localcloud.core import rpc
 from localcloud.core.clock import Clock, SystemClock
@@ -17,7 +18,9 @@ from localcloud.core.errors import OptionError
 from localcloud.core.serving import AppServer
 from localcloud.firestore import Firestore
 from localcloud.gemini import Gemini, Settings
+from localcloud.laptop.keeper import Keeper, Part, locked
 from localcloud.laptop.names import Names
+from localcloud.laptop.ports import Ports, taking
 from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
 from localcloud.laptop.webhook import LaptopWebhook, registered
 from localcloud.pubsub import PubSub
@@ -42,7 +45,8 @@ class Options:
     """The options of a laptop stack.
 
     `environ` is where emulator variables are looked for. `routes` is the dispatcher's `ROUTES`.
-    `receive_port` is where the receiver listens, 0 for a free port.
+    `ports` are free ones by default. `keep` is a directory from which the embedded emulators go on
+    with what they held when the stack last ended, and where they keep it.
     `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
     an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
     one's.
@@ -52,7 +56,8 @@ class Options:
     name: str = "gemini-webhooks"
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     routes: str = ""
-    receive_port: int = 0
+    ports: Ports = field(default_factory=Ports)
+    keep: Path | None = None
     receive: Mapping[str, str] = field(default_factory=dict)
     dispatch: Mapping[str, str] = field(default_factory=dict)
     gemini: Settings = field(default_factory=Settings)
@@ -60,6 +65,16 @@ class Options:
     push: PushTimes = field(default_factory=PushTimes)
     on_line: OnLine = discard
     clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The emulators that `environ` names and that are not this stack's own.
+
+        A shell in which `hooks env` was evaluated names those of a stack that has ended.
+        """
+        ours = f"127.0.0.1:{self.ports.emulators}"
+        hosts = {name: self.environ.get(name, "") for name in (PUBSUB, FIRESTORE, SECRET_MANAGER)}
+        return {name: host for name, host in hosts.items() if host not in ("", ours)}
 
 
 class Stack:
@@ -77,7 +92,7 @@ class Stack:
     _listener: rpc.Listener
 
     def __init__(self, options: Options) -> None:
-        clock, named = options.clock, options.environ
+        clock, named = options.clock, options.named
         self.options = options
         self.names = Names(options.project, options.name)
         self.pubsub = None if named.get(PUBSUB) else PubSub(clock)
@@ -111,12 +126,15 @@ class Stack:
         """Start everything; `unwinding` stops what has started, in reverse order."""
         routes = _routes(self._dispatch_environ())
         await self._emulate(unwinding)
-        simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
+        ports = self.options.ports
+        with taking(ports.gemini, "Gemini"):
+            server = AppServer(self.gemini.app, port=ports.gemini)
+        simulator = await unwinding.enter_async_context(server)
         unwinding.push_async_callback(self.gemini.close)
         self.gemini_url = simulator.url
-        port = self.options.receive_port
-        self.receive = self._function("receive", self._receive_environ(), unwinding, port)
-        self.dispatch = self._function("dispatch", self._dispatch_environ(), unwinding)
+        self.receive = self._function("receive", self._receive_environ(), unwinding, ports.receive)
+        dispatching = self._dispatch_environ()
+        self.dispatch = self._function("dispatch", dispatching, unwinding, ports.dispatch)
         await _start(self.receive, self.dispatch)
         ingress, dead_letter = self.names.ingress, self.names.dead_letter
         self.topics = {"ingress": ingress, **routes, "dead-letter": dead_letter}
@@ -127,10 +145,13 @@ class Stack:
             endpoint=self.dispatch.url,
             topics=routes.values(),
             times=self.options.push,
+            keep=self.options.keep is not None,
         )
         await unwinding.enter_async_context(pushing)
         registering = registered(self.gemini_url, self.receive.url, self._keep_secret)
         self.webhook = await unwinding.enter_async_context(registering)
+        if self.pubsub:
+            await self.pubsub.deliver()
 
     async def _emulate(self, unwinding: contextlib.AsyncExitStack) -> None:
         emulators: dict[str, PubSub | Firestore | SecretManager | None] = {
@@ -144,12 +165,38 @@ class Stack:
                 unwinding.push_async_callback(emulator.close)
                 services.update(emulator.services)
         self._services = services
-        self._listener = await rpc.listen(services, guard=self.options.guard)
+        if self.options.keep:
+            await self._keep(self.options.keep, emulators, unwinding)
+        port = self.options.ports.emulators
+        with taking(port, "the emulators"):
+            self._listener = await rpc.listen(
+                services, guard=self.options.guard, address=f"127.0.0.1:{port}"
+            )
         unwinding.push_async_callback(self.interrupt)
         self.hosts = {
-            variable: self._listener.address if emulator else self.options.environ[variable]
+            variable: self._listener.address if emulator else self.options.named[variable]
             for variable, emulator in emulators.items()
         }
+
+    async def _keep(
+        self,
+        directory: Path,
+        emulators: Mapping[str, PubSub | Firestore | SecretManager | None],
+        unwinding: contextlib.AsyncExitStack,
+    ) -> None:
+        unwinding.enter_context(locked(directory))
+        parts: dict[str, Part] = {
+            variable.removesuffix("_EMULATOR_HOST").lower(): emulator
+            for variable, emulator in emulators.items()
+            if emulator
+        }
+        parts["gemini"] = self.gemini
+        keeper = Keeper(directory, parts, self.options.clock, self.options.on_line)
+        keeper.restore()
+        # Nothing changes any more once everything that is started after this has stopped.
+        unwinding.callback(keeper.stop)
+        saving = asyncio.create_task(keeper.run())
+        unwinding.push_async_callback(_cancelled, saving)
 
     async def _keep_secret(self, secret: str) -> None:
         await keep_signing_secret(self.names, self.hosts[SECRET_MANAGER], secret)
@@ -159,15 +206,13 @@ class Stack:
         target: str,
         environ: Mapping[str, str],
         unwinding: contextlib.AsyncExitStack,
-        port: int = 0,
+        port: int,
     ) -> FunctionProcess:
         on_line = self.options.on_line
-        try:
+        with taking(port, f"the function {target}"):
             function = FunctionProcess(
                 target, target=target, environ=environ, on_line=on_line, port=port
             )
-        except OSError as error:
-            raise OptionError(f"cannot listen on port {port}: {error.strerror}") from error
         unwinding.push_async_callback(function.close)
         return function
 
@@ -210,6 +255,11 @@ def _routes(environ: Mapping[str, str]) -> dict[str, str]:
         return {route.name: route.topic for route in read_routes(Environment(environ))}
     except ConfigurationError as error:
         raise OptionError(str(error)) from error
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _start(*functions: FunctionProcess) -> None:

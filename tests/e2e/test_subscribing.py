@@ -39,6 +39,7 @@ from tests.e2e.reader import (
 PAGE = Page("docs/subscribing.md")
 RUN = (
     "make dev",
+    'eval "$(.venv/bin/hooks env)"',
     ".venv/bin/python subscribe.py ",
     ".venv/bin/python worker.py ",
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
@@ -56,7 +57,7 @@ PROGRAMS = {
 def test_no_command_is_left_out() -> None:
     assert not [command for command in PAGE.commands if not command.startswith(RUN)]
     # What is shown as HCL is planned by tests/infra/test_pages.py.
-    assert PAGE.languages == {"sh", "text", "python", "javascript", "json", "hcl"}
+    assert PAGE.languages == {"sh", "python", "javascript", "json", "hcl"}
 
 
 @dataclass
@@ -81,9 +82,8 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     for name, language in PROGRAMS.items():
         (directory / name).write_text(PAGE.block(language, name))
     async with shell(PAGE.block("sh", "make dev"), directory) as developing:
-        variables = exported(await lines(developing, "Ctrl-C stops everything"))
-        names = re.findall(r"^export (\w+)=", PAGE.block("text", "export"), re.MULTILINE)
-        yield Desk(directory, {name: variables[name] for name in names})
+        await lines(developing, "Ctrl-C stops everything")
+        yield Desk(directory, await exported(directory))
 
 
 def free_port() -> str:
