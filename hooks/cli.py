@@ -14,6 +14,7 @@ import typer
 from hooks.dlq import commands as dlq
 from hooks.doctor import commands as doctor
 from hooks.events import commands as events
+from hooks.events.listen import commands as listen
 from hooks.laptop import commands as laptop
 from hooks.webhook import commands as webhook
 from localcloud.core.errors import LocalCloudError
@@ -51,6 +52,7 @@ app.add_typer(laptop.app)
 app.add_typer(doctor.app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
+app.add_typer(listen.app, name="listen")
 app.add_typer(webhook.app, name="webhook")
 
 

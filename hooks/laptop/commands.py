@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from hooks.options import AsJson, AsJsonLines, Payload
+from hooks.options import (
+    AsJson,
+    AsJsonLines,
+    Filter,
+    Payload,
+    Target,
+    Types,
+    globs,
+    takes_target,
+)
 from localcloud.laptop.ports import BASE, COUNT
 
 app = typer.Typer()
@@ -179,40 +188,37 @@ def send(
 
 
 @app.command()
+@takes_target
 def tail(
-    event_types: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--type", metavar="GLOB,…", help="Only these types, e.g. 'batch.*'; repeatable."
-        ),
-    ] = None,
-    message_filter: Annotated[
-        str,
-        typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".'),
-    ] = "",
+    event_types: Types = None,
+    message_filter: Filter = "",
     topic: Annotated[
         str, typer.Option(help="events, ingress, dead-letter, or the name of a route.")
     ] = "events",
     count: Annotated[int, typer.Option(help="End after N events; 0: at Ctrl-C.", min=0)] = 0,
     payload: Payload = False,
+    *,
+    target: Target,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Show the events of the stack that runs in this directory, as they come, until Ctrl-C.
+    """Show the events of the stack in this directory, or of a deployment, until Ctrl-C.
 
     It listens through a temporary subscription, which is deleted at the end.
+
+    Example: hooks tail --type 'batch.*,video.generated' --outputs deployment.json
     """
     from hooks.interrupts import run_until_stopped
     from hooks.laptop import tail as tailer
 
     options = tailer.Options(
         topic=topic,
-        types=[glob.strip() for entry in event_types or () for glob in entry.split(",")],
+        types=globs(event_types),
         message_filter=message_filter,
         count=count,
         payload=payload,
         as_json=as_json,
     )
-    run_until_stopped(tailer.tail(options))
+    run_until_stopped(tailer.tail(target.find(), options))
 
 
 def _deploy_demo(variables: dict[str, str], *, verbose: bool, as_json: bool) -> None:

@@ -44,6 +44,7 @@ RUN = (
     ".venv/bin/python worker.py ",
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
     ".venv/bin/hooks send ",
+    ".venv/bin/hooks listen ",
     *(f".venv/bin/hooks events {action} " for action in ("list", "show", "replay")),
 )
 PROGRAMS = {
@@ -147,7 +148,20 @@ async def test_pushes(desk: Desk, program: str) -> None:
         await desk.run(send)
         said = await line(server, "video.generated")
 
-    assert re.match(r"\S+ video\.generated \{['\"]file_id", said)
+        assert re.match(r"\S+ video\.generated \{['\"]file_id", said)
+        if program == "push.py":
+            await listened(desk, port)
+
+
+async def listened(desk: Desk, port: str) -> None:
+    (listen,) = commands(PAGE.block("sh", "hooks listen --forward-to"))
+    (resend,) = commands(PAGE.block("sh", "hooks listen resend"))
+    async with desk.start(listen.replace("8081", port)) as listening:
+        await line(listening, "sending the events of")
+        sent = re.findall(r"evt_\w+", await desk.run(".venv/bin/hooks send video.generated"))
+        shown = await line(listening, sent[0])
+    assert " 204 " in shown
+    assert " 204 " in await desk.run(resend.replace("EVENT_ID", sent[0]))
 
 
 AUDIENCE, PUSHER = "https://worker.example/", "my-pusher@laptop.iam.gserviceaccount.com"
