@@ -41,11 +41,12 @@ class Deployment:
     """The names and addresses of a deployment's resources.
 
     `topics` maps `ingress`, `events`, `dead-letter` and the names of routes to full names.
-    `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
-    full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
-    itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager secret) are empty
-    if unknown. `variables` names the emulators that stand in for Google Cloud. `local` is True for
-    a stack that `hooks` runs. `options` name the deployment on the command line.
+    `subscribers` maps the subscribers that Terraform created to the full names `subscription` and
+    `dead_letter_subscription`, which is empty where dead letters are not kept. `gemini_url` is
+    empty for Gemini itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager
+    secret) are empty if unknown. `variables` names the emulators that stand in for Google Cloud.
+    `local` is True for a stack that `hooks` runs. `options` name the deployment on the command
+    line.
     """
 
     project: str
@@ -70,6 +71,19 @@ class Deployment:
         options = self.options[:2] if words[0] == "webhook" else self.options
         command = shlex.join(["hooks", *words, *options])
         return f"{_WITH_TOKEN} {command}" if self.registrar_url and words[0] in _ASKING else command
+
+    def subscriber(self, name: str) -> Mapping[str, str]:
+        """Return the subscriptions of a subscriber: one of `subscribers`, or of `hooks subscribe`.
+
+        Raises `UsageError` if there can be none.
+        """
+        if name in self.subscribers:
+            return self.subscribers[name]
+        if self.local:
+            full = f"projects/{self.project}/subscriptions/{name}"
+            return {"subscription": full, "dead_letter_subscription": f"{full}-dead-letter"}
+        known = ", ".join(sorted(self.subscribers)) or "none: they are named by --outputs"
+        raise UsageError(f"no subscriber is called {name!r}; known are {known}")
 
     @property
     def ingress(self) -> str:
@@ -159,7 +173,6 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             subscribers={
                 name: _subscriptions(outputs["project"], each)
                 for name, each in outputs["subscriptions"].items()
-                if each["dead_letter_subscription"]
             },
             variables=emulators,
         )
@@ -171,11 +184,10 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
 
 def _subscriptions(project: str, output: Mapping[str, Any]) -> dict[str, str]:
     """Return a subscriber's subscriptions by full name; Terraform writes one of them short."""
+    names = {kind: output[kind] or "" for kind in ("subscription", "dead_letter_subscription")}
     return {
-        kind: output[kind]
-        if "/" in output[kind]
-        else f"projects/{project}/subscriptions/{output[kind]}"
-        for kind in ("subscription", "dead_letter_subscription")
+        kind: name if "/" in name or not name else f"projects/{project}/subscriptions/{name}"
+        for kind, name in names.items()
     }
 
 

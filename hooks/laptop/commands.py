@@ -1,4 +1,4 @@
-"""The options of `hooks demo`, `deploy`, `dev`, `env`, `send` and `tail`."""
+"""The options of `hooks demo`, `deploy`, `dev`, `env`, `send`, `subscribe`, `tail`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -185,6 +185,43 @@ def send(
     sender.show(sent, as_json=as_json)
     if not sent.as_wanted:
         raise typer.Exit(1)
+
+
+@app.command()
+def subscribe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.")],
+    push: Annotated[
+        str, typer.Option(metavar="URL", help="Have events posted there; default: pull.")
+    ] = "",
+    message_filter: Filter = "",
+    dead_letter: Annotated[
+        bool, typer.Option("--dead-letter", help="Set events aside after 100 failed attempts.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace one of that name that is different.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Subscribe to the events of the stack in this directory, as Terraform does in a deployment.
+
+    It prints the entry that does the same there. The exit status is 1 if another subscription has
+    that name.
+
+    Example: hooks subscribe videos --filter 'attributes.ce-type = "video.generated"'
+    """
+    import asyncio
+
+    from hooks.laptop.subscribe import Options
+    from hooks.laptop.subscribe import subscribe as run
+
+    options = Options(
+        name=name,
+        push=push,
+        message_filter=message_filter,
+        dead_letter=dead_letter,
+        replace=replace,
+    )
+    asyncio.run(run(options, json=as_json))
 
 
 @app.command()

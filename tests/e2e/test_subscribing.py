@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from localcloud.core import clients
 from localcloud.core.serving import AppServer
 from tests.e2e.reader import (
     ROOT,
@@ -40,7 +41,7 @@ PAGE = Page("docs/subscribing.md")
 RUN = (
     "make dev",
     'eval "$(.venv/bin/hooks env)"',
-    ".venv/bin/python subscribe.py ",
+    ".venv/bin/hooks subscribe ",
     ".venv/bin/python worker.py ",
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
     ".venv/bin/hooks send ",
@@ -48,7 +49,6 @@ RUN = (
     *(f".venv/bin/hooks events {action} " for action in ("list", "show", "replay")),
 )
 PROGRAMS = {
-    "subscribe.py": "python",
     "worker.py": "python",
     "push.py": "python",
     "subscriber.mjs": "javascript",
@@ -93,7 +93,7 @@ def free_port() -> str:
 
 
 async def test_subscriptions_workers_and_replays(desk: Desk) -> None:
-    for command in commands(PAGE.block("sh", "subscribe.py everything")):
+    for command in commands(PAGE.block("sh", "subscribe everything")):
         assert "created projects/laptop/subscriptions/" in await desk.run(command)
     (work,) = commands(PAGE.block("sh", "worker.py batches"))
     first, repeated, other = commands(PAGE.block("sh", "interaction.completed"))
@@ -123,9 +123,9 @@ async def test_a_worker_that_fails_is_given_the_event_again(desk: Desk) -> None:
     work = re.sub(r"(def work\(.*\n)", lambda found: found[1] + failing, program)
     (desk.directory / "failing.py").write_text(work)
     # No pause between attempts, unlike the page's subscription.
-    subscribe = (desk.directory / "subscribe.py").read_text()
-    (desk.directory / "eager.py").write_text(re.sub(r'    "retry_policy".*\n', "", subscribe))
-    await desk.run(".venv/bin/python eager.py eager")
+    async with clients.subscriber(desk.environ["PUBSUB_EMULATOR_HOST"]) as client:
+        topic = "projects/laptop/topics/gemini-webhooks-events"
+        await client.create_subscription(name="projects/laptop/subscriptions/eager", topic=topic)
     async with desk.start(".venv/bin/python failing.py eager") as worker:
         await line(worker, "waiting for events")
         await desk.run(".venv/bin/hooks send batch.expired")
@@ -140,11 +140,12 @@ async def test_pushes(desk: Desk, program: str) -> None:
         if not shutil.which("node"):
             pytest.skip("needs Node.js (node) on the PATH")
         serve = serve.replace(".venv/bin/python push.py", "node subscriber.mjs")
-    subscribe, send = commands(PAGE.block("sh", "subscribe.py pushed"))
+    subscribe, send = commands(PAGE.block("sh", "subscribe pushed"))
     port = free_port()
     async with desk.start(f"env {serve.replace('8081', port)}") as server:
         assert port in await line(server, "listening on port")
-        await desk.run(subscribe.replace("8081", port).replace("pushed", f"pushed-to-{program}"))
+        name = f"pushed-to-{program.partition('.')[0]}"
+        await desk.run(subscribe.replace("8081", port).replace("pushed", name))
         await desk.run(send)
         said = await line(server, "video.generated")
 
