@@ -14,6 +14,7 @@ import typer
 from hooks.dlq import commands as dlq
 from hooks.doctor import commands as doctor
 from hooks.events import commands as events
+from hooks.events import recover_commands as recover
 from hooks.events.listen import commands as listen
 from hooks.laptop import commands as laptop
 from hooks.webhook import commands as webhook
@@ -53,6 +54,7 @@ app.add_typer(doctor.app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(listen.app, name="listen")
+app.add_typer(recover.app)
 app.add_typer(webhook.app, name="webhook")
 
 

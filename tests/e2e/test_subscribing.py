@@ -46,6 +46,7 @@ RUN = (
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
     ".venv/bin/hooks send ",
     ".venv/bin/hooks listen ",
+    ".venv/bin/hooks recover ",
     *(f".venv/bin/hooks events {action} " for action in ("list", "show", "replay")),
 )
 PROGRAMS = {
@@ -110,6 +111,13 @@ async def test_subscriptions_workers_and_replays(desk: Desk) -> None:
         await desk.run(replay.replace("EVENT_ID", identifier))
         # The next thing that the worker says: it heard neither a repeat nor another type.
         assert await line(worker, "") == seen[0]
+        (recover,) = commands(PAGE.block("sh", "hooks recover"))
+        through = (await desk.run(recover)).split()
+        assert through[:2] == ["2", "events,"]
+    (recovered,) = [each for each in through if "/hooks-recover-batches-" in each]
+    async with desk.start(work.replace("batches", recovered.rpartition("/")[2])) as worker:
+        await line(worker, "waiting for events")
+        assert {await line(worker, " batch.") for _ in range(2)} == set(seen)
 
     assert all(re.match(r"\S+ batch\.succeeded \{'id': ", each) for each in seen)
     assert len({each.split()[0] for each in seen}) == 2
