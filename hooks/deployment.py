@@ -44,9 +44,9 @@ class Deployment:
     `subscribers` maps the subscribers that Terraform created to the full names `subscription` and
     `dead_letter_subscription`, which is empty where dead letters are not kept. `gemini_url` is
     empty for Gemini itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager
-    secret) are empty if unknown. `variables` names the emulators that stand in for Google Cloud.
-    `local` is True for a stack that `hooks` runs. `options` name the deployment on the command
-    line.
+    secret) are empty if unknown. `token_url` gives tokens for a registrar on this machine.
+    `variables` names the emulators that stand in for Google Cloud. `local` is True for a stack that
+    `hooks` runs. `options` name the deployment on the command line.
     """
 
     project: str
@@ -55,6 +55,7 @@ class Deployment:
     database: str
     webhook_url: str = ""
     registrar_url: str = ""
+    token_url: str = ""
     gemini_url: str = ""
     signing_secret: str = ""
     subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -70,7 +71,8 @@ class Deployment:
         # The first option names the deployment; `hooks webhook` takes no other.
         options = self.options[:2] if words[0] == "webhook" else self.options
         command = shlex.join(["hooks", *words, *options])
-        return f"{_WITH_TOKEN} {command}" if self.registrar_url and words[0] in _ASKING else command
+        asking = words[0] in _ASKING and self.registrar_url and not self.token_url
+        return f"{_WITH_TOKEN} {command}" if asking else command
 
     def subscriber(self, name: str) -> Mapping[str, str]:
         """Return the subscriptions of a subscriber: one of `subscribers`, or of `hooks subscribe`.
@@ -136,7 +138,10 @@ def of_stack(stack: stackfile.Description) -> Deployment:
         # `hooks dev` uses the default database; Terraform creates one.
         database=name if stack.command == "deploy" else "(default)",
         webhook_url=stack.receive_url,
+        registrar_url=stack.registrar_url,
+        token_url=stack.token_url,
         gemini_url=stack.gemini_url,
+        subscribers=stack.subscribers,
         variables=variables,
         local=True,
     )
@@ -170,16 +175,21 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             webhook_url=outputs["webhook_url"],
             registrar_url=outputs["registrar_url"],
             signing_secret=outputs.get("signing_secret", ""),
-            subscribers={
-                name: _subscriptions(outputs["project"], each)
-                for name, each in outputs["subscriptions"].items()
-            },
+            subscribers=subscribers_of(outputs),
             variables=emulators,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"--outputs lacks {error}: write it with `terraform -chdir=infra output -json`"
         ) from error
+
+
+def subscribers_of(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the subscriptions of each subscriber in Terraform's outputs, by full name."""
+    return {
+        name: _subscriptions(outputs["project"], each)
+        for name, each in outputs["subscriptions"].items()
+    }
 
 
 def _subscriptions(project: str, output: Mapping[str, Any]) -> dict[str, str]:

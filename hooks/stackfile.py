@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class Description:
 
     `webhook` is the id of the webhook that was registered when the stack started. `topics` maps
     `ingress`, `events`, `dead-letter` and the routes' names to full names. `variables` is what a
-    client needs in its environment.
+    client needs in its environment. A deployment to a local cloud has a registrar besides, at
+    `token_url` the tokens that may invoke it, and the `subscribers` of Terraform by name.
     """
 
     pid: int
@@ -41,6 +42,9 @@ class Description:
     webhook: str
     topics: Mapping[str, str]
     variables: Mapping[str, str]
+    registrar_url: str = ""
+    token_url: str = ""
+    subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class StackFile:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from google.cloud.secretmanager_v1 import types as secrets_api
 from google.pubsub_v1 import types as pubsub_api
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from localcloud.controlplane.api import Plane, Router, application, invoke, message
 from localcloud.controlplane.builds import Builder
@@ -82,8 +82,9 @@ class Settings:
 class Cloud:
     """A Google Cloud with one project; `async with` runs it.
 
-    `url` serves its REST APIs, Google's public keys (`/oauth2/v3/certs`) and the journal
-    (`/control/calls`); `endpoints` are the google provider's arguments that point there.
+    `url` serves its REST APIs, Google's public keys (`/oauth2/v3/certs`), the journal
+    (`/control/calls`) and the deployer's tokens (`/control/identity-token?audience=…`). `endpoints`
+    are the google provider's arguments that point there.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -151,6 +152,11 @@ class Cloud:
         emulators = ("PUBSUB", "FIRESTORE", "SECRET_MANAGER")
         found = {f"{name}_EMULATOR_HOST": address for name in emulators}
         return {**self.settings.surroundings, **found}
+
+    def deployers_token(self, audience: str) -> str:
+        """Return what `gcloud auth print-identity-token` prints for the deployer."""
+        email = self.state.deployer.partition(":")[2]
+        return self.state.issuer.identity_token(email, audience)
 
     async def remains(self) -> list[str]:
         """Return the names of all resources and grants that exist.
@@ -261,6 +267,8 @@ class Cloud:
         if request.url.path == "/control/calls":
             calls = [asdict(entry) for entry in self.state.journal.since()]
             return JSONResponse({"calls": calls})
+        if request.url.path == "/control/identity-token":
+            return PlainTextResponse(self.deployers_token(request.query_params["audience"]))
         return await self._router(request)
 
     async def _push(self, request: PushRequest) -> int:

@@ -111,6 +111,13 @@ _LIMITS: Sequence[tuple[str, int]] = (
 )
 
 
+def _begin(calls: set[asyncio.Task[Any]]) -> None:
+    """Add the task of a call to those that are under way."""
+    if task := asyncio.current_task():
+        calls.add(task)
+        task.add_done_callback(calls.discard)
+
+
 def _handler(
     name: str,
     method: Method,
@@ -118,11 +125,6 @@ def _handler(
     guard: Guard,
     calls: set[asyncio.Task[Any]],
 ) -> grpc.RpcMethodHandler:
-    def begin() -> None:
-        if task := asyncio.current_task():
-            calls.add(task)
-            task.add_done_callback(calls.discard)
-
     async def admit(request: Message | None, context: Any) -> None:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
         await guard(Call(identity, name, request, metadata))
@@ -133,7 +135,7 @@ def _handler(
             yield request
 
     async def unary(incoming: Any, context: Any) -> Any:
-        begin()
+        _begin(calls)
         try:
             streamed = method.kind.startswith("stream")
             await admit(None if streamed else incoming, context)
@@ -142,7 +144,7 @@ def _handler(
             await context.abort(error.code, error.message)
 
     async def stream(incoming: Any, context: Any) -> AsyncIterator[Any]:
-        begin()
+        _begin(calls)
         try:
             streamed = method.kind.startswith("stream")
             await admit(None if streamed else incoming, context)
