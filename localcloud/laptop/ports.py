@@ -32,14 +32,11 @@ class Ports:
 
 @contextlib.contextmanager
 def taking(port: int, what: str) -> Iterator[None]:
-    """Turn a failure to listen on a port into an `OptionError` that names it and `what` it is for.
-
-    gRPC raises `RuntimeError` where sockets raise `OSError`.
-    """
+    """Turn a failure to listen on a port into an `OptionError` that names it and its use."""
     try:
         yield
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or "address already in use"
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise OptionError(
             f"cannot listen on port {port}, for {what}: {reason.lower()}; stop what uses it, or"
             " choose other ports with --port-base (0: free ones)"

@@ -15,6 +15,7 @@ from pathlib import Path
 from localcloud.core import rpc
 from localcloud.core.clock import Clock, SystemClock
 from localcloud.core.errors import OptionError
+from localcloud.core.front import Front
 from localcloud.core.serving import AppServer
 from localcloud.firestore import Firestore
 from localcloud.gemini import Gemini, Settings
@@ -24,6 +25,7 @@ from localcloud.laptop.ports import Ports, taking
 from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
 from localcloud.laptop.webhook import LaptopWebhook, registered
 from localcloud.pubsub import PubSub
+from localcloud.pubsub.rest import rules
 from localcloud.runner.process import FunctionProcess, OnLine, discard
 from localcloud.secretmanager import SecretManager
 from relay.dispatcher.routes import read_routes
@@ -89,7 +91,8 @@ class Stack:
     receive: FunctionProcess
     dispatch: FunctionProcess
     webhook: LaptopWebhook
-    _listener: rpc.Listener
+    _front: Front
+    _direct: Mapping[str, str]
 
     def __init__(self, options: Options) -> None:
         clock, named = options.clock, options.named
@@ -101,7 +104,8 @@ class Stack:
         audience = options.gemini.jwt_audience or options.project
         self.gemini = Gemini(clock, dataclasses.replace(options.gemini, jwt_audience=audience))
         self.gemini_url = ""
-        self.hosts: dict[str, str] = {}
+        self.hosts: Mapping[str, str] = {}
+        self._direct = {}
         self.topics: dict[str, str] = {}
 
     @property
@@ -115,12 +119,11 @@ class Stack:
 
     async def interrupt(self) -> None:
         """Stop serving the embedded emulators, as in an outage; they keep their state."""
-        await self._listener.stop()
+        await self._front.close()
 
     async def resume(self) -> None:
-        """Serve the embedded emulators at the same address again."""
-        guard, address = self.options.guard, self._listener.address
-        self._listener = await rpc.listen(self._services, guard=guard, address=address)
+        """Serve the embedded emulators at the same addresses again."""
+        await self._front.open()
 
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
         """Start everything; `unwinding` stops what has started, in reverse order."""
@@ -164,19 +167,16 @@ class Stack:
             if emulator:
                 unwinding.push_async_callback(emulator.close)
                 services.update(emulator.services)
-        self._services = services
         if self.options.keep:
             await self._keep(self.options.keep, emulators, unwinding)
-        port = self.options.ports.emulators
+        port, named = self.options.ports.emulators, self.options.named
+        calls = rules() if self.pubsub else ()
+        self._front = Front(services, calls, guard=self.options.guard, port=port)
         with taking(port, "the emulators"):
-            self._listener = await rpc.listen(
-                services, guard=self.options.guard, address=f"127.0.0.1:{port}"
-            )
+            await self._front.open()
         unwinding.push_async_callback(self.interrupt)
-        self.hosts = {
-            variable: self._listener.address if emulator else self.options.named[variable]
-            for variable, emulator in emulators.items()
-        }
+        self.hosts = {name: named.get(name, self._front.address) for name in emulators}
+        self._direct = {name: named.get(name, self._front.direct) for name in emulators}
 
     async def _keep(
         self,
@@ -219,6 +219,7 @@ class Stack:
     def _receive_environ(self) -> dict[str, str]:
         return {
             **self.variables,
+            **self._direct,
             "INGRESS_TOPIC": self.names.ingress,
             "SIGNING_SECRET": self.names.signing_secret,
             "JWKS_URI": f"{self.gemini_url}/.well-known/jwks.json",
@@ -230,6 +231,7 @@ class Stack:
     def _dispatch_environ(self) -> dict[str, str]:
         return {
             **self.variables,
+            **self._direct,
             "EVENTS_TOPIC": self.names.events,
             "DEAD_LETTER_TOPIC": self.names.dead_letter,
             "ROUTES": self.options.routes,

@@ -3,7 +3,8 @@
 Imports `localcloud.core` alone.
 
 Imitated: topics, subscriptions, filters, acknowledgement deadlines and redelivery, retry and
-dead-letter policies, retention and seeking to a time, pull, streaming pull and push.
+dead-letter policies, retention and seeking to a time, pull, streaming pull and push. `rest` has the
+bindings by which `localcloud.core.transcoding` serves the methods over HTTP/1.1 too.
 
 Refused as UNIMPLEMENTED, by name: snapshots, schemas, message transforms, ingestion, exactly-once
 delivery, detaching, a topic's list of subscriptions, `ModifyPushConfig`. Stored, and not acted

@@ -46,6 +46,7 @@ RUN = (
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
     ".venv/bin/hooks send ",
     ".venv/bin/hooks listen ",
+    'curl "http://$PUBSUB_EMULATOR_HOST/v1/',
     ".venv/bin/hooks recover ",
     *(f".venv/bin/hooks events {action} " for action in ("list", "show", "replay")),
 )
@@ -91,6 +92,12 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 def free_port() -> str:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return str(listening.getsockname()[1])
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl on the PATH")
+async def test_topics_are_listed_by_rest(desk: Desk) -> None:
+    said = await desk.run(PAGE.block("sh", "curl"))
+    assert "projects/laptop/topics/gemini-webhooks-events" in said
 
 
 async def test_subscriptions_workers_and_replays(desk: Desk) -> None:

@@ -19,10 +19,11 @@ async def test_no_call_outlives_the_listener() -> None:
     service = {"Do": rpc.Method("stream_stream", Empty, Empty, endless)}
     listener = await rpc.listen({"test.Service": service})
     async with grpc.aio.insecure_channel(listener.address) as channel:
-        call = channel.stream_stream("/test.Service/Do")()
+        call: Any = channel.stream_stream("/test.Service/Do")()
         await begun.wait()
         await listener.stop()
 
-        names = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
+        running: list[Any] = [task.get_coro() for task in asyncio.all_tasks()]
+        names = {each.__qualname__ for each in running}
         assert not [name for name in names if name.startswith(("_schedule_rpc", "_handle_exc"))]
         call.cancel()
