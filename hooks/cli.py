@@ -17,6 +17,7 @@ from hooks.events import commands as events
 from hooks.events import recover_commands as recover
 from hooks.events.listen import commands as listen
 from hooks.laptop import commands as laptop
+from hooks.verify import commands as verify
 from hooks.webhook import commands as webhook
 from localcloud.core.errors import LocalCloudError
 
@@ -55,6 +56,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(listen.app, name="listen")
 app.add_typer(recover.app)
+app.add_typer(verify.app)
 app.add_typer(webhook.app, name="webhook")
 
 

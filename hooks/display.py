@@ -77,16 +77,21 @@ def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
     return kept
 
 
-def document(value: object, width: int) -> str:
-    """Return a JSON document to stand below its row; its lines break between words."""
+def paragraph(text: str, width: int, indent: str = "") -> str:
+    """Return text in lines of `width`, which break between words, each behind an indent."""
     return textwrap.fill(
-        json.dumps(value, ensure_ascii=False),
+        text,
         width,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def document(value: object, width: int) -> str:
+    """Return a JSON document to stand below its row; its lines break between words."""
+    return paragraph(json.dumps(value, ensure_ascii=False), width, _INDENT)
 
 
 @contextlib.contextmanager

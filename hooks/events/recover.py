@@ -18,7 +18,7 @@ from google.pubsub_v1.types import SeekRequest
 from hooks import connections, console, ledger
 from hooks.connections import credentials_explained
 from hooks.deployment import DEAD_LETTER, INGRESS, Deployment
-from hooks.display import progress
+from hooks.display import paragraph, progress
 from hooks.errors import UsageError
 from hooks.events import retained
 from hooks.events.as_published import event_of
@@ -216,28 +216,31 @@ def _show(found: Subscription, done: Recovered, *, dry_run: bool, json: bool) ->
     if json:
         console.print_json({"dry_run": dry_run, **asdict(done)})
         return
+    for text in _told(found, done, dry_run=dry_run):
+        console.out.print(paragraph(text, console.width()), markup=False)
+
+
+def _told(found: Subscription, done: Recovered, *, dry_run: bool) -> Sequence[str]:
     if done.how == SEEK:
         told = "would deliver" if dry_run else "delivers"
-        console.out.print(f"{done.subscription}\n{told} everything since {done.since} again")
-        return
+        return [done.subscription, f"{told} everything since {done.since} again"]
     if dry_run or not done.events:
-        console.out.print(f"{done.events} events would be sent to {done.subscription} alone")
-        return
-    console.out.print(f"{done.events} events, marked as the replay {done.replay}, go through")
-    console.out.print(done.through)
-    console.out.print(_next(found, done.through))
+        return [f"{done.events} events would be sent to", f"{done.subscription} alone"]
+    marked = f"{done.events} events, marked as the replay {done.replay}, go through"
+    return [marked, done.through, *_next(found, done.through)]
 
 
-def _next(found: Subscription, through: str) -> str:
+def _next(found: Subscription, through: str) -> Sequence[str]:
     pushed = found.push_config.push_endpoint
     if pushed:
-        return f"to {pushed}, and to nobody else; it expires a day after the last delivery"
+        return [f"to {pushed}, and to nobody else; it expires a day after the last delivery"]
     if found.bigquery_config.table or found.cloud_storage_config.bucket:
-        return "to where the subscriber's own go; it expires a day after the last delivery"
+        return ["to where the subscriber's own go; it expires a day after the last delivery"]
     short = through.rpartition("/")[2]
-    return (
-        "Nobody reads it yet. Have the subscriber read it once beside its own; it expires a day"
-        f" after that. The subscriber needs the right to:\n  gcloud pubsub subscriptions"
-        f" add-iam-policy-binding {short} --role=roles/pubsub.subscriber"
-        " --member=serviceAccount:ACCOUNT"
+    grant = f"gcloud pubsub subscriptions add-iam-policy-binding {short}"
+    reader = "--role=roles/pubsub.subscriber --member=serviceAccount:ACCOUNT"
+    told = (
+        "Nobody reads it yet: have the subscriber read it once beside its own. It expires a day"
+        " after that. In a deployment, the subscriber needs the right to:"
     )
+    return [told, f"{grant} {reader}"]

@@ -101,6 +101,7 @@ async def test_a_push_subscriber_gets_pushes_as_before(relay: Relay) -> None:
     assert relay.pushed[1].headers["authorization"] == relay.pushed[0].headers["authorization"]
     assert again["replay"] in result.stdout
     assert "http://billing/" in result.stdout
+    assert not [line for line in result.stdout.splitlines() if len(line) > 80 and " " in line]
 
 
 @pytest.mark.parametrize("by", ["topic", "subscription"])
