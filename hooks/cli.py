@@ -19,6 +19,7 @@ from hooks.events.listen import commands as listen
 from hooks.laptop import commands as laptop
 from hooks.verify import commands as verify
 from hooks.webhook import commands as webhook
+from hooks.why import commands as why
 from localcloud.core.errors import LocalCloudError
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ def options(
 
 app.add_typer(laptop.app)
 app.add_typer(doctor.app)
+app.add_typer(why.app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(listen.app, name="listen")

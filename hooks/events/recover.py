@@ -18,7 +18,7 @@ from google.pubsub_v1.types import SeekRequest
 from hooks import connections, console, ledger
 from hooks.connections import credentials_explained
 from hooks.deployment import DEAD_LETTER, INGRESS, Deployment
-from hooks.display import paragraph, progress
+from hooks.display import progress, wrapped
 from hooks.errors import UsageError
 from hooks.events import retained
 from hooks.events.as_published import event_of
@@ -217,7 +217,7 @@ def _show(found: Subscription, done: Recovered, *, dry_run: bool, json: bool) ->
         console.print_json({"dry_run": dry_run, **asdict(done)})
         return
     for text in _told(found, done, dry_run=dry_run):
-        console.out.print(paragraph(text, console.width()), markup=False)
+        console.out.print(wrapped(text, "", console.width()), markup=False)
 
 
 def _told(found: Subscription, done: Recovered, *, dry_run: bool) -> Sequence[str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from hooks import console
 from hooks.deployment import Deployment
-from hooks.display import paragraph
+from hooks.display import wrapped
 from hooks.errors import HooksError, NoStack, UsageError
 from hooks.times import parse_time
 from hooks.verify.steps import Headers, Terms, Verdict, examine, kinds
@@ -183,12 +183,13 @@ def _show(verdict: Verdict, *, json: bool) -> None:
         facts = {"verified": verdict.verified, "status": verdict.status, "scheme": verdict.scheme}
         console.print_json({**facts, "steps": [asdict(step) for step in verdict.steps]})
         return
+    width = console.width()
     for step in verdict.steps:
         mark = ("✔ ", "green") if step.holds else ("✘ ", "bold red")
         console.out.print(Text.assemble(mark, (step.name, "bold")))
-        console.out.print(Text(paragraph(step.detail, console.width(), "  "), "dim"))
+        console.out.print(Text(f"  {wrapped(step.detail, '  ', width)}", "dim"))
         if step.remedy and not step.holds:
-            console.out.print(Text(paragraph(step.remedy, console.width(), "  → "), "yellow"))
+            console.out.print(Text(f"  → {wrapped(step.remedy, '    ', width)}", "yellow"))
     if verdict.verified:
         console.out.print(f"it verifies by {verdict.scheme}: the receiver answers 200")
     else:

@@ -1,7 +1,7 @@
 """One subscription's messages: ready, leased, waiting for another try, or acknowledged.
 
-Every operation on a message costs O(1), or O(log n) where it sets a timer; only `seek` looks at
-the whole backlog.
+Every operation on a message costs O(1), or O(log n) where it sets a timer; only seeking and
+snapshots look at the whole backlog.
 """
 
 from collections import OrderedDict, deque
@@ -45,6 +45,7 @@ class Backlog:
         self._leases: dict[str, Lease] = {}
         self._waiters = Waiters(timers, lambda: bool(self._ready))
         self._acknowledged = 0
+        self._cleared = 0
         self._retention_timer: Timer | None = None
         self.discard_before = 0.0
         self._closed: RpcError | None = None
@@ -77,14 +78,16 @@ class Backlog:
     def mark(self) -> object:
         """What differs after any change that `held` shows."""
         counts = len(self._entries), self._acknowledged, self._ids.given, len(self._leases)
-        return *counts, self.discard_before
+        return *counts, self._cleared, self.discard_before
 
     def held(self) -> Iterator[tuple[Message, int, bool]]:
         """Return each message, how often its delivery failed, and whether it is acknowledged."""
         for entry in self._entries.values():
             yield entry.message, entry.failures, entry.state is State.ACKNOWLEDGED
 
-    def restore(self, held: Iterable[tuple[Message, int, bool]], discard_before: float) -> None:
+    def continue_with(
+        self, held: Iterable[tuple[Message, int, bool]], discard_before: float
+    ) -> None:
         """Add what `held` returned to an empty backlog; what was leased is ready again."""
         self.discard_before = discard_before
         for message, failures, acknowledged in held:
@@ -96,6 +99,14 @@ class Backlog:
             else:
                 self._make_ready(entry)
         self._watch_retention()
+
+    def unacknowledged_messages(self) -> Iterator[Message]:
+        """Return the messages that are not acknowledged, leased ones included, oldest first."""
+        return (
+            entry.message
+            for entry in self._entries.values()
+            if entry.state is not State.ACKNOWLEDGED
+        )
 
     def offer(self, message: Message) -> None:
         """Add a message that matches the filter; any other counts as acknowledged."""
@@ -176,6 +187,13 @@ class Backlog:
                 self.offer(known[number])
         self._watch_retention(anew=True)
 
+    def restore(self, messages: Iterable[Message]) -> None:
+        """Make these the unacknowledged messages, and forget all others."""
+        self._clear()
+        self.discard_before = 0.0
+        for message in messages:
+            self.offer(message)
+
     def close(self, error: RpcError) -> None:
         """Drop every message; every waiting and later call raises `error`."""
         self._closed = error
@@ -183,6 +201,7 @@ class Backlog:
         self._waiters.fail(error)
 
     def _clear(self) -> None:
+        self._cleared += 1
         for ack_id in list(self._leases):
             self._end(ack_id)
         for entry in self._entries.values():

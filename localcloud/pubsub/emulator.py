@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.core.clock import Clock
-from localcloud.pubsub import snapshot
+from localcloud.pubsub import state
 from localcloud.pubsub.broker import Broker, Permit
 from localcloud.pubsub.identity import shaped_identity_token
 from localcloud.pubsub.publisher import PublisherService
@@ -63,15 +63,15 @@ class PubSub:
 
     def mark(self) -> object:
         """Return what differs after any change that `dump` shows."""
-        return snapshot.mark(self._broker)
+        return state.mark(self._broker)
 
     def dump(self) -> Any:
         """Return all topics, subscriptions and messages as a JSON document."""
-        return snapshot.dump(self._broker)
+        return state.dump(self._broker)
 
     def restore(self, dumped: Any) -> None:
         """Take over what `dump` returned; nothing is pushed before `deliver` is called."""
-        snapshot.restore(self._broker, dumped)
+        state.restore(self._broker, dumped)
 
     async def deliver(self) -> None:
         """Push what the restored subscriptions hold."""

@@ -1,71 +1,40 @@
-"""The topics and subscriptions of a Pub/Sub as a JSON document, and back.
+"""A snapshot: what a subscription has not acknowledged at one moment.
 
-Messages appear once, however many subscriptions have them. Leases are not kept: what was leased is
-delivered again, as after the end of its deadline.
+https://cloud.google.com/pubsub/docs/replay-overview#seek_to_a_snapshot
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from google.pubsub_v1 import types
-
-from localcloud.core.packed import packed, unpacked
-from localcloud.pubsub.broker import Broker
-from localcloud.pubsub.messages import Message, PubsubMessage
+from localcloud.pubsub.messages import Message
 from localcloud.pubsub.subscription import Subscription
 from localcloud.pubsub.topic import Topic
 
-_Topic = types.Topic.pb()
-_Subscription = types.Subscription.pb()
+LIFETIME_SECONDS = 7 * 86400
+"""How long the service keeps a snapshot at most. This one keeps it until it is deleted."""
 
 
-def mark(broker: Broker) -> object:
-    """Return what differs after any change that `dump` shows."""
-    topics = ((each.proto.SerializeToString(), each.published) for each in broker.topics.values())
-    subscriptions = (
-        (each.proto.SerializeToString(), each.backlog.mark)
-        for each in broker.subscriptions.values()
-    )
-    return tuple(topics), tuple(subscriptions)
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot as `proto`, a `google.pubsub.v1.Snapshot`, and its messages, oldest first."""
 
+    proto: Any
+    unacknowledged: tuple[Message, ...]
+    newest: int
+    """The number of the newest message of the topic at that moment."""
 
-def dump(broker: Broker) -> dict[str, Any]:
-    """Return the topics, the subscriptions, and the messages that they hold."""
-    messages: dict[int, Message] = {}
-    topics = [_topic(topic, broker.clock.time(), messages) for topic in broker.topics.values()]
-    subscriptions = [_subscription(each, messages) for each in broker.subscriptions.values()]
-    return {
-        "topics": topics,
-        "subscriptions": subscriptions,
-        "messages": [packed(message.proto) for message in messages.values()],
-    }
+    @classmethod
+    def take(cls, proto: Any, subscription: Subscription, topic: Topic) -> "Snapshot":
+        """Take a snapshot of a subscription."""
+        newest = max((message.number for message in topic.remembered), default=0)
+        return cls(proto, tuple(subscription.backlog.unacknowledged_messages()), newest)
 
-
-def restore(broker: Broker, dumped: Any) -> None:
-    """Add what `dump` returned to an empty broker; nothing is pushed until `deliver` is called."""
-    stored = (Message.of(PubsubMessage.FromString(unpacked(text))) for text in dumped["messages"])
-    messages = {message.number: message for message in stored}
-    broker.continue_after(max(messages, default=0))
-    for each in dumped["topics"]:
-        topic = Topic(_Topic.FromString(unpacked(each["topic"])))
-        topic.retain(messages[number] for number in each["retained"])
-        broker.topics[topic.proto.name] = topic
-    for each in dumped["subscriptions"]:
-        subscription = broker.add(_Subscription.FromString(unpacked(each["subscription"])))
-        held = ((messages[number], *rest) for number, *rest in each["messages"])
-        subscription.backlog.restore(held, each["discard_before"])
-
-
-def _topic(topic: Topic, now: float, messages: dict[int, Message]) -> dict[str, Any]:
-    retained = {message.number: message for message in topic.retained(now)}
-    messages.update(retained)
-    return {"topic": packed(topic.proto), "retained": list(retained)}
-
-
-def _subscription(subscription: Subscription, messages: dict[int, Message]) -> dict[str, Any]:
-    held = list(subscription.backlog.held())
-    messages.update((message.number, message) for message, _, _ in held)
-    return {
-        "subscription": packed(subscription.proto),
-        "discard_before": subscription.backlog.discard_before,
-        "messages": [(message.number, *rest) for message, *rest in held],
-    }
+    def messages(self, topic: Topic, now: float) -> Iterable[Message]:
+        """Return what a subscription has after it was sought to this snapshot, oldest first."""
+        since = {
+            message.number: message
+            for message in (*topic.retained(now), *topic.remembered)
+            if message.number > self.newest
+        }
+        return [*self.unacknowledged, *(since[number] for number in sorted(since))]

@@ -78,6 +78,20 @@ async def test_what_is_retained_after_its_acknowledgement_stays_acknowledged(
     assert await successor.payloads() == [b"x"]
 
 
+async def test_a_snapshot_survives(pubsub: Calls, successor: Calls) -> None:
+    name = "projects/p/snapshots/then"
+    await pubsub.subscribe()
+    await pubsub.publish(b"x")
+    request = types.CreateSnapshotRequest(name=name, subscription=SUBSCRIPTION)
+    await pubsub.call("CreateSnapshot", request)
+    await pubsub.acknowledge(*await pubsub.pull())
+    pass_on(pubsub, successor)
+
+    assert await successor.payloads() == []
+    await successor.call("Seek", types.SeekRequest(subscription=SUBSCRIPTION, snapshot=name))
+    assert await successor.payloads() == [b"x"]
+
+
 async def test_nothing_is_pushed_before_it_is_asked_for(
     pubsub: Calls, endpoint: Endpoint, successor: Calls, clock: ManualClock
 ) -> None:
