@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hooks.completion import type_globs
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -17,10 +19,18 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
-Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
+Type = Annotated[
+    str,
+    typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.", autocompletion=type_globs),
+]
 Types = Annotated[
     list[str] | None,
-    typer.Option("--type", metavar="GLOB,…", help="Only these types, e.g. 'batch.*'; repeatable."),
+    typer.Option(
+        "--type",
+        metavar="GLOB,…",
+        help="Only these types, e.g. 'batch.*'; repeatable.",
+        autocompletion=type_globs,
+    ),
 ]
 Filter = Annotated[
     str, typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".')

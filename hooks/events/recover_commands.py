@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hooks.completion import subscriptions
 from hooks.options import AsJson, Target, Yes, moment, takes_target
 
 app = typer.Typer()
@@ -17,6 +18,7 @@ def recover(
         typer.Argument(
             metavar="SUBSCRIBER",
             help="One that Terraform or `hooks subscribe` made, or a subscription's full name.",
+            autocompletion=subscriptions,
         ),
     ],
     since: Annotated[

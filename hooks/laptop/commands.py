@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from hooks.completion import event_types
 from hooks.options import (
     AsJson,
     AsJsonLines,
@@ -140,7 +141,12 @@ def env(as_json: AsJson = False) -> None:
 @app.command()
 def send(
     event_type: Annotated[
-        str, typer.Argument(metavar="TYPE", help="The event type, e.g. batch.succeeded.")
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="The event type, e.g. batch.succeeded.",
+            autocompletion=event_types,
+        ),
     ],
     scheme: Annotated[
         Scheme,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hooks.completion import webhooks
 from hooks.options import AsJson, Target, Yes, takes_webhook_target
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Identifier = Annotated[str, typer.Argument(metavar="[ID]", help="The webhook's id.")]
+Identifier = Annotated[
+    str, typer.Argument(metavar="[ID]", help="The webhook's id.", autocompletion=webhooks)
+]
 ByUri = Annotated[str, typer.Option("--uri", help="The webhook's URI, instead of its id.")]
 Uri = Annotated[str, typer.Option(help="Where events are delivered: https.")]
 Name = Annotated[str, typer.Option(help="A name for people.")]

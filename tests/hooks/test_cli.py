@@ -24,8 +24,8 @@ def test_help_names_every_command() -> None:
 
     assert shown.exit_code == 0
     for command in (
-        *("demo", "deploy", "dev", "env", "send", "tail"),
-        *("doctor", "dlq", "events", "webhook"),
+        *("demo", "deploy", "dev", "env", "send", "subscribe", "tail"),
+        *("doctor", "dlq", "events", "listen", "recover", "verify", "webhook", "why"),
     ):
         assert f" {command} " in shown.stdout
 

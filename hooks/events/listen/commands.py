@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hooks.completion import events
 from hooks.options import (
     AsJson,
     AsJsonLines,
@@ -72,7 +73,10 @@ def listen(
 @app.command()
 def resend(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of an event or a message.")
+        str,
+        typer.Argument(
+            metavar="ID", help="The id of an event or a message.", autocompletion=events
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
