@@ -99,6 +99,13 @@ class Realism:
     needs `logging.notificationRules.*`, which Monitoring Editor lacks.
     """
 
+    operations_are_asked_for: bool = True
+    """Whether a long-running call answers before it is done, so that its caller must ask for it.
+
+    Asking needs a right, such as `serviceusage.operations.get`, which Service Usage Admin alone
+    holds: https://google.aip.dev/151 and https://cloud.google.com/service-usage/docs/access-control
+    """
+
     keys_for_every_agent: bool = True
     """Whether a function with a key needs it granted to all five agents that handle its parts.
 
@@ -116,6 +123,7 @@ LENIENT = Realism(
     storage_duration_within_deadline=False,
     cpu_quota=None,
     callers_need_permissions=False,
+    operations_are_asked_for=False,
     keys_for_every_agent=False,
 )
 """None of these delays and refusals."""

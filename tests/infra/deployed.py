@@ -16,13 +16,18 @@ from hooks.subscription import listening
 from localcloud.controlplane.cloud import Cloud
 from localcloud.controlplane.door import INTERNAL
 from localcloud.controlplane.journal import Entry
+from localcloud.controlplane.realism import Realism
 from localcloud.gemini.deliveries import Delivery
 from localcloud.laptop.site import Options, Site, site
+from tests.infra import deployer
+from tests.infra.discovery import Referee
 from tests.infra.workspace import missing_terraform
 
 SECONDS = 120.0
 NAME = "gemini-webhooks"
 PLAN = "test.tfplan"
+UNKIND = Realism(rate=60)
+"""All that Google does, in a sixtieth of the time: an apply waits for some seconds, not minutes."""
 
 DEFAULT = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -32,12 +37,24 @@ DEFAULT = [
 
 
 @asynccontextmanager
-async def deployment(directory: Path, **options: Any) -> AsyncIterator[Site]:
-    """Yield a site on which nothing is applied yet."""
+async def deployment(
+    directory: Path, *, referee: Referee | None = None, **options: Any
+) -> AsyncIterator[Site]:
+    """Yield a site on which nothing is applied yet.
+
+    It is as unkind as Google, and its deployer has the documented roles alone. A referee checks
+    every call.
+    """
     if reason := missing_terraform():
         pytest.skip(reason)
-    async with site(Options(directory=directory, **options)) as made:
+    referee = referee or Referee()
+    unkind = Options(
+        directory=directory, realism=UNKIND, deployer_roles=sorted(deployer.ROLES), **options
+    )
+    async with site(unkind) as made:
+        made.cloud.state.journal.listeners.append(referee)
         yield made
+    assert referee.disagreements == {}
 
 
 class Subscriber:
@@ -154,12 +171,18 @@ async def invoke_as(
         return (await client.request(method, url, headers=headers)).status_code
 
 
-async def rest(made: Site, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """Call the local cloud's REST API as the deployer; a failed operation fails as well."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=SECONDS) as client:
-        headers = {"Authorization": "Bearer x"}
-        answer = await client.request(method, f"{made.cloud.url}{path}", json=body, headers=headers)
-    found: dict[str, Any] = answer.json()
+async def rest(
+    made: Site, method: str, path: str, body: Any = None, *, who: str = "owner"
+) -> dict[str, Any]:
+    """Call the local cloud's REST API, as an owner by default; a failed operation fails as well."""
+    headers = {"Authorization": f"Bearer {who}"}
+    async with httpx2.AsyncClient(
+        base_url=made.cloud.url, headers=headers, trust_env=False, timeout=SECONDS
+    ) as client:
+        found: dict[str, Any] = (await client.request(method, path, json=body)).json()
+        if "/operations/" in found.get("name", ""):
+            api = "/".join(path.split("/")[1:3])
+            found = (await client.get(f"/{api}/{found['name']}")).json()
     if "error" in found:
         raise Refused(found["error"]["message"])
     return found

@@ -29,8 +29,8 @@ WORKER = "https://worker.example.com"
 HERE = """
 module "relay" {
   gemini_base_url     = "%s"
-  activation_seconds  = 0
-  propagation_seconds = 0
+  activation_seconds  = %d
+  propagation_seconds = %d
   verification        = { jwks_uri = "%s/.well-known/jwks.json" }
   webhook = {
     events = ["batch.failed", "batch.succeeded", "interaction.completed", "video.generated"]
@@ -38,6 +38,8 @@ module "relay" {
   }
 }
 """
+
+WAITS = ("activation", "propagation")
 
 VARIABLES = {
     "events_bucket": "local-lake",
@@ -94,7 +96,8 @@ async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest
     # Lists of secret versions lag, as Secret Manager's may; what is read by its number does not.
     options: dict[str, Any] = {"root": root, "variables": VARIABLES, "list_lag_seconds": 20.0}
     async with deployment(tmp_path / "first", **options) as made:
-        here = HERE % (made.gemini_url, made.gemini_url)
+        waits = [made.terraform.variables[f"{name}_seconds"] for name in WAITS]
+        here = HERE % (made.gemini_url, *waits, made.gemini_url)
         (made.terraform.directory / "here_override.tf").write_text(here)
         await what_others_made(made)
         before = await made.cloud.remains()

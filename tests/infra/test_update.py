@@ -1,5 +1,6 @@
 """The default deployment is changed, drifts, and is destroyed: the last that is done with it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from tests.infra.deployed import (
     reads_only,
     set_converging,
 )
+from tests.infra.deployer import ROLES
+from tests.infra.discovery import Referee
+from tests.infra.test_plan import ROLES as GOOGLES
 
 pytestmark = DEFAULT
 
@@ -75,3 +79,19 @@ async def test_destroy_reads_before_it_writes_and_leaves_nothing(default: Site) 
     await default.terraform.apply(PLAN)
     assert await default.cloud.remains() == []
     assert list(default.gemini.webhooks) == []
+
+
+@pytest.mark.usefixtures("default")
+async def test_every_call_is_one_that_google_documents(
+    referee: Referee, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("calls", dict(referee.calls))
+    assert sum(referee.calls.values()) > 600
+    assert referee.disagreements == {}
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_the_deployer_needed_each_of_its_roles(default: Site, role: str) -> None:
+    used = default.cloud.state.used
+    others = {permission for each in ROLES - {role} for permission in GOOGLES[each]}
+    assert used - others != set()

@@ -13,7 +13,7 @@ from localcloud.controlplane.builds import Builder, service_of
 from localcloud.controlplane.deployments import Deployments
 from localcloud.controlplane.encryption import check_key
 from localcloud.controlplane.errors import ApiError, invalid, service_disabled
-from localcloud.controlplane.operations import done, failed
+from localcloud.controlplane.operations import Operations
 from localcloud.controlplane.planes.resource_policy import policy_routes
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
@@ -46,6 +46,7 @@ class CloudFunctions:
         self._state = state
         self._builder = builder
         self._deployments = deployments
+        self._operations = Operations(state, _PREFIX, f"{_LOCATION}/")
         self._revisions = itertools.count(1)
 
     @property
@@ -58,6 +59,7 @@ class CloudFunctions:
             Route("GET", _PREFIX + _FUNCTION, self._get),
             Route("PATCH", _PREFIX + _FUNCTION, self._patch),
             Route("DELETE", _PREFIX + _FUNCTION, self._delete),
+            *self._operations.routes(),
         ]
 
     async def _exists(self, name: str) -> Json:
@@ -98,7 +100,7 @@ class CloudFunctions:
         for resource in (name, service_of(name)):
             self._state.policies.delete(resource)
         await self._deployments.remove(name)
-        return done({})
+        return self._operations.done(call.names, {})
 
     async def _deploy(self, call: ApiCall, name: str, function: Json) -> Json:
         self._validate(call, function)
@@ -107,13 +109,14 @@ class CloudFunctions:
             revision = self._builder.build(name, function)
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
-            return failed(error)
+            return self._operations.failed(call.names, error)
         except StartFailed as error:
-            return failed(ApiError("FAILED_PRECONDITION", _not_listening(name, error)))
+            refusal = ApiError("FAILED_PRECONDITION", _not_listening(name, error))
+            return self._operations.failed(call.names, refusal)
         described = self._describe(name, function, uri)
         service = service_of(name)
         self._state.resources.put(service, {"name": service, "uri": uri})
-        return done(self._state.resources.put(name, described))
+        return self._operations.done(call.names, self._state.resources.put(name, described))
 
     def _validate(self, call: ApiCall, function: Json) -> None:
         build, service = function.get("buildConfig", {}), function.get("serviceConfig", {})
