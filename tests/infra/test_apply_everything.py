@@ -13,14 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from localcloud.controlplane.access import Binding
 from localcloud.core.serving import AppServer
 from localcloud.laptop.site import Options, Site
-from tests.infra.deployed import SECONDS, answered, deployment, emulated, rest, subscribed
+from tests.infra.deployed import SECONDS, UNKIND, answered, deployment, emulated, rest, subscribed
 
 pytestmark = [pytest.mark.long_apply, pytest.mark.timeout(900)]
 
 NAME = "relay-staging"
-LOCATION = "projects/local-project/locations/europe-west1"
+PROJECT = "projects/local-project"
+LOCATION = f"{PROJECT}/locations/europe-west1"
 KEY = f"{LOCATION}/keyRings/ring/cryptoKeys/key"
 SUBSCRIBER = "google.pubsub.v1.Subscriber"
 WORKER = "https://worker.example.com"
@@ -79,6 +81,8 @@ async def what_others_made(made: Site) -> None:
     """Make what the example takes as given: a key, a table, a bucket, a channel, a service."""
     for name in ("cloudkms", "run"):
         made.cloud.state.enable(f"{name}.googleapis.com")
+    # By the clock of the cloud, on which services take effect.
+    await made.cloud.state.delays.sleep(UNKIND.service_activation_seconds + 1)
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings?keyRingId=ring", {})
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings/ring/cryptoKeys?cryptoKeyId=key", {})
     datasets = "/bigquery/v2/projects/local-project/datasets"
@@ -89,6 +93,11 @@ async def what_others_made(made: Site) -> None:
     channel = await rest(made, "POST", channels, {"type": "email"})
     made.terraform.variables["notification_channel"] = channel["name"]
     made.cloud.state.resources.put(f"{LOCATION}/services/worker", {"name": "worker"})
+    for resource, role in (
+        (KEY, "roles/cloudkms.admin"),
+        (f"{PROJECT}/datasets/lake/tables/events", "roles/bigquery.dataOwner"),
+    ):
+        made.cloud.state.policies.grant(Binding(resource, role, made.cloud.state.deployer))
 
 
 async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest.Subtests) -> None:

@@ -91,7 +91,6 @@ def test_what_google_documents_is_accepted(one: Exchange) -> None:
         (exchange(answer=None), "a reply that is no JSON"),
         (exchange("GET"), "a request with a body, where none is taken"),
         (
-            exchange("PATCH", f"{PATH}?updateMask=labels", {"topic": TOPIC}),
             exchange("POST", DATABASES, {}, operation("owner", "me")),
             "is 'me', and should be nothing",
         ),

@@ -317,6 +317,24 @@ async def test_a_deployer_needs_the_permission_of_each_call(start: Started) -> N
         assert [b for b in await cloud.remains() if "of user:" in b] == []
 
 
+async def test_the_end_of_an_operation_is_asked_for_by_whoever_may(start: Started) -> None:
+    roles = ("roles/datastore.owner", "roles/monitoring.editor")
+    asked = {"operations_are_asked_for": True, "callers_need_permissions": True}
+    async with start(roles, **asked) as (_, api):
+        database = {"locationId": "europe-west1"}
+        begun = await api("POST", f"{DATABASES}?databaseId=ledger", database)
+        assert "done" not in begun
+        ended = await api("GET", f"/firestore/v1/{begun['name']}")
+        assert ended["done"] is True
+        assert ended["response"]["locationId"] == "europe-west1"
+        # Monitoring Editor may enable a service, and not ask what has become of that.
+        begun = await api("POST", ENABLE.format("run"))
+        refusal = await api.refused("GET", f"/serviceusage/v1/{begun['name']}")
+        assert refusal[0] == "PERMISSION_DENIED"
+        assert "serviceusage.operations.get" in refusal[1]
+        assert (await api.refused("GET", f"/firestore/v1/{ended['name']}0"))[0] == "NOT_FOUND"
+
+
 async def test_whoever_has_something_run_as_an_account_must_be_allowed_to(start: Started) -> None:
     roles = ("roles/cloudscheduler.admin", "roles/pubsub.admin", "roles/cloudfunctions.admin")
     async with start(deployer_roles=roles, callers_need_permissions=True) as (cloud, api):
