@@ -106,6 +106,14 @@ class Realism:
     holds: https://google.aip.dev/151 and https://cloud.google.com/service-usage/docs/access-control
     """
 
+    repository_granted_by_itself: bool = True
+    """Whether the functions' agent reads a repository only by a grant on that.
+
+    Its role on the project, which would do, may not count yet at the first deployment:
+    https://github.com/Liscor/terraform_cloud_run_sgtm/issues/3 and
+    https://github.com/onmyway133/notes/issues/683
+    """
+
     keys_for_every_agent: bool = True
     """Whether a function with a key needs it granted to all five agents that handle its parts.
 
@@ -124,6 +132,7 @@ LENIENT = Realism(
     cpu_quota=None,
     callers_need_permissions=False,
     operations_are_asked_for=False,
+    repository_granted_by_itself=False,
     keys_for_every_agent=False,
 )
 """None of these delays and refusals."""

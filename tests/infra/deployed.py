@@ -54,7 +54,7 @@ async def deployment(
     async with site(unkind) as made:
         made.cloud.state.journal.listeners.append(referee)
         yield made
-    assert referee.disagreements == {}
+    assert not referee.disagreements, dict(referee.disagreements)
 
 
 class Subscriber:

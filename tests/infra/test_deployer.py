@@ -47,6 +47,7 @@ NEEDED: dict[str, set[str]] = {
         *each("logging.notificationRules", "create", "delete", "update"),
     },
     "google_monitoring_dashboard": each("monitoring.dashboards", *WRITING),
+    "google_monitoring_uptime_check_config": each("monitoring.uptimeCheckConfigs", *WRITING),
     "google_monitoring_notification_channel": each("monitoring.notificationChannels", *WRITING),
     "google_project_iam_custom_role": each("iam.roles", *WRITING),
     "google_project_iam_member": each("resourcemanager.projects", *POLICY),

@@ -45,6 +45,17 @@ def everything(workspace: Workspace) -> Plan:
     return workspace.plan("examples/everything", EVERYTHING, api_key=API_KEY)
 
 
+@pytest.fixture(scope="module")
+def guarded(workspace: Workspace) -> Plan:
+    """A deployment behind a load balancer, in an organisation that forbids public grants."""
+    given = MINIMAL | {
+        "deployer": "user:me@example.com",
+        "load_balancer": json.dumps({"domain": "events.example.com", "requests_per_minute": 600}),
+        "public": "false",
+    }
+    return workspace.plan(".", given, api_key=API_KEY)
+
+
 def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield module
     for child in module.get("child_modules", ()):
@@ -152,6 +163,37 @@ def test_only_the_receiver_is_public_and_the_dispatcher_is_internal(minimal: Pla
     assert public == [
         'module.receiver.module.function.google_cloud_run_v2_service_iam_member.invokers["public"]'
     ]
+
+
+def test_behind_a_load_balancer_the_receiver_is_reached_in_no_other_way(
+    minimal: Plan, guarded: Plan
+) -> None:
+    assert [name for name in _resources(minimal) if "google_compute" in name] == []
+    receiver = _resources(guarded)[
+        "module.receiver.module.function.google_cloudfunctions2_function.function"
+    ]
+    assert receiver["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_AND_GCLB"
+    (policy,) = _of(guarded, "google_compute_security_policy").values()
+    limit, rest = sorted(policy["rule"], key=lambda rule: rule["priority"])
+    assert (limit["action"], rest["action"]) == ("throttle", "allow")
+    assert limit["rate_limit_options"][0]["exceed_action"] == "deny(429)"
+    assert limit["rate_limit_options"][0]["rate_limit_threshold"] == [
+        {"count": 600, "interval_sec": 60}
+    ]
+    (certificate,) = _of(guarded, "google_compute_managed_ssl_certificate").values()
+    assert certificate["managed"] == [{"domains": ["events.example.com"]}]
+    # Gemini and the health check are given the domain.
+    outputs = guarded["planned_values"]["outputs"]
+    assert outputs["webhook_url"]["value"] == "https://events.example.com/"
+    (check,) = _of(guarded, "google_monitoring_uptime_check_config").values()
+    assert check["monitored_resource"][0]["labels"]["host"] == "events.example.com"
+    services = {each["service"] for each in _of(guarded, "google_project_service").values()}
+    assert "compute.googleapis.com" in services
+
+
+def test_where_a_policy_forbids_it_nobody_is_granted_the_public(guarded: Plan) -> None:
+    members = {values.get("member") for values in _resources(guarded).values()}
+    assert "allUsers" not in members
 
 
 def test_every_function_has_an_identity_of_its_own(minimal: Plan) -> None:
@@ -423,7 +465,9 @@ def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan)
     # run.googleapis.com/request_count leaves it out.
     metrics = _of(minimal, "google_logging_metric").values()
     filters = {each["name"]: each["filter"] for each in metrics}
-    assert set(filters) == {"gemini-webhooks-forbidden", "gemini-webhooks-saturated"}
+    assert set(filters) == {
+        f"gemini-webhooks-{name}" for name in ("converged", "forbidden", "saturated")
+    }
     for name, status in (("forbidden", 403), ("saturated", 429)):
         counted = filters[f"gemini-webhooks-{name}"]
         assert "/logs/run.googleapis.com%2Frequests" in counted
@@ -437,6 +481,6 @@ def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan)
 
 def test_every_alert_says_what_it_cannot_see(minimal: Plan) -> None:
     policies = _of(minimal, "google_monitoring_alert_policy")
-    assert len(policies) == 10
+    assert len(policies) == 12
     for address, values in policies.items():
         assert "cannot see" in values["documentation"][0]["content"], address

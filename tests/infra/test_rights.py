@@ -500,6 +500,7 @@ def likely(grant: Binding) -> list[Probe]:
         "-wait@": 6,
         "deployer@": 6,
         "-build@": 8,
+        "gcf-admin-robot": 8,
     }
     first = next(index for hint, index in hints.items() if hint in grant.member)
     return [*PROBES[first:], *PROBES[:first]]

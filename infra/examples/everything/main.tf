@@ -88,7 +88,7 @@ module "relay" {
 
   functions = {
     receiver = {
-      max_instances = 50
+      max_instances = 20
       min_instances = 1
     }
   }

@@ -33,6 +33,7 @@ _KEY_USERS = (
     "run.googleapis.com",
     "storage.googleapis.com",
 )
+_READ_REPOSITORY = ("artifactregistry.repositories.get", "artifactregistry.repositories.list")
 _NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.googleapis.com")
 
 
@@ -106,6 +107,7 @@ class CloudFunctions:
         self._validate(call, function)
         try:
             self._check_quota(name, function["serviceConfig"])
+            self._check_repository(function["buildConfig"].get("dockerRepository", ""))
             revision = self._builder.build(name, function)
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
@@ -143,6 +145,19 @@ class CloudFunctions:
         if quota is None or most is None or most * cpu <= quota:
             return
         raise ApiError("INVALID_ARGUMENT", _over_quota(name.rpartition("/")[2], cpu, most, quota))
+
+    def _check_repository(self, repository: str) -> None:
+        agent, policies = self._state.agent(self.service), self._state.policies
+        if repository and not all(
+            policies.allows(
+                agent,
+                permission,
+                repository,
+                inherited=not self._state.realism.repository_granted_by_itself,
+            )
+            for permission in _READ_REPOSITORY
+        ):
+            raise ApiError("PERMISSION_DENIED", _unreadable(repository))
 
     def _check_account(self, caller: str, account: str) -> None:
         email = account.rpartition("/")[2]
@@ -198,6 +213,15 @@ def _over_quota(name: str, cpu: float, instances: int, quota: float) -> str:
         "region if you are seeing sustained usage near this limit, see "
         "https://cloud.google.com/run/quotas.\n\nQuota violated:\n"
         f"CpuAllocPerProjectRegion requested: {requested} allowed: {allowed}"
+    )
+
+
+def _unreadable(repository: str) -> str:
+    return (
+        f"Unable to retrieve the repository metadata for {repository}. Ensure that the Cloud "
+        "Functions service account has 'artifactregistry.repositories.list' and "
+        "'artifactregistry.repositories.get' permissions. You can add the permissions by granting "
+        "the role 'roles/artifactregistry.reader'."
     )
 
 

@@ -277,6 +277,30 @@ async def test_instances_are_bounded_by_the_regions_cpus(
     assert (violated in failed["error"]["message"]) is refused
 
 
+async def test_a_repository_is_granted_to_the_functions_agent_itself(start: Started) -> None:
+    async with start(repository_granted_by_itself=True) as (cloud, api):
+        body = {"accountId": "worker"}
+        made = await api("POST", "/iam/v1/projects/local-project/serviceAccounts", body)
+        repositories = f"/artifactregistry/v1/{LOCATION}/repositories"
+        await api("POST", f"{repositories}?repositoryId=images", {"format": "DOCKER"})
+        repository = f"{LOCATION}/repositories/images"
+        build = {
+            "runtime": "python313",
+            "serviceAccount": f"projects/local-project/serviceAccounts/{made['email']}",
+            "dockerRepository": repository,
+        }
+        service = {"serviceAccountEmail": made["email"]}
+        deploying = f"/cloudfunctions/v2/{LOCATION}/functions?functionId=f"
+        refused = {"buildConfig": build, "serviceConfig": service}
+        failed = await api("POST", deploying, refused)
+        assert "Unable to retrieve the repository metadata" in failed["error"]["message"]
+        agent = cloud.state.agent("cloudfunctions.googleapis.com")
+        grant = {"role": "roles/artifactregistry.reader", "members": [agent]}
+        cloud.state.policies.set(repository, {"bindings": [grant]})
+        failed = await api("POST", deploying, refused)
+        assert "Build failed: the service account" in failed["error"]["message"]
+
+
 async def test_a_function_with_a_key_needs_it_for_every_agent(start: Started) -> None:
     async with start(keys_for_every_agent=True, services=(*SERVICES, "eventarc")) as (cloud, api):
         worker = "worker@local-project.iam.gserviceaccount.com"
