@@ -418,17 +418,25 @@ async def converges(made: Site) -> bool:
 
 async def waits(made: Site) -> bool:
     """Read the webhook as apply does: with a token that the deployer has minted."""
-    minting = f"/iamcredentials/v1/projects/-/serviceAccounts/{account('wait').partition(':')[2]}"
-    try:
-        asked = f"{minting}:generateIdToken"
-        await rest(made, "POST", asked, {"audience": "https://a"}, who="x")
-    except Refused:
+    if not await mints(made, "wait"):
         return False
     return await invoke_as(made, account("wait"), "registrar", path="/webhook") == 200
 
 
+async def mints(made: Site, hop: str) -> bool:
+    """Have the deployer mint an identity token of a hop's."""
+    path = f"/iamcredentials/v1/projects/-/serviceAccounts/{account(hop).partition(':')[2]}"
+    try:
+        await rest(made, "POST", f"{path}:generateIdToken", {"audience": "https://a"}, who="x")
+    except Refused:
+        return False
+    return True
+
+
 async def removes(made: Site) -> bool:
-    """Converge as the deployer, whom a destroy asks as."""
+    """Converge as those whom a destroy asks as: the schedules' identity, and the deployer."""
+    if not await mints(made, "schedules"):
+        return False
     status = await invoke_as(
         made, made.cloud.state.deployer, "registrar", method="POST", path="/converge"
     )

@@ -1,6 +1,7 @@
 """The default deployment is changed, drifts, and is destroyed: the last that is done with it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from tests.infra.deployed import (
     DEFAULT,
     NAME,
     PLAN,
+    applied_elsewhere,
     changes,
     deliveries_arrive,
     fire,
+    has_access_tokens_alone,
     reads_only,
     set_converging,
 )
@@ -28,7 +31,7 @@ DRIFT = "The webhook at Gemini is not as it should be"
 
 
 @pytest.mark.long_apply
-async def test_a_change_touches_only_what_depends_on_it(default: Site) -> None:
+async def test_a_change_touches_only_what_depends_on_it(default: Site, tmp_path: Path) -> None:
     events = {"webhook": {"events": EVENTS}}
     assert await changes(default, events) == {REGISTRAR: ["update"]}
 
@@ -44,8 +47,12 @@ async def test_a_change_touches_only_what_depends_on_it(default: Site) -> None:
     assert changed.keys() == {version, REGISTRAR}
     assert changed[REGISTRAR] == ["update"]
 
+    # New code, too, which is planned here and applied on another machine.
     default.terraform.variables |= events | subscriber | api_key
-    await default.terraform.apply()
+    code = default.options.directory / "functions" / "main.py"
+    code.write_text(f"{code.read_text()}\n# Upgraded.\n")
+    await default.terraform.plan(f"-out={PLAN}")
+    await applied_elsewhere(default, tmp_path)
     (webhook,) = default.gemini.webhooks
     assert sorted(webhook.subscribed_events) == sorted(EVENTS)
 
@@ -74,8 +81,11 @@ async def healed(default: Site) -> None:
     assert (sorted(webhook.subscribed_events), webhook.state) == (sorted(EVENTS), "enabled")
 
 
-async def test_destroy_reads_before_it_writes_and_leaves_nothing(default: Site) -> None:
+async def test_destroy_reads_before_it_writes_and_leaves_nothing(
+    default: Site, tmp_path: Path
+) -> None:
     await reads_only(default, "-destroy")
+    has_access_tokens_alone(default, tmp_path)
     await default.terraform.apply(PLAN)
     assert await default.cloud.remains() == []
     assert list(default.gemini.webhooks) == []

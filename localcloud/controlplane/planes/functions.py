@@ -174,7 +174,9 @@ class CloudFunctions:
             **function["buildConfig"],
             "build": f"projects/{project.number}/locations/{location}/builds/{revision}",
         }
-        build["source"]["storageSource"].setdefault("generation", "1")
+        source = build["source"]["storageSource"]
+        # Google writes 64 bits as a string; callers may send a number.
+        source["generation"] = str(source.get("generation", 1))
         service = {
             "ingressSettings": "ALLOW_ALL",
             "availableMemory": "256M",
