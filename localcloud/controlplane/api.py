@@ -139,7 +139,8 @@ class Router:
             identity, names, dict(request.query_params), request.headers, await request.body()
         )
         response = await self._answer(call, plane, route, f"{request.method} /{path}")
-        self._tell(request, call, response)
+        writes = route.writes if route else request.method != "GET"
+        self._tell(request, call, response, writes=writes)
         self._state.journal.add(
             Entry(
                 time=self._state.clock.time(),
@@ -147,12 +148,12 @@ class Router:
                 service=plane.service if plane else "",
                 call=f"{request.method} /{path}",
                 status=response.status_code,
-                writes=route.writes if route else request.method != "GET",
+                writes=writes,
             )
         )
         return response
 
-    def _tell(self, request: Request, call: ApiCall, response: Response) -> None:
+    def _tell(self, request: Request, call: ApiCall, response: Response, *, writes: bool) -> None:
         query = request.url.query
         exchange = Exchange(
             method=request.method,
@@ -161,6 +162,7 @@ class Router:
             content=call.content,
             status=response.status_code,
             answer=bytes(response.body),
+            writes=writes,
         )
         for listener in self._state.journal.listeners:
             listener(exchange)

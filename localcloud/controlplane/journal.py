@@ -25,7 +25,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One REST call and its reply in full; `target` is the path with the query, as it was sent."""
+    """One REST call and its reply in full; `target` is the path with the query, as it was sent.
+
+    `writes` is that of `Entry`.
+    """
 
     method: str
     target: str
@@ -33,6 +36,7 @@ class Exchange:
     content: bytes
     status: int
     answer: bytes
+    writes: bool
 
 
 class Journal:

@@ -54,7 +54,9 @@ async def deployment(
         pytest.skip(reason)
     referee = referee or Referee()
     unkind = Options(
-        directory=directory, realism=UNKIND, deployer_roles=sorted(deployer.ROLES), **options
+        directory=directory,
+        deployer_roles=sorted(deployer.ROLES),
+        **{"realism": UNKIND, **options},
     )
     async with site(unkind) as made:
         made.cloud.state.journal.listeners.append(referee)

@@ -23,7 +23,8 @@ def exchange(
         return b"" if value is None else json.dumps(value).encode()
 
     kind = "application/json"
-    return Exchange(method, target, kind, encoded(content), status, encoded(answer))
+    sent = (method, target, kind, encoded(content))
+    return Exchange(*sent, status, encoded(answer), writes=method != "GET")
 
 
 def found(one: Exchange) -> str:
