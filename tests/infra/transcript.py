@@ -88,8 +88,9 @@ async def life(made: Site, directory: Path) -> None:
 async def main(rate: float) -> None:
     referee = Referee()
     with tempfile.TemporaryDirectory() as directory:
-        options = {"realism": Realism(rate=rate), "referee": referee}
-        async with deployment(Path(directory) / "deployed", **options) as made:
+        deployed = Path(directory) / "deployed"
+        unkind = Realism(rate=rate)
+        async with deployment(deployed, referee=referee, realism=unkind) as made:
             for name in ("activation", "propagation"):
                 seconds = made.terraform.variables[f"{name}_seconds"]
                 print(f"{name}_seconds = {seconds}, at Google {seconds * rate:.0f}")
