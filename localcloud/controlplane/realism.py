@@ -63,6 +63,7 @@ class Realism:
     """How long a deleted custom role can be undeleted, as the provider does: 7 days at Google.
 
     The default is the worst case: a deployment that is applied again more than a week later.
+    https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/google_project_iam_custom_role
     """
 
     role_id_blocked_seconds: float = 37 * _DAY

@@ -71,6 +71,14 @@ def test_what_the_pages_import_is_an_address_of_the_deployment() -> None:
     assert "### Importing the ledger" in page
 
 
+def test_the_page_explains_what_no_configuration_avoids() -> None:
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    table = page.partition("## When apply fails")[2].partition("\n### ")[0]
+    # As localcloud/controlplane words them.
+    for message in ("Database ID '…' is not available", "Root object was present, but now absent"):
+        assert f"| `{message}" in table
+
+
 def test_the_first_steps_create_every_agent_that_is_granted_something() -> None:
     page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
     steps = page.partition("**3. Code.**")[0]
