@@ -25,7 +25,7 @@ def sources() -> dict[str, set[str]]:
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     (body,) = [each.body for each in classes if each.name == "Realism"]
     return {
-        field.target.id: set(re.findall(r"https://\S+?(?=[.,]?(?:\s|$))", text.value.value))
+        field.target.id: set(re.findall(r"https://\S+?(?=[.,;]?(?:\s|$))", text.value.value))
         for field, text in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
