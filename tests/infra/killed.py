@@ -52,20 +52,29 @@ async def standing(made: Site) -> Sequence[str]:
     )
 
 
-async def main(points: int, writes: int) -> int:
+async def kill_on(made: Site, points: int) -> int:
+    """Kill apply after apply, so that each gets a little further; return how many were killed."""
+    writes, stands = 2, 0
+    for number in range(points):
+        begun = time.monotonic()
+        if not await killed(made, writes, "-parallelism=4"):
+            return number
+        before, stands = stands, len(await standing(made))
+        seconds = time.monotonic() - begun
+        print(f"{number + 1:>3}: after {writes} writes {stands} stand, {seconds:.0f} s", flush=True)
+        # What was begun in the moment of a kill may have to be begun again.
+        writes = 2 if stands > before else writes + 2
+    return points
+
+
+async def main(points: int) -> int:
     with tempfile.TemporaryDirectory() as directory:
         async with deployment(Path(directory)) as made:
             await made.terraform.apply()
             at_once = await standing(made)
     with tempfile.TemporaryDirectory() as directory:
         async with deployment(Path(directory)) as made:
-            for number in range(1, points + 1):
-                begun = time.monotonic()
-                again = await killed(made, writes, "-parallelism=2")
-                seconds, stands = time.monotonic() - begun, len(await standing(made))
-                print(f"{number:>3}: {stands:>4} stand, {seconds:.0f} s", flush=True)
-                if not again:
-                    break
+            number = await kill_on(made, points)
             await made.terraform.apply()
             in_the_end = await standing(made)
             plan = await made.terraform.plan()
@@ -73,12 +82,12 @@ async def main(points: int, writes: int) -> int:
     print(f"killed {number} times; the same in the end: {same}; nothing left to change: {empty}")
     for name in set(in_the_end) ^ set(at_once):
         print(f"  differs: {name}")
+    if not empty:
+        print(plan)
     return 0 if same and empty else 1
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=40)
-    parser.add_argument("--writes", type=int, default=2)
-    given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.points, given.writes)))
+    sys.exit(asyncio.run(main(parser.parse_args().points)))
