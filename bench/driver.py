@@ -30,9 +30,9 @@ from google.cloud.firestore import AsyncClient
 
 from bench.events import Item, prepare, request
 from relay.dispatcher import function as dispatcher
-from relay.dispatcher.ledger import COLLECTION
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store
+from relay.jobs import DELIVERIES
 
 CONCURRENCY = 32
 _MOST_PER_SECOND = 4000
@@ -70,7 +70,7 @@ class Driver:
         self._dispatch = dispatcher.create(environ)
         self._publisher = create_publisher(environ)
         self._client = AsyncClient(project=project)
-        self._store = create_store(environ, COLLECTION)
+        self._store = create_store(environ, DELIVERIES)
         self._numbers = count(1)
         self._written: list[str] = []
         self._acts: dict[str, Act] = {
@@ -94,7 +94,7 @@ class Driver:
         while self._written:
             batch = self._client.batch()
             for name in self._written[:_BATCH]:
-                batch.delete(self._client.document(COLLECTION, name))
+                batch.delete(self._client.document(DELIVERIES, name))
             await batch.commit()
             del self._written[:_BATCH]
 
@@ -104,7 +104,7 @@ class Driver:
             raise RuntimeError(f"the dispatcher answered {reply.status_code}")
 
     async def _bare(self, item: Item) -> None:
-        reference = self._client.document(COLLECTION, item.document)
+        reference = self._client.document(DELIVERIES, item.document)
         await reference.create(dict(item.fields))
         await self._publish(item)
 

@@ -20,7 +20,7 @@ from localcloud.core.clock import SystemClock
 from localcloud.firestore import Firestore
 from localcloud.firestore.messages import Document
 from relay.dispatcher.claims import DONE, document_id, shard
-from relay.dispatcher.ledger import COLLECTION
+from relay.jobs import DELIVERIES
 
 DATABASE = f"projects/{PROJECT}/databases/(default)"
 
@@ -47,7 +47,7 @@ def documents(count: int, now: datetime) -> Iterator[Document]:
     for number in range(count):
         key = f"msg_old_{number:09d}"
         ident = document_id(key)
-        document.name = f"{DATABASE}/documents/{COLLECTION}/{ident}"
+        document.name = f"{DATABASE}/documents/{DELIVERIES}/{ident}"
         document.fields["id"].string_value = key
         document.fields["shard"].integer_value = shard(ident)
         yield document

@@ -92,7 +92,7 @@ BOUNDS: dict[str, float] = {
     "dispatcher: lease (`LEASE_SECONDS`)": DISPATCHER.terms.lease.total_seconds(),
     "dispatcher: memory of duplicates (`DEDUP_RETENTION_DAYS`)": DISPATCHER.terms.retention.days,
     "dispatcher: time for one publish": fanout._PUBLISH_SECONDS,
-    "dispatcher: time for a call to Firestore, retries included": store._CALL_SECONDS,
+    "dispatcher: time for a call to Firestore, retries included": store.CALL_SECONDS,
     "dispatcher: writes in a call to Firestore": store.LIMITS.entries,
     "dispatcher: bytes in a call to Firestore": store.LIMITS.size,
     "dispatcher: calls to Firestore at a time": store.LIMITS.calls,

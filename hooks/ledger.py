@@ -20,7 +20,7 @@ from google.cloud.firestore import AsyncClient, FieldFilter, Query
 
 from hooks.errors import HooksError
 from relay.dispatcher.claims import CLAIMED, DEAD_LETTERED, DONE, POISON, SHARDS, document_id
-from relay.dispatcher.ledger import COLLECTION
+from relay.jobs import DELIVERIES
 
 STATES = (CLAIMED, DONE, DEAD_LETTERED, POISON)
 _RARE = (CLAIMED, DEAD_LETTERED, POISON)
@@ -97,7 +97,7 @@ async def search(client: AsyncClient, wanted: Wanted, *, limit: int, most: int) 
 async def entry_of(client: AsyncClient, key: str) -> Entry | None:
     """Return the entry of one key, or None; raises `HooksError`."""
     try:
-        snapshot = await client.document(COLLECTION, document_id(key)).get()
+        snapshot = await client.document(DELIVERIES, document_id(key)).get()
     except GoogleAPICallError as error:
         raise HooksError(f"Firestore refused: {error.message}") from error
     return _entry(snapshot) if snapshot.exists else None
@@ -128,7 +128,7 @@ def _candidates(client: AsyncClient, wanted: Wanted, limit: int, most: int) -> A
 async def _looked_up(
     client: AsyncClient, field: str, value: str, most: int
 ) -> AsyncIterator[Entry]:
-    query = client.collection(COLLECTION).where(filter=FieldFilter(field, "==", value))
+    query = client.collection(DELIVERIES).where(filter=FieldFilter(field, "==", value))
     entries = [_entry(each) async for each in query.limit(most + 1).stream()]
     for entry in sorted(entries, key=_received, reverse=True):
         yield entry
@@ -167,7 +167,7 @@ async def _shard(
 
 
 def _of_shard(client: AsyncClient, shard: int, wanted: Wanted) -> Any:
-    query = client.collection(COLLECTION).where(filter=FieldFilter("shard", "==", shard))
+    query = client.collection(DELIVERIES).where(filter=FieldFilter("shard", "==", shard))
     if wanted.since:
         query = query.where(filter=FieldFilter("received_at", ">=", wanted.since))
     if wanted.until:

@@ -65,12 +65,12 @@ class Environment:
             raise ConfigurationError(name, "is not a project id", example=example)
         return value
 
-    def database(self) -> str:
-        """Return the Firestore database `FIRESTORE_DATABASE` as `projects/…/databases/…`."""
-        name = self.text("FIRESTORE_DATABASE", "(default)")
+    def database(self, variable: str = "FIRESTORE_DATABASE") -> str:
+        """Return the Firestore database of a variable as `projects/…/databases/…`."""
+        name = self.text(variable, "(default)")
         if not _DATABASE.fullmatch(name):
             problem = "is not a database id: (default), or 4 to 63 lower-case letters, digits and -"
-            raise ConfigurationError("FIRESTORE_DATABASE", problem, example="gemini-webhooks")
+            raise ConfigurationError(variable, problem, example="gemini-webhooks")
         return f"projects/{self.project()}/databases/{name}"
 
     def topic(self, name: str, default: str) -> str:

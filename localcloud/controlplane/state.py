@@ -1,6 +1,6 @@
 """The state that all planes of the local cloud share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from localcloud.controlplane.access import Binding, Policies
@@ -23,7 +23,8 @@ class State:
     `access_tokens` says who bears which token. `used` holds the permissions that the deployer's
     calls were checked for.
     `agenda` holds what Google does later by itself; reading `resources` or `policies` carries out
-    what is due.
+    what is due. `billed` says whether an account pays, `org_policies` holds the rules of the
+    organisation policies in effect, by constraint.
     """
 
     def __init__(
@@ -44,6 +45,8 @@ class State:
         self.owner = "user:owner@example.com"
         self.access_tokens = {"x": deployer, "owner": self.owner}
         self.used: set[str] = set()
+        self.billed = True
+        self.org_policies: dict[str, Sequence[Mapping[str, object]]] = {}
         self.issuer = Issuer(clock)
         self.delays = FastClock(clock, realism.rate)
         self.agenda = Agenda(self.delays)

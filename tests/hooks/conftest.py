@@ -30,13 +30,13 @@ from localcloud.pubsub import PubSub
 from localcloud.pubsub.envelope import PushRequest
 from relay.dispatcher import fanout, push, worker
 from relay.dispatcher.claims import Terms
-from relay.dispatcher.ledger import COLLECTION
 from relay.dispatcher.routes import Route
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import Unavailable
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store
+from relay.jobs import DELIVERIES
 
 PROJECT = "my-project"
 NAMES = Names(PROJECT)
@@ -290,7 +290,7 @@ async def _worker(relay: Relay) -> AsyncIterator[Worker]:
     publisher = create_publisher(relay.environ)
     settings = Settings(PROJECT, NAMES.dead_letter, ROUTES, Terms())
     environ = relay.environ | {"GOOGLE_CLOUD_PROJECT": PROJECT, "FIRESTORE_DATABASE": DATABASE}
-    store = create_store(environ, COLLECTION)
+    store = create_store(environ, DELIVERIES)
 
     def now() -> datetime:
         return datetime.fromtimestamp(relay.clock.time(), UTC)

@@ -1,9 +1,10 @@
 """A model of Firestore's documents: preconditions and update times exactly, and nothing else."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relay.gcp.database import Write
 from relay.gcp.store import Conflict, Snapshot
 
 
@@ -30,6 +31,18 @@ class Documents:
         changed = {**found.fields, **fields}
         # A write that changes nothing leaves the update time as it is.
         return version if changed == found.fields else self._write(document, changed)
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        before = dict(self._documents)
+        try:
+            for write in writes:
+                if write.version is None:
+                    self.create(write.document, write.fields)
+                else:
+                    self.update(write.document, write.fields, write.version)
+        except Conflict:
+            self._documents = before
+            raise
 
     def delete(self, document: str) -> None:
         del self._documents[document]
@@ -64,3 +77,25 @@ class MemoryStore:
     async def update(self, document: str, fields: Mapping[str, Any], version: int) -> int:
         self.calls.append("update")
         return self.documents.update(document, fields, version)
+
+
+class MemoryDatabase:
+    """A `relay.gcp.database.Database` over documents in memory; remembers its calls."""
+
+    def __init__(self) -> None:
+        self.documents = Documents()
+        self.calls: list[str] = []
+
+    async def read(self, *documents: str) -> Sequence[Snapshot | None]:
+        self.calls.append("read")
+        return [self.documents.read(document) for document in documents]
+
+    async def commit(self, *writes: Write) -> None:
+        self.calls.append("commit")
+        self.documents.commit(writes)
+
+    def fields(self, document: str) -> dict[str, Any]:
+        """Return the fields of a document that exists."""
+        found = self.documents.read(document)
+        assert found is not None, document
+        return dict(found.fields)

@@ -72,6 +72,7 @@ class Record:
     lease_until: datetime
     expire_at: datetime
     routes_done: tuple[str, ...]
+    absorbed_by: str = ""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Record":
@@ -83,6 +84,7 @@ class Record:
             lease_until=_typed(fields.get("lease_until"), datetime, _LONG_AGO),
             expire_at=_typed(fields.get("expire_at"), datetime, _LONG_AGO),
             routes_done=tuple(map(str, _typed(fields.get("routes_done"), list, []))),
+            absorbed_by=_typed(fields.get("absorbed_by"), str, ""),
         )
 
 
@@ -144,16 +146,30 @@ def takeover(record: Record, event: Event, owner: str, now: datetime, terms: Ter
     fields = first_claim(event, owner, now, terms)
     return {
         **fields,
+        # What counts as new is absorbed anew, or not.
+        **({"absorbed_by": None} if record.absorbed_by else {}),
         "attempt": 1 if record.state in FINAL else record.attempt + 1,
         "expire_at": _expiry(now, terms, done),
         "routes_done": list(done),
     }
 
 
-def ended(state: str, routes_done: Iterable[str], now: datetime, terms: Terms) -> Fields:
-    """Return the fields that end a claim: its progress, and the end of its lease."""
+def ended(
+    state: str,
+    routes_done: Iterable[str],
+    now: datetime,
+    terms: Terms,
+    *,
+    absorbed_by: str = "",
+) -> Fields:
+    """Return the fields that end a claim: its progress, and the end of its lease.
+
+    `absorbed_by` is the key of the event that announced the same before, for one that is done
+    without a fan-out.
+    """
     done = sorted(routes_done)
     return {
+        **({"absorbed_by": absorbed_by} if absorbed_by else {}),
         "state": state,
         "lease_until": now,
         "expire_at": _expiry(now, terms, () if state in FINAL else done),

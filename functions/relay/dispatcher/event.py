@@ -8,18 +8,24 @@ https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from relay.dispatcher import reference
 from relay.dispatcher.push import IngressMessage
+from relay.dispatcher.reference import Reference
+from relay.dispatcher.texts import Number, clean, scalars, shorten
 from relay.errors import Poison
+from relay.jobs.names import RELAY_JOB
 
 # https://cloud.google.com/pubsub/quotas#resource_limits
 MAX_ATTRIBUTES = 100
 MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024
+
+_METADATA = "meta-"
 
 NOT_JSON = "not-json"
 NOT_AN_OBJECT = "not-an-object"
@@ -29,19 +35,21 @@ NO_ID = "no-id"
 BAD_ID = "id-out-of-bounds"
 NO_KEY = "no-dedup-key"
 
+# What a delivery's scheme proves, as the CloudEvents extension `provenance`. A signature with our
+# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs a dynamic
+# webhook's events with the same keys for every customer.
+_PROVENANCE = {
+    "v1": "project",
+    "reconciled": "project",
+    "collected": "project",
+    "v1a": "gemini",
+    "jwt": "gemini",
+}
+
 # https://www.rfc-editor.org/rfc/rfc3339#section-5.6
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-# Characters that CloudEvents bars from its strings.
-# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
-_BARRED = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
-
-
-class _Number(str):
-    """A number exactly as the body writes it, of any size."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -49,20 +57,33 @@ class Event:
     """One event, ready to be claimed and fanned out.
 
     `key` is what the ledger knows it by. `metadata` holds the scalar entries of `user_metadata` as
-    text. `attributes` and `data` are the event message. `route`, if not empty, is the only route
-    that a replay is meant for. `received_at` is RFC 3339 in UTC, or empty.
+    text, without `relay_job`. `attributes` and `data` are the event message. `route`, if not empty,
+    is the only route that a replay is meant for. `received_at` is RFC 3339 in UTC, or empty.
+    `about` says which job the event is about.
     """
 
     key: str
     id: str
     type: str
-    subject: str
     scheme: str
     received_at: str
     route: str
     metadata: Mapping[str, str]
     attributes: Mapping[str, str]
     data: bytes
+    about: Reference = field(default_factory=Reference)
+
+    @property
+    def subject(self) -> str:
+        """The event's `ce-subject`: the id of the job or file, or empty."""
+        return self.about.subject
+
+    def of_job(self, job: str) -> "Event":
+        """Return the event with the attribute `job`, the id of a job of ours."""
+        attributes = dict(self.attributes)
+        if len(attributes) == MAX_ATTRIBUTES:
+            del attributes[next(name for name in attributes if name.startswith(_METADATA))]
+        return replace(self, attributes={**attributes, "job": job})
 
 
 def read(message: IngressMessage, *, source: str) -> Event:
@@ -75,16 +96,19 @@ def read(message: IngressMessage, *, source: str) -> Event:
     data = _object(document.get("data"))
     identifier = _identity(given.get("webhook-id", ""), missing=NO_ID, malformed=BAD_ID)
     kind = _identity(document.get("type"), missing=NO_TYPE, malformed=BAD_TYPE)
-    metadata = dict(_scalars(_object(document.get("user_metadata"))))
-    metadata.update(_scalars(_object(data.get("user_metadata"))))
-    subject = _subject(data)
+    outer, inner = _object(document.get("user_metadata")), _object(data.get("user_metadata"))
+    metadata = {**dict(scalars(outer)), **dict(scalars(inner))}
+    # It proves to us alone that whoever started the job caused the event.
+    metadata.pop(RELAY_JOB, None)
+    about = reference.read(kind, data, (inner, outer))
     attributes = {
         "ce-specversion": "1.0",
         "ce-id": identifier,
         "ce-type": kind,
         "ce-source": source,
         "ce-time": _time(document.get("timestamp"), given.get("received-at"), message.publish_time),
-        "ce-subject": subject,
+        "ce-subject": about.subject,
+        "ce-provenance": _PROVENANCE.get(given.get("scheme", ""), ""),
         "content-type": "application/json",
         "scheme": given.get("scheme", ""),
         "traceparent": given.get("traceparent", ""),
@@ -95,13 +119,13 @@ def read(message: IngressMessage, *, source: str) -> Event:
         key=_key(given),
         id=identifier,
         type=kind,
-        subject=subject,
         scheme=given.get("scheme", ""),
         received_at=given.get("received-at", ""),
         route=given.get("replay-route", ""),
         metadata=metadata,
         attributes={**_metadata_attributes(metadata, MAX_ATTRIBUTES - len(present)), **present},
         data=message.data,
+        about=about,
     )
 
 
@@ -134,7 +158,6 @@ def poison(message: IngressMessage) -> Event:
         key="\n".join((key, "poison", *(given.get(name, "") for name in names))),
         id=given.get("webhook-id", ""),
         type="",
-        subject="",
         scheme=given.get("scheme", ""),
         received_at=given.get("received-at", ""),
         route="",
@@ -162,8 +185,8 @@ def _document(data: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(
             data.decode(),
-            parse_int=_Number,
-            parse_float=_Number,
+            parse_int=Number,
+            parse_float=Number,
             parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError):
@@ -178,9 +201,9 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _identity(value: object, *, missing: str, malformed: str) -> str:
-    if not isinstance(value, str) or isinstance(value, _Number) or not value:
+    if not isinstance(value, str) or isinstance(value, Number) or not value:
         raise Poison(missing)
-    if _clean(value) != value or len(value.encode()) > MAX_VALUE_BYTES:
+    if clean(value) != value or len(value.encode()) > MAX_VALUE_BYTES:
         raise Poison(malformed)
     return value
 
@@ -192,26 +215,8 @@ def _key(given: Mapping[str, str]) -> str:
     return f"{key}\n{given['replay']}" if given.get("replay") else key
 
 
-def _subject(data: Mapping[str, Any]) -> str:
-    candidates = (_clean(_text(data.get(name)) or "") for name in ("id", "file_id", "file_name"))
-    return _shorten(next(filter(None, candidates), ""), MAX_VALUE_BYTES)
-
-
 def _time(*candidates: object) -> str:
     return next((text for text in candidates if isinstance(text, str) and parse_time(text)), "")
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str) else None
-
-
-def _scalars(entries: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for key, value in entries.items():
-        text = _text(value)
-        if text is not None:
-            yield _clean(key), _clean(text)
 
 
 def _metadata_attributes(metadata: Mapping[str, str], room: int) -> dict[str, str]:
@@ -219,15 +224,6 @@ def _metadata_attributes(metadata: Mapping[str, str], room: int) -> dict[str, st
     for key, value in metadata.items():
         if len(shortened) == room:
             break
-        name = _shorten(f"meta-{key}", MAX_KEY_BYTES)
-        shortened.setdefault(name, _shorten(value, MAX_VALUE_BYTES))
+        name = shorten(_METADATA + key, MAX_KEY_BYTES)
+        shortened.setdefault(name, shorten(value, MAX_VALUE_BYTES))
     return shortened
-
-
-def _clean(text: str) -> str:
-    # JSON can escape a lone surrogate; Pub/Sub takes UTF-8 only.
-    return _BARRED.sub("", text.encode("utf-8", "replace").decode())
-
-
-def _shorten(text: str, limit: int) -> str:
-    return text.encode()[:limit].decode("utf-8", "ignore")

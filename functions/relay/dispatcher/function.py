@@ -11,20 +11,25 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from relay.dispatcher.ledger import COLLECTION
+from relay.dispatcher.jobs import Jobs
 from relay.dispatcher.push import MAX_PUSH_BYTES, IngressMessage, parse
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.environment import Environment
 from relay.errors import Refused, Unavailable
+from relay.gcp.database import create_database
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store
+from relay.jobs import DELIVERIES
 from relay.log import log
 from relay.web.body import read_body
 from relay.web.identity import IdentityCheck, create_identity_check
 from relay.web.replies import Reply, silence_disconnect_errors
 
 _BODY_SECONDS = 10.0
+
+# Unset, nobody follows jobs here, and no event costs a call more.
+_JOBS = "JOBS_DATABASE"
 
 _SETTLED = Reply(204, b"")
 _BUSY = Reply(409, b'{"error":"another worker holds the event"}')
@@ -83,9 +88,10 @@ def create(environ: Mapping[str, str]) -> Dispatcher:
     settings = Settings.read(environ)
     identity = create_identity_check(Environment(environ))
     silence_disconnect_errors()
-    # Safe before the server forks: both connect at the first message.
-    publisher, store = create_publisher(environ), create_store(environ, COLLECTION)
-    return Dispatcher(Worker(settings, store, publisher, _now), identity)
+    # Safe before the server forks: all connect at the first message.
+    publisher, store = create_publisher(environ), create_store(environ, DELIVERIES)
+    jobs = Jobs(create_database(environ, _JOBS), _now) if Environment(environ).text(_JOBS) else None
+    return Dispatcher(Worker(settings, store, publisher, _now, jobs), identity)
 
 
 def _now() -> datetime:

@@ -16,8 +16,6 @@ from relay.dispatcher.event import Event
 from relay.gcp.documents import Version
 from relay.gcp.store import Conflict, Store
 
-COLLECTION = "deliveries"
-
 # Shares of the patience to wait before each look: most work ends soon, so look soon.
 _PAUSES = (0, 1 / 15, 2 / 15, 4 / 15, 8 / 15)
 
@@ -71,12 +69,14 @@ class Ledger:
             outcome = await self._look(event, owner, deadline)
         return outcome
 
-    async def end(self, claim: Claim, state: str, routes_done: Iterable[str]) -> Ending:
+    async def end(
+        self, claim: Claim, state: str, routes_done: Iterable[str], *, absorbed_by: str = ""
+    ) -> Ending:
         """End a claim: record its progress and state, and end the lease, in one write.
 
         `LOST` means that another worker has taken the event over.
         """
-        fields = claims.ended(state, routes_done, self._now(), self._terms)
+        fields = claims.ended(state, routes_done, self._now(), self._terms, absorbed_by=absorbed_by)
         version = claim.version
         # A second time only if the document is still ours.
         for _ in range(2):

@@ -1,15 +1,17 @@
-"""Handling one ingress message: claim, fan out, record."""
+"""Handling one ingress message: claim, settle its job, fan out, record."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 from enum import Enum
+from functools import partial
 
 from relay.dispatcher import claims
 from relay.dispatcher import event as events
 from relay.dispatcher.claims import Verdict
 from relay.dispatcher.event import Event
 from relay.dispatcher.fanout import Progress, fan_out
+from relay.dispatcher.jobs import Jobs, Settled
 from relay.dispatcher.ledger import Claim, Ending, Ledger
 from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import Route, select
@@ -34,13 +36,14 @@ class Outcome(Enum):
 
     DONE = "done"
     DUPLICATE = "duplicate"
+    ABSORBED = "absorbed"
     DEAD_LETTERED = "dead-lettered"
     BUSY = "busy"
     UNFINISHED = "unfinished"
 
 
 class Worker:
-    """Handles messages on one event loop. `now` returns the time in UTC."""
+    """Handles messages on one event loop. `now` returns the time in UTC; `jobs` may be None."""
 
     def __init__(
         self,
@@ -48,9 +51,11 @@ class Worker:
         store: Store,
         publisher: Publisher,
         now: Callable[[], datetime],
+        jobs: Jobs | None = None,
     ) -> None:
         self._settings = settings
         self._ledger = Ledger(store, settings.terms, now)
+        self._jobs = jobs
         self._publisher = publisher
         self.stopping = Stopping(_GRACE_SECONDS)
 
@@ -83,6 +88,18 @@ class Worker:
         claim = await self._claim(event, deadline)
         if isinstance(claim, Verdict):
             return Outcome.DUPLICATE if claim is Verdict.DUPLICATE else Outcome.BUSY
+        try:
+            settled = await self._settle(event, deadline)
+        except Unavailable as failure:
+            log("ERROR", "job out of reach", id=event.id, type=event.type, reason=failure.reason)
+            # The lease ends at once, so that the next attempt resumes from here.
+            state, outcome = claims.CLAIMED, Outcome.UNFINISHED
+            return await self._end(claim, state, outcome, claim.routes_done, deadline)
+        if settled.absorbed_by:
+            state, outcome, by = claims.DONE, Outcome.ABSORBED, settled.absorbed_by
+            return await self._end(claim, state, outcome, (), deadline, absorbed_by=by)
+        if settled.job:
+            event = event.of_job(settled.job)
         left = [route for route in routes if route.name not in claim.routes_done]
         progress = await fan_out(event, left, self._publisher, self.stopping, deadline=deadline)
         return await self._conclude(message, claim, progress, deadline)
@@ -101,6 +118,15 @@ class Worker:
                 return await self._ledger.claim(event, deadline)
         except TimeoutError:
             raise Unavailable("claim-cut-short") from None
+
+    async def _settle(self, event: Event, deadline: float) -> Settled:
+        if self._jobs is None:
+            return Settled()
+        try:
+            async with self.stopping.limit(deadline):
+                return await self._jobs.settle(event)
+        except TimeoutError:
+            raise Unavailable("job-cut-short") from None
 
     async def _conclude(
         self, message: IngressMessage, claim: Claim, progress: Progress, deadline: float
@@ -134,22 +160,30 @@ class Worker:
         return final, Outcome.DEAD_LETTERED
 
     async def _end(
-        self, claim: Claim, state: str, outcome: Outcome, done: Collection[str], deadline: float
+        self,
+        claim: Claim,
+        state: str,
+        outcome: Outcome,
+        done: Collection[str],
+        deadline: float,
+        *,
+        absorbed_by: str = "",
     ) -> Outcome:
-        ending = await self._record(claim, state, done, deadline)
+        end = partial(self._ledger.end, claim, state, done, absorbed_by=absorbed_by)
+        ending = await self._record(claim, end, deadline)
         if ending is Ending.ALREADY_DONE:
             return Outcome.DONE
         return Outcome.BUSY if ending is Ending.LOST else outcome
 
     async def _record(
-        self, claim: Claim, state: str, done: Collection[str], deadline: float
+        self, claim: Claim, end: Callable[[], Awaitable[Ending]], deadline: float
     ) -> Ending:
         # A publish that is not recorded is repeated, so the record is retried until the deadline,
         # and attempted once in any case.
         while True:
             try:
                 async with asyncio.timeout(_RECORD_SECONDS):
-                    return await self._ledger.end(claim, state, done)
+                    return await end()
             except (TimeoutError, LedgerUnavailable) as failure:
                 log("ERROR", "record failed", document=claim.document, reason=str(failure))
             try:

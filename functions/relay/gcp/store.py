@@ -24,12 +24,12 @@ from relay.gcp.batches import BatchQueue, Limits, fail
 from relay.gcp.channels import Connection, OpenChannel, opener
 from relay.gcp.documents import Message, Version, change, creation, read_fields
 
-_HOST = "firestore.googleapis.com"
+HOST = "firestore.googleapis.com"
 
 # Seconds for one read or write, retries included. A write is retried even if an earlier attempt may
 # have been applied: the ledger tells by the owner whether it was.
-_CALL_SECONDS = 5.0
-_RETRY = AsyncRetry(
+CALL_SECONDS = 5.0
+RETRY = AsyncRetry(
     predicate=if_exception_type(
         exceptions.Aborted,
         exceptions.InternalServerError,
@@ -38,15 +38,15 @@ _RETRY = AsyncRetry(
     ),
     initial=0.1,
     maximum=1.0,
-    timeout=_CALL_SECONDS,
+    timeout=CALL_SECONDS,
 )
 
 LIMITS = Limits(entries=20, calls=16)
 """As many writes in a call as the library's own BulkWriter sends, and so many calls in flight that
 a slow one, for a contended document, delays only writes in the same batch."""
 
-# Of a single write. A whole call refused with one of these found no such database.
-_CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
+# Of a single write. A whole BatchWrite refused with one of these found no such database.
+CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
 
 
 class Conflict(RelayError):
@@ -117,30 +117,28 @@ class FirestoreStore:
         collection: str,
         limits: Limits = LIMITS,
     ) -> None:
-        self._connection = Connection(open_channel, _client)
+        self._connection = Connection(open_channel, make_client)
         self._database = database
         self._collection = f"{database}/documents/{collection}"
-        # The service finds a named database by this header.
-        self._metadata = (("google-cloud-resource-prefix", database),)
         self._queue = BatchQueue(limits, self._deliver)
-        self._write = _RETRY(self._write_once)
-        self._read = _RETRY(self._read_once)
+        self._write = RETRY(self._write_once)
+        self._read = RETRY(self._read_once)
 
     async def create(self, document: str, fields: Mapping[str, Any]) -> Version:
         """Write a document that must not exist, else raise `Conflict`; return its version."""
         write = creation(self._name(document), fields)
-        async with _translated():
+        async with translated():
             return await self._write(write)
 
     async def read(self, document: str) -> Snapshot | None:
         """Return the document as of now, or None where there is none."""
-        async with _translated():
+        async with translated():
             return await self._read(self._name(document))
 
     async def update(self, document: str, fields: Mapping[str, Any], version: Version) -> Version:
         """Write fields of a document that must be at `version`, else raise `Conflict`."""
         write = change(self._name(document), fields, version)
-        async with _translated():
+        async with translated():
             return await self._write(write)
 
     async def close(self) -> None:
@@ -157,17 +155,7 @@ class FirestoreStore:
 
     async def _read_once(self, name: str) -> Snapshot | None:
         client = await self._connection.client()
-        request = {"database": self._database, "documents": [name]}
-        replies = await client.batch_get_documents(
-            request, retry=None, timeout=_CALL_SECONDS, metadata=self._metadata
-        )
-        async for each in replies:
-            reply = BatchGetDocumentsResponse.pb(each)
-            if not reply.HasField("found"):
-                return None
-            return Snapshot(read_fields(reply.found), reply.found.update_time)
-        # An empty stream does not say that the document is missing.
-        raise exceptions.ServiceUnavailable("Firestore did not answer for the document")
+        return (await batch_get(client, self._database, [name]))[0]
 
     async def _deliver(self, batch: Sequence[_Entry]) -> None:
         try:
@@ -185,8 +173,8 @@ class FirestoreStore:
             reply = await client.batch_write(
                 BatchWriteRequest.wrap(request),
                 retry=None,
-                timeout=_CALL_SECONDS,
-                metadata=self._metadata,
+                timeout=CALL_SECONDS,
+                metadata=routing(self._database),
             )
         except exceptions.InvalidArgument as error:
             await self._split(batch, error)
@@ -213,11 +201,45 @@ def create_store(environ: Mapping[str, str], collection: str) -> FirestoreStore:
     """
     environment = Environment(environ)
     emulator = environment.text("FIRESTORE_EMULATOR_HOST")
-    return FirestoreStore(opener(_HOST, emulator), environment.database(), collection)
+    return FirestoreStore(opener(HOST, emulator), environment.database(), collection)
 
 
-def _client(channel: grpc.aio.Channel) -> FirestoreAsyncClient:
+def make_client(channel: grpc.aio.Channel) -> FirestoreAsyncClient:
+    """Return a client of Firestore over `channel`."""
     return FirestoreAsyncClient(transport=FirestoreGrpcAsyncIOTransport(channel=channel))
+
+
+def routing(database: str) -> Sequence[tuple[str, str]]:
+    """Return the header by which the service finds a named database."""
+    return (("google-cloud-resource-prefix", database),)
+
+
+async def batch_get(
+    client: FirestoreAsyncClient, database: str, names: Sequence[str]
+) -> list[Snapshot | None]:
+    """Read documents by their full names in one call; None for each that does not exist.
+
+    Raises the client's errors, and one of them where Firestore does not answer for a document.
+    """
+    replies = await client.batch_get_documents(
+        {"database": database, "documents": names},
+        retry=None,
+        timeout=CALL_SECONDS,
+        metadata=routing(database),
+    )
+    found: dict[str, Snapshot | None] = {}
+    # In any order: https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1
+    async for each in replies:
+        reply = BatchGetDocumentsResponse.pb(each)
+        if reply.HasField("found"):
+            document = reply.found
+            found[document.name] = Snapshot(read_fields(document), document.update_time)
+        else:
+            found[reply.missing] = None
+    if not found.keys() >= set(names):
+        # A stream that ends early does not say that a document is missing.
+        raise exceptions.ServiceUnavailable("Firestore did not answer for a document")
+    return [found[name] for name in names]
 
 
 def _apart(batch: Sequence[_Entry]) -> Iterator[Sequence[_Entry]]:
@@ -243,13 +265,14 @@ def _settle(batch: Sequence[_Entry], reply: Message) -> None:
 
 def _refusal(status: Message) -> Exception:
     error = exceptions.from_grpc_status(status.code, status.message)
-    return Conflict(type(error).__name__) if isinstance(error, _CONFLICTS) else error
+    return Conflict(type(error).__name__) if isinstance(error, CONFLICTS) else error
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def translated() -> AsyncIterator[None]:
+    """Raise `LedgerUnavailable` for the client's errors in the body and for a body that hangs."""
     try:
-        async with asyncio.timeout(_CALL_SECONDS):
+        async with asyncio.timeout(CALL_SECONDS):
             yield
     except Unavailable as error:
         raise LedgerUnavailable(error.reason) from error

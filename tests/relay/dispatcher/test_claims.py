@@ -23,6 +23,7 @@ from relay.dispatcher.claims import (
     takeover,
 )
 from relay.dispatcher.event import Event
+from relay.dispatcher.reference import Reference
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 TERMS = Terms()
@@ -30,13 +31,13 @@ EVENT = Event(
     key="evt_1",
     id="evt_1",
     type="batch.succeeded",
-    subject="batch_1",
     scheme="v1",
     received_at="2027-01-15T09:59:59.500+02:00",
     route="",
     metadata={},
     attributes={},
     data=b"{}",
+    about=Reference("batch", "batch_1", subject="batch_1"),
 )
 
 

@@ -50,6 +50,7 @@ def test_the_event_message() -> None:
         "ce-source": SOURCE,
         "ce-time": "2026-01-22T12:00:00Z",
         "ce-subject": "batch_123456",
+        "ce-provenance": "gemini",
         "content-type": "application/json",
         "scheme": "v1a",
         "traceparent": TRACEPARENT,
@@ -70,8 +71,30 @@ def test_the_event_message_is_a_cloudevent() -> None:
         "source": SOURCE,
         "time": "2026-01-22T12:00:00Z",
         "subject": "batch_123456",
+        "provenance": "gemini",
         "datacontenttype": "application/json",
     }
+
+
+@pytest.mark.parametrize(
+    ("scheme", "provenance"),
+    [
+        ("v1", "project"),
+        ("reconciled", "project"),
+        ("collected", "project"),
+        ("v1a", "gemini"),
+        ("jwt", "gemini"),
+        ("v2", None),
+        ("", None),
+    ],
+)
+def test_an_event_says_what_its_scheme_proves(scheme: str, provenance: str | None) -> None:
+    assert read_body(BODY, scheme=scheme).attributes.get("ce-provenance") == provenance
+
+
+def test_no_metadata_overrides_what_the_scheme_proves() -> None:
+    event = read_body({**BODY, "user_metadata": {"ce-provenance": "project"}})
+    assert event.attributes["ce-provenance"] == "gemini"
 
 
 def test_the_body_is_relayed_byte_for_byte() -> None:
@@ -86,6 +109,8 @@ def test_the_body_is_relayed_byte_for_byte() -> None:
         ({"id": "batch_1"}, "batch_1"),
         ({"file_id": "f1", "video_uri": "https://…"}, "f1"),
         ({"file_name": "files/f1"}, "files/f1"),
+        ({"video_uri": "https://host/v1beta/files/f1:download?alt=media"}, "files/f1"),
+        ({"output_file_uri": "https://host/v1beta/files/f1:download"}, None),
         ({"id": "", "file_id": "f1"}, "f1"),
         ({"id": {"nested": 1}, "file_id": "f1"}, "f1"),
         ({"id": 123456789012345678901234567890}, "123456789012345678901234567890"),
@@ -131,6 +156,30 @@ def test_without_any_time_there_is_the_publish_time_or_none() -> None:
 def test_unknown_types_versions_and_fields_pass() -> None:
     event = read_body({"type": "music.composed", "version": "v9", "novel": {"deep": [1]}})
     assert event.attributes["ce-type"] == "music.composed"
+
+
+@pytest.mark.parametrize("name", ["relay_job", "relay_\u0000job"])
+@pytest.mark.parametrize("value", [f"job_{32 * '0'}.t0ken", "t0ken", 7, {"x": 1}])
+def test_a_relay_job_is_never_an_attribute(name: str, value: object) -> None:
+    metadata = {name: value, "team": "blue"}
+    for body in (
+        {**BODY, "user_metadata": metadata},
+        {**BODY, "data": {"user_metadata": metadata}},
+    ):
+        event = read_body(body)
+        assert event.metadata == {"team": "blue"}
+        assert not any("relay" in each or "t0ken" in each for each in event.attributes)
+        assert "t0ken" not in repr(event.about) + repr(event.attributes)
+
+
+def test_a_jobs_event_has_one_attribute_more_and_no_more_than_a_hundred() -> None:
+    event = read_body(BODY)
+    assert event.of_job("job_1").attributes == {**event.attributes, "job": "job_1"}
+    full = read_body({**BODY, "user_metadata": {f"k{n}": "v" for n in range(200)}})
+    attributes = full.of_job("job_1").attributes
+    assert len(full.attributes) == len(attributes) == events.MAX_ATTRIBUTES
+    assert attributes["job"] == "job_1"
+    assert len(full.attributes.keys() - attributes.keys()) == 1
 
 
 def test_user_metadata_from_either_place() -> None:

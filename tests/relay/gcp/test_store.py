@@ -162,7 +162,7 @@ async def test_a_permanent_error_is_reported_at_once(
 async def test_a_lasting_transient_error_is_reported_in_time(
     store: FirestoreStore, running: Emulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.gcp.store._CALL_SECONDS", 0.2)
+    monkeypatch.setattr("relay.gcp.store.CALL_SECONDS", 0.2)
     monkeypatch.setattr(running, "guard", failing(grpc.StatusCode.UNAVAILABLE))
     with pytest.raises(LedgerUnavailable, match="ledger-"):
         await store.create("d", FIELDS)
@@ -192,7 +192,7 @@ async def test_an_empty_reply_to_a_read_is_an_error(
         silent = replace(methods["BatchGetDocuments"], handler=nothing)
         return {"google.firestore.v1.Firestore": {**methods, "BatchGetDocuments": silent}}
 
-    monkeypatch.setattr("relay.gcp.store._CALL_SECONDS", 0.2)
+    monkeypatch.setattr("relay.gcp.store.CALL_SECONDS", 0.2)
     async with emulated(around) as running, ledger_store(running) as store:
         with pytest.raises(LedgerUnavailable):
             await store.read("d")

@@ -207,7 +207,7 @@ async def test_without_firestore_the_reason_says_so(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environ["FIRESTORE_EMULATOR_HOST"] = "127.0.0.1:1"
-    monkeypatch.setattr("relay.gcp.store._CALL_SECONDS", 0.2)
+    monkeypatch.setattr("relay.gcp.store.CALL_SECONDS", 0.2)
     async with client(environ) as http:
         answer = await http.post("/converge")
         assert answer.status_code == 503
