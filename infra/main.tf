@@ -35,7 +35,7 @@ module "load_balancer" {
   count               = var.load_balancer == null ? 0 : 1
   project             = local.project
   region              = var.region
-  name                = module.receiver.function
+  name                = "${var.name}-receiver"
   domain              = var.load_balancer.domain
   labels              = var.labels
   requests_per_minute = var.load_balancer.requests_per_minute

@@ -34,5 +34,6 @@ resource "google_storage_bucket_object" "source" {
 
   # The old archive goes first. The other way round, where an apply fails and
   # the next one has the old code again, Terraform would upload it under its
-  # name and then delete what is left of the first upload: the same object.
+  # name and then delete what is left of the first upload: the same object. So
+  # nothing that is created before it is destroyed may depend on this.
 }
