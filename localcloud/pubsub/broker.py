@@ -13,6 +13,7 @@ from localcloud.pubsub.errors import not_found
 from localcloud.pubsub.messages import Message, Stamps
 from localcloud.pubsub.push import IdentityToken, Pusher
 from localcloud.pubsub.sender import Sender
+from localcloud.pubsub.snapshot import Snapshot
 from localcloud.pubsub.subscription import Subscription
 from localcloud.pubsub.timers import Timers
 from localcloud.pubsub.topic import Topic
@@ -35,6 +36,7 @@ class Broker:
         self.timers = Timers(clock)
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self._stamps = Stamps(clock)
         self._identity_token = identity_token
         self._sender = sender
@@ -52,6 +54,12 @@ class Broker:
             raise not_found(name)
         return self.subscriptions[name]
 
+    def snapshot(self, name: str) -> Snapshot:
+        """Return the snapshot of that full name; raises `RpcError` (`NOT_FOUND`)."""
+        if name not in self.snapshots:
+            raise not_found(name)
+        return self.snapshots[name]
+
     def publish(
         self, topic: Topic, data: bytes, attributes: Mapping[str, str], ordering_key: str
     ) -> Message:
@@ -61,8 +69,13 @@ class Broker:
         return message
 
     async def subscribe(self, proto: Any) -> Subscription:
-        """Add the subscription that a complete, valid `Subscription` describes."""
-        topic = self.topics[proto.topic]
+        """Add the subscription that a complete, valid `Subscription` describes, and deliver."""
+        subscription = self.add(proto)
+        await subscription.deliver()
+        return subscription
+
+    def add(self, proto: Any) -> Subscription:
+        """Add a subscription that is not pushed to before its `deliver` is called."""
         backlog = Backlog(
             self.clock,
             self.timers,
@@ -71,9 +84,14 @@ class Broker:
         )
         subscription = Subscription(proto, backlog, self._pusher)
         self.subscriptions[proto.name] = subscription
-        topic.subscriptions[proto.name] = subscription
-        await subscription.deliver()
+        # The topic may have been deleted before a snapshot was taken.
+        if topic := self.topics.get(proto.topic):
+            topic.subscriptions[proto.name] = subscription
         return subscription
+
+    def continue_after(self, number: int) -> None:
+        """Assign only message ids above that number from now on."""
+        self._stamps.continue_after(number)
 
     async def adopt(self, subscription: Subscription, proto: Any) -> None:
         """Apply a changed description to a subscription."""

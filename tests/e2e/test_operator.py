@@ -5,67 +5,30 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-import pytest_asyncio
+from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
-from hooks import stackfile
 from hooks.cli import app
 from hooks.doctor import checks
 from hooks.errors import HooksError
-from hooks.laptop.dev import describe
 from localcloud.core import clients
 from localcloud.core.rpc import Call, RpcError
 from localcloud.laptop import stack
-from tests.e2e.conftest import PUBLISH, World, identifier
+from tests.e2e.conftest import PUBLISH, Operator, World, identifier
 from tests.e2e.test_commands import hooks
 from tests.support.serving import serving
-
-
-@dataclass
-class Operator:
-    """Somebody who works beside the stack, in the directory that it runs in."""
-
-    world: World
-    directory: Path
-
-    async def runs(self, *arguments: str) -> Result:
-        """Run a command in this process, in a thread of its own."""
-
-        def run() -> Result:
-            return CliRunner().invoke(app, list(arguments))
-
-        return await asyncio.to_thread(run)
-
-    async def examine(self, *options: str) -> dict[str, dict[str, str]]:
-        """Return what the doctor finds, by check."""
-        result = await self.runs("doctor", "--json", *options)
-        if not result.stdout:
-            raise AssertionError(result.output) from result.exception
-        found = json.loads(result.stdout)
-        assert result.exit_code == (0 if found["ok"] else 1)
-        return {each["check"]: each for each in found["checks"]}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def operator(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Operator]:
-    monkeypatch.chdir(tmp_path)
-    await world.dispatched()
-    with stackfile.locked() as file:
-        file.announce(describe(world.stack, "dev"))
-        yield Operator(world, tmp_path)
 
 
 @pytest.fixture
@@ -165,6 +128,32 @@ async def test_send_refuses_a_disabled_webhook_and_finds_one_that_was_made_anew(
     finally:
         webhook.uri = before
     await world.dispatched()
+
+
+async def test_a_captured_delivery_is_verified_with_the_keys_of_the_stack(
+    operator: Operator, webhook: Any
+) -> None:
+    captured: list[tuple[dict[str, str], bytes]] = []
+
+    async def capture(request: Request) -> Response:
+        captured.append((dict(request.headers), await request.body()))
+        return Response(status_code=204)
+
+    gemini = operator.world.stack.gemini
+    async with serving(Starlette(routes=[Route("/", capture, methods=["POST"])])) as url:
+        deliveries = gemini.emit("batch.failed", uris=[f"{url}/"], scheme="v1a")
+        await gemini.courier.settled(deliveries, 30)
+    [(headers, body)] = captured
+    moment = datetime.now(UTC)
+    secret = webhook.active_secrets(moment.timestamp())[0]
+    signature = Webhook(secret).sign(headers["webhook-id"], moment, body.decode())
+    static = {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
+    (operator.directory / "body").write_bytes(body)
+    for given, scheme in ((headers, "v1a"), ({**headers, **static}, "v1")):
+        (operator.directory / "headers").write_text(json.dumps(given))
+        result = await operator.runs("verify", "body", "--headers", "headers", "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["scheme"] == scheme
 
 
 async def test_of_a_stack_that_is_well_the_doctor_finds_nothing_wrong(operator: Operator) -> None:

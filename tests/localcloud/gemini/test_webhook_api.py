@@ -1,4 +1,5 @@
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -255,6 +256,7 @@ async def test_the_api_key_is_checked(base_url: str, headers: dict[str, str], st
         answer = await stranger.get("/v1/webhooks")
     assert answer.status_code == status
     assert "wrong" not in answer.text
+    assert ("API_KEY_INVALID" in answer.text) == (status == 400)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v2/webhooks"), ("PUT", "/v1/webhooks")])
@@ -284,3 +286,16 @@ async def test_times_may_be_left_out(sdk: AsyncClient) -> None:
     shown = await sdk.webhooks.get(id=str(webhook.id))
     assert shown.create_time is None
     assert {secret.expire_time for secret in shown.signing_secrets or []} == {None}
+
+
+async def test_webhooks_and_their_secrets_survive_in_a_json_document(
+    sdk: AsyncClient, gemini: Gemini, clock: ManualClock
+) -> None:
+    webhook = await create(sdk)
+    await sdk.webhooks.rotate_signing_secret(id=str(webhook.id))
+    successor = Gemini(clock)
+    assert successor.mark() != gemini.mark()
+    successor.restore(json.loads(json.dumps(gemini.dump())))
+
+    assert list(successor.webhooks) == list(gemini.webhooks)
+    await successor.close()
