@@ -85,7 +85,11 @@ class Starter:
         job = names.random_id() if draft.key is None else names.key_id(draft.key)
         token = names.new_token()
         fields = self._document(draft, job, token)
-        stored = await self._lookup.ledger.create(job, fields)
+        try:
+            stored = await self._lookup.ledger.create(job, fields)
+        except Unavailable:
+            # It may have been written, and would then block its own key: the token tells.
+            stored = await self._lookup.ledger.create(job, fields)
         if stored is None:
             found = await self._lookup.stored(job)
             # Firestore may have applied a write whose reply was lost, and the client wrote again.

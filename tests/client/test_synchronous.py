@@ -4,7 +4,9 @@ import asyncio
 import copy
 import dataclasses
 import inspect
+import os
 import pickle
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -111,3 +113,21 @@ def test_a_job_can_be_copied_pickled_and_compared() -> None:
     assert {job, copy.copy(job)} == {job}
     with pytest.raises(dataclasses.FrozenInstanceError):
         job.state = "ended"  # type: ignore[misc]
+
+
+def test_a_forked_process_is_told_to_make_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    background = BackgroundLoop()
+    assert background.run(asyncio.sleep(0, "before")) == "before"
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(RuntimeError, match="forked"):
+            background.run(asyncio.sleep(0))
+    background.close()
+
+
+def test_a_ledger_without_its_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gemini_relay.ledger", raising=False)
+    monkeypatch.setitem(sys.modules, "google.cloud.firestore", None)
+    environ = {"GEMINI_API_KEY": "k", "GOOGLE_CLOUD_PROJECT": "p", "JOBS_DATABASE": "jobs"}
+    with pytest.raises(ConfigurationError, match=r"gemini-relay\[ledger\]"):
+        Jobs.from_environ(environ)

@@ -30,7 +30,7 @@ def group(module: str) -> str | None:
 
 
 def test_the_groups_are_found() -> None:
-    assert GROUPS == ["dlq", "doctor", "events", "laptop", "webhook"]
+    assert GROUPS == ["dlq", "doctor", "events", "jobs", "laptop", "webhook"]
 
 
 @pytest.mark.parametrize("name", GROUPS)
