@@ -196,10 +196,12 @@ class AsyncJobs:
         return await self._lookup.refresh(job)
 
     async def restart(self, job: Job) -> Job:
-        """Free the key of a job whose start is unknown or was refused; the next start posts anew.
+        """Start a job again whose start is unknown or was refused, under another token.
 
-        If Gemini had started it after all, there are two. Raises `JobsError` for a job that is
-        known to have been started.
+        The ledger has no request, so this posts only where this object made the attempt that
+        failed. Elsewhere it frees the key: the next start under it, with any request, posts. If
+        Gemini had started the job after all, there are two. Raises `JobsError` for a job that is
+        known to have been started, and what a start raises.
         """
         return await self._starter.restart(job)
 

@@ -14,11 +14,13 @@ _END = object()
 class BackgroundLoop:
     """Runs coroutines for any number of threads, also for one whose own event loop is running.
 
-    The thread starts with the first call, ends with `close`, and never keeps a process alive.
+    The thread starts with the first call, ends with `close`, and never keeps a process alive. After
+    `close` every call raises `RuntimeError`.
     """
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -28,10 +30,12 @@ class BackgroundLoop:
         What interrupts the waiting thread (Ctrl-C) cancels `work`. Raises `RuntimeError` in the
         loop's own thread, which would wait for itself.
         """
-        if threading.current_thread() is self._thread:
+        try:
+            loop = self._running()
+        except RuntimeError:
             work.close()
-            raise RuntimeError("called from within a call of its own")
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
+            raise
+        future = asyncio.run_coroutine_threadsafe(work, loop)
         try:
             return future.result()
         except BaseException:
@@ -51,9 +55,15 @@ class BackgroundLoop:
             if close is not None:
                 self.run(close())
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def close(self) -> None:
         """Cancel what runs, and end the thread."""
         with self._starting:
+            self._closed = True
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
@@ -61,6 +71,10 @@ class BackgroundLoop:
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._starting:
+            if self._closed:
+                raise RuntimeError("it is closed")
+            if threading.current_thread() is self._thread:
+                raise RuntimeError("called from within a call of its own")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(

@@ -23,7 +23,7 @@ class Ender:
         `wait` seconds, `StartUnknown`, and `Refused` with the code `METHOD_NOT_FOUND` where Gemini
         cannot cancel this job, or `NOT_CANCELLABLE` for a video.
         """
-        job = await self._lookup.current(job)
+        job = await self._known(job)
         if job.ended:
             return job
         name = _name(job)
@@ -44,7 +44,7 @@ class Ender:
 
         The ledger keeps its document. Returns the job as it was last seen.
         """
-        job = await self._lookup.current(job)
+        job = await self._known(job)
         if job.name is None and job.ended:
             return job
         name = _name(job)
@@ -65,6 +65,11 @@ class Ender:
         if isinstance(answer, Failure) and answer.status != _MISSING:
             raise answer.error(f"delete {name}")
         return job
+
+    async def _known(self, job: Job) -> Job:
+        """Return a job as it is now; a batch whose start is unknown may be found by its name."""
+        job = await self._lookup.current(job)
+        return job if job.name or job.ended else await self._lookup.refresh(job)
 
     async def _ended(self, job: Job, wait: float) -> Job:
         clock = self._lookup.clock

@@ -20,7 +20,9 @@ from gemini_relay.failures import Answered, Failure, failure_of
 from gemini_relay.settings import Settings
 from relay.jobs.names import BATCH, INTERACTION
 
-_SECONDS = 60.0
+_SECONDS = 120.0
+"""For one call of the SDK: to start a large batch takes a while."""
+_LOOK_SECONDS = 30.0
 _PAGES = 100
 _PAGE_SIZE = 100
 _REDIRECTS = 5
@@ -172,6 +174,7 @@ class Gemini:
             method,
             self._settings.base_url + path,
             json=body,
+            timeout=_SECONDS if body else _LOOK_SECONDS,
             headers={"x-goog-api-key": self._settings.api_key},
         )
         try:

@@ -3,14 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Self
 
 from relay.jobs.documents import Record
-
-
-def _nothing() -> Mapping[str, Any]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +29,7 @@ class Job:
     outcome: str | None = None
     name: str | None = None
     target: str | None = None
-    metadata: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     previous: str | None = None
     error: Mapping[str, Any] | None = field(default=None, hash=False)
     created_at: datetime | None = None
@@ -43,7 +38,7 @@ class Job:
     deadline: datetime | None = None
     check_at: datetime | None = None
     overdue_at: datetime | None = None
-    announced: Mapping[str, Any] = field(default_factory=_nothing, hash=False)
+    announced: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def ended(self) -> bool:
@@ -59,10 +54,6 @@ class Job:
     def of(cls, record: Record) -> Self:
         """Return what the ledger says of a job, without what only the relay needs."""
         known = {name: getattr(record, name) for name in _FIELDS}
-        known["metadata"] = MappingProxyType(dict(record.metadata))
-        known["announced"] = MappingProxyType(dict(record.announced))
-        if record.error is not None:
-            known["error"] = MappingProxyType(dict(record.error))
         return cls(**known)
 
     def described(self) -> dict[str, Any]:

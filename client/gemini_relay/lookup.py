@@ -20,10 +20,11 @@ _ATTEMPTS = 5
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of job that a name of the API belongs to."""
-    if name.startswith("batches/"):
+    """Return the kind of job that a name belongs to, in any form that Gemini writes."""
+    if name.startswith(("batches/", "batch_")):
         return names.BATCH
-    return names.VIDEO if "/operations/" in name else names.INTERACTION
+    video = "/operations/" in name or name.startswith("files/")
+    return names.VIDEO if video else names.INTERACTION
 
 
 class Lookup:
@@ -50,8 +51,11 @@ class Lookup:
         kind = kind_of(identifier)
         if self.ledger is not None and (known := await self.ledger.named(kind, identifier)):
             return Job.of((await self.stored(known)).record)
-        job = Job(id=identifier, kind=kind, state=states.RUNNING, name=identifier)
-        return _seen(job, await self.look(kind, identifier), self.clock)
+        if identifier.startswith("files/"):
+            raise NotFound(f"the ledger has no job with the file {identifier}")
+        name = names.normal(kind, identifier)
+        job = Job(id=name, kind=kind, state=states.RUNNING, name=name)
+        return _seen(job, await self.look(kind, name), self.clock)
 
     async def stored(self, job: str) -> "Stored":
         """Return a job's document. Raises `NotFound`."""

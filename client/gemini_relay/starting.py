@@ -8,7 +8,8 @@
 | nothing, 5xx, 408, a 200 without a name | stays `starting` | `StartUnknown` |
 
 A document that stays `starting` posts nothing again until an event, a batch's display name or
-`restart` settles it. `restart` takes the fingerprint away: who comes next with the key may post.
+`restart` settles it. `restart` posts again where this process still has the request, else it takes
+the fingerprint away: who comes next with the key may post.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
 _OVERLOADED = 429
 _ANSWERED = "Gemini answered "
+_REMEMBERED = 100
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Starter:
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
+        self._unsettled: dict[str, Draft] = {}
+        """The requests of starts that failed, for `restart`: the ledger has none."""
 
     async def start(self, draft: Draft) -> Job:
         """Start a job, or return the one that was started under the same key.
@@ -91,14 +95,20 @@ class Starter:
         return await self._post(stored, draft)
 
     async def restart(self, job: Job) -> Job:
-        """Free the key of a job that is not known to have been started; see `Jobs.restart`."""
+        """Start a job again that is not known to have been started; see `AsyncJobs.restart`."""
         ledger = self._lookup.needed("restart")
         while True:
             stored = await self._lookup.stored(job.id)
             record = stored.record
             if record.name or record.state not in _RESTARTABLE:
                 raise JobsError(f"{job.id} was started: it is {record.state} as {record.name}")
-            if record.fingerprint is None or await ledger.write(stored, {"fingerprint": None}):
+            draft = self._unsettled.pop(job.id, None)
+            if draft is not None:
+                fields = self._document(draft, job.id, names.new_token())
+                if (claimed := await self._claim(stored, fields, freed=True)) is not None:
+                    return await self._post(claimed, draft)
+                self._unsettled[job.id] = draft
+            elif record.fingerprint is None or await ledger.write(stored, {"fingerprint": None}):
                 return replace(Job.of(record), fingerprint=None)
 
     def _document(self, draft: Draft, job: str, token: str) -> Fields:
@@ -115,9 +125,11 @@ class Starter:
             deadline=draft.deadline,
         )
 
-    async def _claim(self, found: "Stored", fields: Fields) -> "Stored | None":
+    async def _claim(
+        self, found: "Stored", fields: Fields, *, freed: bool = False
+    ) -> "Stored | None":
         """Take a key over that may start again; None where it may not, or another was quicker."""
-        if not _free(found.record):
+        if not freed and not _free(found.record):
             return None
         fresh = {**dict.fromkeys(_CLEARED), **fields}
         # What the dispatcher has announced is its own.
@@ -155,8 +167,10 @@ class Starter:
         metadata = {**draft.metadata, names.RELAY_JOB: names.relay_job(record.id, record.token)}
         answer = await self._lookup.gemini.attempt(lambda: draft.post(record.id, metadata))
         if isinstance(answer, Failure):
+            self._remember(record.id, draft)
             raise await self._failed(stored, answer)
         if not answer.name:
+            self._remember(record.id, draft)
             raise StartUnknown(Job.of(record), "the reply has no name")
         seen = Seen(answer.status, states.outcome(draft.kind, answer.status))
         try:
@@ -165,6 +179,11 @@ class Starter:
             # It runs, and the ledger will learn so by its event alone.
             job = replace(Job.of(record), name=answer.name, state=states.RUNNING)
             raise StartUnknown(job, f"it runs as {answer.name}, not recorded: {error}") from error
+
+    def _remember(self, job: str, draft: Draft) -> None:
+        self._unsettled[job] = draft
+        while len(self._unsettled) > _REMEMBERED:
+            del self._unsettled[next(iter(self._unsettled))]
 
     async def _failed(self, stored: "Stored", failure: Failure) -> JobsError:
         job = Job.of(stored.record)

@@ -95,7 +95,11 @@ class Follower:
         self._doubted = False
         after = self._after if self._from_start else self._events.last
         try:
-            connection = await self._open(after)
+            async with asyncio.timeout(self._patience()):
+                connection = await self._open(after)
+        except TimeoutError:
+            self._doubted = True
+            return
         except Refused:
             if after == self._after:
                 raise

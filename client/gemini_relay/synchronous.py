@@ -51,8 +51,9 @@ class Jobs:
 
     def close(self) -> None:
         """Close the connections, and end the thread. Jobs go on."""
-        self._loop.run(self._jobs.close())
-        self._loop.close()
+        if not self._loop.closed:
+            self._loop.run(self._jobs.close())
+            self._loop.close()
 
     def interaction(
         self,
@@ -122,7 +123,7 @@ class Jobs:
         return self._loop.run(self._jobs.refresh(job))
 
     def restart(self, job: Job) -> Job:
-        """Free the key of a job whose start is unknown or was refused."""
+        """Start a job again whose start is unknown or was refused, or free its key."""
         return self._loop.run(self._jobs.restart(job))
 
     def wait(self, job: Job, *, timeout: float | None = None, until: Until = "end") -> Job:

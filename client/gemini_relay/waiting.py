@@ -5,7 +5,7 @@ A lost event delays a wait until Gemini is asked, and never hangs it.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,8 @@ from relay.jobs import names, states
 Until = Literal["end", "action"]
 
 _ASKED_AT_ONCE = 8
+_GRACE = 5.0
+"""Seconds that a first look takes at most, whatever the time-out."""
 _READ_FIRST, _READ_LAST, _READ_GROWTH = 1.0, 5.0, 1.25
 
 
@@ -64,9 +66,13 @@ class Waiter:
         paces = [Pace.of(job.kind, start, alone=alone) for job in current]
         pause = _READ_FIRST
         while True:
-            await self._read(current, until)
-            now = self._clock.monotonic()
-            await self._ask(current, paces, now, until)
+            # One call that hangs must not hold up the time-out.
+            async with contextlib.AsyncExitStack() as patience:
+                if timeout is not None:
+                    left = start + timeout - self._clock.monotonic()
+                    await patience.enter_async_context(_at_most(max(left, _GRACE)))
+                await self._read(current, until)
+                await self._ask(current, paces, self._clock.monotonic(), until)
             waiting = [job for job in current if not settled(job, until)]
             if not waiting:
                 return current
@@ -120,6 +126,14 @@ class Waiter:
                 paces[place].asked(self._clock.monotonic())
 
         await asyncio.gather(*map(ask, due))
+
+
+@contextlib.asynccontextmanager
+async def _at_most(seconds: float) -> AsyncIterator[None]:
+    """Give up after a time, without an error: the time-out of the wait is then over too."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            yield
 
 
 def settled(job: Job, until: Until) -> bool:

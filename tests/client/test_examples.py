@@ -129,7 +129,7 @@ def test_a_nightly_batch_ends_in_the_bucket_once(world: World, jobs: Jobs, targe
         batches.advance(made, "failed")
         return made
 
-    batches.create = failing  # type: ignore[method-assign]
+    batches.create = failing  # type: ignore[assignment, method-assign]
     with pytest.raises(JobFailed):
         nightly_batch.run(jobs, "files/in", "results", "2026-11-27")
     batches.create = create  # type: ignore[method-assign]

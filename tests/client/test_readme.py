@@ -20,16 +20,14 @@ from tests.client.conftest import FakeClock, World, running
 from tests.support.loop_thread import LoopThread
 
 README = (Path(__file__).resolve().parents[2] / "client/README.md").read_text("utf-8")
+SECTION = re.compile(r"^##+ (.+?)$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python( guide)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     (f"{heading} ({'guide' if kind else 'ours'})", code)
-    for heading, section in re.findall(
-        r"^##+ (.+?)$(.*?)(?=^##|\Z)", README, re.MULTILINE | re.DOTALL
-    )
-    for kind, code in re.findall(
-        r"^```python( guide)?\n(.*?)^```$", section, re.MULTILINE | re.DOTALL
-    )
+    for heading, section in SECTION.findall(README)
+    for kind, code in BLOCK.findall(section)
 ]
-FIRST = re.search(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+FIRST = BLOCK.findall(README)[0][1]
 COMMANDS = re.findall(r"`hooks (webhook [^`]+)`", README)
 CALL = {"type": "function_call", "id": "c1", "name": "approve", "arguments": {}}
 

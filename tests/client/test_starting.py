@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gemini_relay import (
+    AsyncJobs,
     ConfigurationError,
     Job,
     JobsError,
@@ -117,14 +118,18 @@ async def test_an_event_settles_an_unknown_start(world: World) -> None:
     assert len(world.posts()) == 1
 
 
-async def test_restart_frees_the_key_and_the_next_start_has_another_token(world: World) -> None:
+async def test_restart_elsewhere_frees_the_key_and_the_next_start_has_another_token(
+    world: World,
+) -> None:
     world.fault("interactions.create", "lost-request")
     with pytest.raises(StartUnknown) as unknown:
         await start(world, key="k")
     before = (await world.documents())[unknown.value.job.id]["token"]
 
-    freed = await world.jobs.restart(unknown.value.job)
+    async with AsyncJobs.from_environ(world.environ()) as elsewhere:
+        freed = await elsewhere.restart(unknown.value.job)
     assert (freed.state, freed.fingerprint) == ("starting", None)
+    assert len(world.posts()) == 1
     job = await start(world, key="k", input="another request is allowed")
 
     after = (await world.documents())[job.id]
@@ -134,6 +139,28 @@ async def test_restart_frees_the_key_and_the_next_start_has_another_token(world:
         await world.jobs.restart(job)
     with pytest.raises(NotFound):
         await world.jobs.restart(Job(id="job_" + "0" * 32, kind="batch", state="starting"))
+
+
+async def test_restart_posts_again_where_the_request_is_still_known(world: World) -> None:
+    for key in ("k", None):
+        posted = len(world.posts())
+        world.fault("interactions.create", "lost-reply")
+        with pytest.raises(StartUnknown) as unknown:
+            await start(world, key=key, metadata={"team": "blue"})
+        before = (await world.documents())[unknown.value.job.id]["token"]
+        job = await world.jobs.restart(unknown.value.job)
+        assert (job.id, job.state) == (unknown.value.job.id, "running")
+        assert job.metadata == {"team": "blue"}
+        assert len(world.posts()) == posted + 2
+        assert (await world.documents())[job.id]["token"] != before
+    assert (await start(world, key="k", metadata={"team": "blue"})).state == "running"
+    assert len(world.posts()) == 4
+
+    world.fault("interactions.create", "error-before", status=400)
+    with pytest.raises(Refused):
+        await start(world, key="refused")
+    [refused] = await world.jobs.list(state="refused")
+    assert (await world.jobs.restart(refused)).state == "running"
 
 
 async def test_a_refused_start_is_refused_again_under_its_key_without_a_post(

@@ -1,13 +1,16 @@
 """`Jobs` is `AsyncJobs` for code that blocks, in any thread, also beside a running loop."""
 
 import asyncio
+import copy
+import dataclasses
 import inspect
+import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gemini_relay import AsyncJobs, ConfigurationError, Jobs, StartUnknown
+from gemini_relay import AsyncJobs, ConfigurationError, Job, Jobs, StartUnknown
 from gemini_relay.background import BackgroundLoop
 from tests.client.conftest import API_KEY, World
 
@@ -82,6 +85,9 @@ async def test_a_call_blocks_its_own_thread_alone_and_close_ends_the_thread(worl
         jobs.interaction(input="x")
     assert "gemini-relay" in {thread.name for thread in threading.enumerate()}
     jobs.close()
+    jobs.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        jobs.list()
     assert "gemini-relay" not in {thread.name for thread in threading.enumerate()}
 
 
@@ -97,3 +103,11 @@ def test_the_environment_is_checked_at_once_and_no_value_is_shown() -> None:
         with pytest.raises(ConfigurationError, match=text) as wrong:
             Jobs.from_environ(environ)
         assert API_KEY not in str(wrong.value)
+
+
+def test_a_job_can_be_copied_pickled_and_compared() -> None:
+    job = Job(id="job_1", kind="batch", state="running", metadata={"team": "blue"})
+    assert pickle.loads(pickle.dumps(job)) == copy.deepcopy(job) == job  # noqa: S301 - our own
+    assert {job, copy.copy(job)} == {job}
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        job.state = "ended"  # type: ignore[misc]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gemini_relay import Job, NotFound, WaitTimeout
+from gemini_relay import Job, NotFound, WaitTimeout, waiting
 from localcloud.gemini import Settings
 from tests.client.conftest import World, running
 
@@ -170,3 +170,13 @@ async def test_a_write_that_meets_another_is_repeated_on_what_is_there_then(worl
     assert (await world.jobs.refresh(job)).succeeded
     document = (await world.documents())[job.id]
     assert (document["state"], document["announced"]) == ("ended", {"end": {"by": "msg_1"}})
+
+
+async def test_a_lookup_that_hangs_does_not_hold_up_the_time_out(
+    alone: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_GRACE", 0.05)
+    job = await start(alone)
+    alone.fault("interactions.get", "hang-before", times=100)
+    with pytest.raises(WaitTimeout):
+        await alone.jobs.wait(job, timeout=0)
