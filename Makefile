@@ -27,7 +27,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra tables soak hostile fuzz bench bench-quick audit declared sbom
+.PHONY: demo-deploy test-infra tables soak soak-jobs hostile fuzz bench bench-quick audit declared sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ format: venv ## format, and mend what the linter can
 
 soak: venv ## the long soak: chaos, and an account that must end with nothing lost
 	@$(BIN)/python -m tests.soak
+
+soak-jobs: venv ## 2,000 jobs, webhooks astray, functions killed: each end fanned out once
+	@$(BIN)/python -m tests.soak.jobs
 
 hostile: venv ## a million hostile requests against the receiver, honest deliveries beside them
 	@$(BIN)/python -m tests.hostile

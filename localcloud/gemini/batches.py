@@ -168,8 +168,9 @@ class Batches:
         self, batch: Batch, results: Sequence[Mapping[str, Any]] | None, content: Content | None
     ) -> None:
         if batch.requests is not None:
-            batch.responses = [_answer(each) for each in batch.requests]
-            batch.responses = batch.responses if results is None else results
+            batch.responses = results if results is not None else [*map(_answer, batch.requests)]
+            if self._settings.inline_results_shuffled:
+                batch.responses = [_bare(each) for each in reversed(batch.responses)]
             return
         if content is None:
             lines = results if results is not None else map(_answer, self._requests(batch))
@@ -216,3 +217,7 @@ def _answer(request: Any) -> dict[str, Any]:
     known = request if isinstance(request, dict) else {}
     about = {name: known[name] for name in ("key", "metadata") if name in known}
     return {**about, "response": {"candidates": [part]}}
+
+
+def _bare(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name not in {"key", "metadata"}}

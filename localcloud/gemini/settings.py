@@ -53,6 +53,8 @@ class Settings:
     batch_expires_seconds: float = 2 * DAY
     stuck_jobs: float = 0.0
     """The share of jobs, 0 to 1, that the clock never ends."""
+    inline_results_shuffled: bool = False
+    """Whether the results of a batch of inline requests lose their order and metadata."""
     managed_agent_prefixes: tuple[str, ...] = ("antigravity",)
     environment_seconds: float = 7 * DAY
     """How long the environment of a managed agent is kept."""
