@@ -16,6 +16,7 @@ from hooks.errors import NoStack, UsageError
 from localcloud.laptop.names import Names
 from relay.dispatcher.routes import EVENTS
 
+DEFAULT_NAME = "gemini-webhooks"
 INGRESS = "ingress"
 DEAD_LETTER = "dead-letter"
 PUBSUB = "PUBSUB_EMULATOR_HOST"
@@ -132,7 +133,7 @@ def of_stack(stack: stackfile.Description) -> Deployment:
 
 
 def _of_names(where: Where, emulators: Mapping[str, str]) -> Deployment:
-    names = Names(where.project, where.name or "gemini-webhooks")
+    names = Names(where.project, where.name or DEFAULT_NAME)
     return Deployment(
         project=where.project,
         topics={INGRESS: names.ingress, EVENTS: names.events, DEAD_LETTER: names.dead_letter},

@@ -117,6 +117,7 @@ module "dispatcher" {
   dedup_retention_days = var.ledger.dedup_retention_days
   events_topic         = module.topics.topics["events"]
   ingress_topic        = module.topics.topics["ingress"]
+  jobs                 = one(module.jobs[*].access)
   kms_key              = local.kms_key
   labels               = var.labels
   pubsub_agent         = local.pubsub_agent
@@ -204,6 +205,7 @@ module "monitoring" {
   name                = var.name
   alerts              = var.alerts
   dispatcher          = module.dispatcher.function
+  further_services    = local.further_services
   propagation_seconds = var.propagation_seconds
   receiver            = module.receiver.function
   registrar           = module.registrar.function
@@ -219,6 +221,7 @@ module "monitoring" {
   )
   subscriptions = merge(
     { dispatch = module.dispatcher.subscription },
+    { for collector in module.collector : "collect" => collector.subscription },
     {
       for key, subscriber in module.subscribers :
       key => subscriber.subscription_name

@@ -13,7 +13,7 @@ from typing import Any
 from hooks import connections, console, ledger
 from hooks.bodies import presentable
 from hooks.deployment import Deployment
-from hooks.display import document, progress, table
+from hooks.display import document, moment, progress, table
 from hooks.errors import HooksError, UsageError
 from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
@@ -28,7 +28,16 @@ _HEADS = ("received", "id", "type", "subject", "state", "attempt", "routes", "re
 _IMPORTANCE = ("id", "state", "replay", "type", "received", "subject", "attempt", "routes")
 _FIELDS = (
     *("id", "type", "subject", "state", "replay", "replayed_at", "received_at", "attempt"),
-    *("routes_done", "scheme", "lease_until", "expire_at", "owner", "shard", "document"),
+    *(
+        "routes_done",
+        "absorbed_by",
+        "scheme",
+        "lease_until",
+        "expire_at",
+        "owner",
+        "shard",
+        "document",
+    ),
 )
 
 
@@ -313,17 +322,20 @@ def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         *(str(entry.get(name) or "") for name in ("id", "type", "subject", "state")),
         # Nearly every event is claimed once.
         str(attempt) if attempt != 1 else "",
-        ",".join(entry.get("routes_done") or ()),
+        _fan_out(entry),
         entry["replay"] or "",
     )
 
 
+def _fan_out(entry: Mapping[str, Any]) -> str:
+    """Return the routes that have an event, or the key of the event that announced the same."""
+    if entry.get("absorbed_by"):
+        return f"absorbed by {entry['absorbed_by']}"
+    return ",".join(entry.get("routes_done") or ())
+
+
 def _received(time: object, now: datetime) -> str:
-    """Return a time in UTC, with its date only if that is not today."""
-    if not isinstance(time, str):
-        return ""
-    moment = datetime.fromisoformat(time).astimezone(UTC)
-    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%m-%d %H:%M:%S}"
+    return moment(datetime.fromisoformat(time), now) if isinstance(time, str) else ""
 
 
 def _show_replayed(

@@ -57,6 +57,7 @@ class Delivery:
             "webhook_id": self.message.webhook_id,
             "event_id": self.message.event_id,
             "type": self.event_type,
+            "subject": self.message.subject,
             "uri": self.uri,
             "scheme": self.scheme,
             "registered": self.webhook.id if self.webhook else None,

@@ -102,7 +102,7 @@ class Uploads:
             session.made = self._objects.put(
                 session.bucket,
                 session.name,
-                session.metadata,
+                {**session.metadata, **_hashes(request)},
                 bytes(session.received),
                 session.generation,
             )
@@ -114,6 +114,14 @@ def _named(request: Request, metadata: Mapping[str, Any]) -> str:
     if not name:
         raise Refused(400, "required", "Required parameter: name")
     return str(name)
+
+
+def _hashes(request: Request) -> Json:
+    """Return what `X-Goog-Hash` of an upload's last request says that the content's sums are."""
+    names = {"crc32c": "crc32c", "md5": "md5Hash"}
+    given = request.headers.get("x-goog-hash", "").split(",")
+    pairs = (each.strip().partition("=") for each in given)
+    return {names[kind]: value for kind, _, value in pairs if kind in names}
 
 
 def _receive(session: _Session, request: Request) -> bool:

@@ -127,9 +127,14 @@ async def test_content_that_is_not_what_its_checksum_says_is_refused(
 ) -> None:
     params = {"uploadType": "resumable", "name": "a"}
     begun = await client.post(UPLOAD, params=params, json={"crc32c": "AAAAAA=="})
-    answer = await client.put(begun.headers["location"], content=b"other")
-    assert answer.status_code == 400
-    assert "doesn't match calculated crc32c" in answer.json()["error"]["message"]
+    plain = await begin(client, "a")
+    for session, headers in (
+        (begun.headers["location"], {}),
+        (plain, {"x-goog-hash": "md5=AAAA, crc32c=AAAAAA=="}),
+    ):
+        answer = await client.put(session, content=b"other", headers=headers)
+        assert answer.status_code == 400
+        assert "doesn't match calculated crc32c" in answer.json()["error"]["message"]
     assert (await client.get(f"{OBJECTS}/a")).status_code == 404
 
 
