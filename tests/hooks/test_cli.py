@@ -23,7 +23,18 @@ def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
 
     assert shown.exit_code == 0
-    for command in ("demo", "deploy", "dev", "send", "tail", "doctor", "dlq", "events", "webhook"):
+    for command in (
+        "demo",
+        "deploy",
+        "dev",
+        "send",
+        "tail",
+        "doctor",
+        "dlq",
+        "events",
+        "jobs",
+        "webhook",
+    ):
         assert command in shown.stdout
 
 
