@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 from google import genai
@@ -172,7 +172,8 @@ class Gemini:
     def _headers(self, url: httpx2.URL) -> dict[str, str]:
         headers = {"accept-encoding": "identity"}
         # The key goes to Gemini, and to no place that it redirects to.
-        if url.netloc.decode() == urlsplit(self._settings.base_url).netloc:
+        base = httpx2.URL(self._settings.base_url)
+        if (url.scheme, url.netloc) == (base.scheme, base.netloc):
             headers["x-goog-api-key"] = self._settings.api_key
         return headers
 

@@ -101,6 +101,7 @@ def test_the_environment_is_checked_at_once_and_no_value_is_shown() -> None:
         ({"GEMINI_API_KEY": API_KEY, "JOBS_DATABASE": "No!"}, "JOBS_DATABASE"),
         ({"GEMINI_API_KEY": API_KEY, "GOOGLE_GEMINI_BASE_URL": "nowhere"}, "BASE_URL"),
         ({"GEMINI_API_KEY": API_KEY, "WEBHOOK_URIS": "relay.example"}, "WEBHOOK_URIS"),
+        ({"GEMINI_API_KEY": API_KEY, "WEBHOOK_URIS": "http://relay.example"}, "WEBHOOK_URIS"),
     ):
         with pytest.raises(ConfigurationError, match=text) as wrong:
             Jobs.from_environ(environ)
