@@ -199,9 +199,10 @@ class AsyncJobs:
     async def restart(self, job: Job) -> Job:
         """Start a job again whose start is unknown or was refused, under another token.
 
-        The ledger has no request, so this posts only where this object made the attempt that
-        failed. Elsewhere it frees the key: the next start under it, with any request, posts. If
-        Gemini had started the job after all, there are two. Raises `JobsError` for a job that is
+        A batch that is found by its display name is returned instead. The ledger has no request, so
+        this posts only where this object made the attempt that failed. Elsewhere it frees the key:
+        the next start under it, with any request, posts. If Gemini had started the job after all,
+        there are two. Raises `JobsError` for a job that is
         known to have been started, and what a start raises.
         """
         return await self._starter.restart(job)

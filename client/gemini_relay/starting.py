@@ -101,6 +101,9 @@ class Starter:
     async def restart(self, job: Job) -> Job:
         """Start a job again that is not known to have been started; see `AsyncJobs.restart`."""
         ledger = self._lookup.needed("restart")
+        if (found := await self._lookup.refresh(job)).name and job.name is None:
+            # A batch that was started after all: its display name tells.
+            return found
         while True:
             stored = await self._lookup.stored(job.id)
             record = stored.record

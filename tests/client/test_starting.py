@@ -157,6 +157,12 @@ async def test_restart_posts_again_where_the_request_is_still_known(world: World
     assert (await start(world, key="k", metadata={"team": "blue"})).state == "running"
     assert len(world.posts()) == 4
 
+    world.fault("batches.create", "lost-reply")
+    with pytest.raises(StartUnknown) as unknown:
+        await world.jobs.batch(model=MODEL, src="files/in", key="nightly")
+    assert (await world.jobs.restart(unknown.value.job)).state == "running"
+    assert world.posts().count("batches.create") == 1, "its display name tells that it was started"
+
     world.fault("interactions.create", "error-before", status=400)
     with pytest.raises(Refused):
         await start(world, key="refused")
