@@ -1,5 +1,6 @@
 """The library for code that awaits; `Jobs` is the same for code that blocks."""
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -198,9 +199,10 @@ class AsyncJobs:
     async def restart(self, job: Job) -> Job:
         """Start a job again whose start is unknown or was refused, under another token.
 
-        The ledger has no request, so this posts only where this object made the attempt that
-        failed. Elsewhere it frees the key: the next start under it, with any request, posts. If
-        Gemini had started the job after all, there are two. Raises `JobsError` for a job that is
+        A batch that is found by its display name is returned instead. The ledger has no request, so
+        this posts only where this object made the attempt that failed. Elsewhere it frees the key:
+        the next start under it, with any request, posts. If Gemini had started the job after all,
+        there are two. Raises `JobsError` for a job that is
         known to have been started, and what a start raises.
         """
         return await self._starter.restart(job)
@@ -322,15 +324,18 @@ class AsyncJobs:
     async def download(self, job: Job, directory: str | Path) -> Sequence[Path]:
         """Stream the result of a job that has succeeded into files, and return their paths.
 
-        A batch's file is JSONL, a video MP4; an interaction and an inline batch are the API's JSON,
-        byte for byte. A download that is cut leaves no file. Raises as `result` does.
+        The directory is made if it is missing. A batch's file is JSONL, a video MP4; an interaction
+        and an inline batch are the API's JSON, byte for byte. A download that is cut leaves no
+        file. Raises as `result` does.
         """
         job = await self._succeeded(job)
         name = job.name or ""
         only = replies.Seen("") if job.kind == names.INTERACTION else None
         seen = only or await self._lookup.look(job.kind, name)
+        target = Path(directory)
+        await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
         return [
-            await files.download(self._gemini, path, Path(directory) / file)
+            await files.download(self._gemini, path, target / file)
             for path, file in files.sources(job, seen)
         ]
 

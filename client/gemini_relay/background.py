@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -15,12 +16,13 @@ class BackgroundLoop:
     """Runs coroutines for any number of threads, also for one whose own event loop is running.
 
     The thread starts with the first call, ends with `close`, and never keeps a process alive. After
-    `close` every call raises `RuntimeError`.
+    `close`, and in a process that was forked since the first call, a call raises `RuntimeError`.
     """
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
         self._closed = False
+        self._process: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -73,9 +75,12 @@ class BackgroundLoop:
         with self._starting:
             if self._closed:
                 raise RuntimeError("it is closed")
+            if self._process not in {None, os.getpid()}:
+                raise RuntimeError("used before this process was forked: make one in each process")
             if threading.current_thread() is self._thread:
                 raise RuntimeError("called from within a call of its own")
             if self._loop is None:
+                self._process = os.getpid()
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=_serve, args=[self._loop], name="gemini-relay", daemon=True

@@ -6,11 +6,12 @@ One attempt, and a transport of our own, which the SDK then uses in place of aio
 
 import functools
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx2
 from google import genai
@@ -42,6 +43,12 @@ async def _note_sent(_request: httpx2.Request) -> None:
         sent.append(True)
 
 
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return the certificates that are trusted; reading them takes as long as all else here."""
+    return httpx2.create_ssl_context()
+
+
 def _refuse(request: httpx2.Request) -> httpx2.Response:
     raise httpx2.UnsupportedProtocol("only the SDK's `aio` is used", request=request)
 
@@ -61,8 +68,7 @@ class Gemini:
             transport=transport,
             timeout=_SECONDS,
             event_hooks={"request": [_note_sent]},
-            # As the SDK's own: a proxy of the environment counts.
-            trust_env=True,
+            verify=_certificates(),
         )
         # Kept: once the client is collected, the services taken from it fail.
         self.sdk = genai.Client(
@@ -75,6 +81,7 @@ class Gemini:
                 httpx_async_client=self._http,
                 # Nothing here blocks, and a client of its own would load every certificate again.
                 httpx_client=httpx2.Client(transport=httpx2.MockTransport(_refuse)),
+                async_client_args={"ssl": _certificates()},
             ),
         ).aio
 
@@ -165,7 +172,8 @@ class Gemini:
     def _headers(self, url: httpx2.URL) -> dict[str, str]:
         headers = {"accept-encoding": "identity"}
         # The key goes to Gemini, and to no place that it redirects to.
-        if url.netloc.decode() == urlsplit(self._settings.base_url).netloc:
+        base = httpx2.URL(self._settings.base_url)
+        if (url.scheme, url.netloc) == (base.scheme, base.netloc):
             headers["x-goog-api-key"] = self._settings.api_key
         return headers
 

@@ -32,8 +32,16 @@ _SECONDS = 15.0
 _MOST_IN_A_READ = 100
 _NO_DATABASE = re.compile(r"\bdatabase\b.* does not exist", re.IGNORECASE)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_CONFLICTS = (exceptions.AlreadyExists, exceptions.FailedPrecondition, exceptions.NotFound)
-_REFUSALS = (exceptions.PermissionDenied, exceptions.Unauthenticated, exceptions.InvalidArgument)
+# Of a write with preconditions; contention (`Aborted`) is settled by reading again, too.
+_EXISTS = (exceptions.AlreadyExists,)
+_CHANGED = (exceptions.FailedPrecondition, exceptions.NotFound, exceptions.Aborted)
+_REFUSALS = (
+    exceptions.FailedPrecondition,
+    exceptions.InvalidArgument,
+    exceptions.NotFound,
+    exceptions.PermissionDenied,
+    exceptions.Unauthenticated,
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,14 @@ class Ledger:
                 return
             query = query.start_after(snapshots[-1])
 
+    async def _commit(self, batch: Any, conflicts: tuple[type[Exception], ...]) -> Any:
+        try:
+            return await batch.commit(timeout=_SECONDS)
+        except conflicts as error:
+            if _NO_DATABASE.search(str(error)):
+                raise
+            raise _Conflict from error
+
     async def _commit_one(
         self, job: str, fields: Fields, stored: Stored | None, aliases: Iterable[str]
     ) -> Stored | None:
@@ -149,7 +165,7 @@ class Ledger:
             batch.set(self._client.document(JOB_NAMES, name), alias(job))
         try:
             async with _translated():
-                results = await batch.commit(timeout=_SECONDS)
+                results = await self._commit(batch, _EXISTS if stored is None else _CHANGED)
         except _Conflict:
             return None
         whole = {**(stored.fields if stored else {}), **fields}
@@ -164,11 +180,8 @@ class _Conflict(Exception):
 async def _translated() -> AsyncIterator[None]:
     try:
         yield
-    except _CONFLICTS as error:
-        if isinstance(error, exceptions.NotFound) and _NO_DATABASE.search(str(error)):
-            raise ConfigurationError(f"Firestore: {error.message}") from error
-        raise _Conflict from error
     except _REFUSALS as error:
+        # No such database, no right, a missing index.
         raise ConfigurationError(f"Firestore refuses: {error.message}") from error
     except GoogleAuthError as error:
         raise _no_credentials(error) from error

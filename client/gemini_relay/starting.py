@@ -85,7 +85,11 @@ class Starter:
         job = names.random_id() if draft.key is None else names.key_id(draft.key)
         token = names.new_token()
         fields = self._document(draft, job, token)
-        stored = await self._lookup.ledger.create(job, fields)
+        try:
+            stored = await self._lookup.ledger.create(job, fields)
+        except Unavailable:
+            # It may have been written, and would then block its own key: the token tells.
+            stored = await self._lookup.ledger.create(job, fields)
         if stored is None:
             found = await self._lookup.stored(job)
             # Firestore may have applied a write whose reply was lost, and the client wrote again.
@@ -97,6 +101,9 @@ class Starter:
     async def restart(self, job: Job) -> Job:
         """Start a job again that is not known to have been started; see `AsyncJobs.restart`."""
         ledger = self._lookup.needed("restart")
+        if (found := await self._lookup.refresh(job)).name and job.name is None:
+            # A batch that was started after all: its display name tells.
+            return found
         while True:
             stored = await self._lookup.stored(job.id)
             record = stored.record

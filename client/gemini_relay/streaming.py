@@ -16,9 +16,10 @@ from relay.jobs.names import INTERACTION
 from relay.jobs.states import outcome
 
 FRUITLESS = 5
-"""Connections in a row without a new event, after which a plain GET decides."""
+"""Resumes in a row without a new event, after which a plain GET decides."""
 _PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 _SHORT = 0.5
+_FIRST_REST, _LAST_REST = 5.0, 60.0
 _LAST_WORDS = 5.0
 """Seconds of silence after which a connection is closed once the job is known to have ended."""
 
@@ -67,13 +68,15 @@ class Follower:
         self._over_already = False
         """Whether a GET has told the end: what is left to come comes at once."""
         self._from_start = False
+        self._rest = _FIRST_REST
 
     async def events(self) -> AsyncGenerator[Any]:
         """Yield the events with an id once and in order, and those without as they come.
 
         Ends when the job has. Raises `NotFound`, and `Refused` where no connection is allowed.
         """
-        fruitless = 0
+        # The first connection is no resume.
+        fruitless = -1
         while True:
             fruitful = False
             async with contextlib.aclosing(self._connection()) as events:
@@ -81,15 +84,18 @@ class Follower:
                     fruitful = True
                     yield event
             fruitless = 0 if fruitful else fruitless + 1
-            if self._told or (self._over_already and fruitless >= FRUITLESS):
+            if fruitful:
+                self._rest = _FIRST_REST
+            if self._told:
                 return
-            if self._doubted or fruitless >= FRUITLESS:
+            given_up = fruitless >= FRUITLESS
+            if given_up or self._doubted:
                 self._over_already = self._over_already or await self._is_over()
-                if fruitless >= FRUITLESS:
-                    if self._over_already:
-                        return
-                    fruitless = 1
-            await self._sleep(_SHORT if self._over_already else _PAUSES[fruitless])
+            if given_up and self._over_already:
+                return
+            await self._sleep(self._pause(fruitless))
+            if given_up:
+                fruitless = 0
 
     async def _connection(self) -> AsyncGenerator[Any]:
         self._doubted = False
@@ -132,6 +138,15 @@ class Follower:
                 return
             if is_event(item):
                 yield item
+
+    def _pause(self, fruitless: int) -> float:
+        if self._over_already:
+            return _SHORT
+        if fruitless < FRUITLESS:
+            return _PAUSES[max(0, fruitless)]
+        # It goes on, and its stream gives nothing: as rarely as `wait` asks.
+        pause, self._rest = self._rest, min(self._rest * 1.5, _LAST_REST)
+        return pause
 
     def _patience(self) -> float:
         last = self._told or self._over_already

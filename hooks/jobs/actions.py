@@ -211,7 +211,6 @@ def result(target: Target, identifier: str, directory: Path | None, *, json: boo
             else:
                 sys.stdout.write(f"{text}\n")
             return
-        directory.mkdir(parents=True, exist_ok=True)
         paths = [str(path) for path in jobs.download(job, directory)]
     if json:
         console.print_json({"files": paths})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import httpx2
 import pytest
 from google.cloud.firestore import AsyncClient
@@ -61,6 +62,8 @@ class World:
     time: FakeClock
     jobs: AsyncJobs
     calls: Counter[str]
+    refusals: list[tuple[str, grpc.StatusCode]] = field(default_factory=list)
+    """The method and status of calls to Firestore that are refused next."""
 
     def fault(self, operation: str, kind: Any, **more: Any) -> None:
         self.gemini.gate.faults.add(Fault(operation, kind, **more))
@@ -120,8 +123,13 @@ async def running(
     )
     calls: Counter[str] = Counter()
 
+    refusals: list[tuple[str, grpc.StatusCode]] = []
+
     async def count(call: rpc.Call) -> None:
-        calls[call.method.rpartition("/")[2]] += 1
+        method = call.method.rpartition("/")[2]
+        calls[method] += 1
+        if refusals and refusals[0][0] == method:
+            raise rpc.RpcError(refusals.pop(0)[1], "refused by a test")
 
     listener = await rpc.listen(Firestore(SystemClock()).services, guard=count)
     time = FakeClock()
@@ -135,7 +143,7 @@ async def running(
             **more,
         )
         async with AsyncJobs(chosen, clock=time.clock()) as jobs:
-            yield World(gemini, url, listener.address, time, jobs, calls)
+            yield World(gemini, url, listener.address, time, jobs, calls, refusals)
     await gemini.close()
     await listener.stop()
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from gemini_relay import Job, Jobs, asynchronous
 from hooks.cli import app
 from localcloud import gemini as simulator
-from tests.client.conftest import FakeClock, World, running
+from tests.client.conftest import API_KEY, FakeClock, World, running
 from tests.support.loop_thread import LoopThread
 
 README = (Path(__file__).resolve().parents[2] / "client/README.md").read_text("utf-8")
@@ -44,6 +44,13 @@ def world(loop: LoopThread) -> Iterator[World]:
     opened = running(simulator.Settings(job_seconds=1.0, time_scale=50.0))
     yield loop.run(opened.__aenter__())
     loop.run(opened.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def client(world: World) -> Iterator[genai.Client]:
+    """What the guides call `client`."""
+    with genai.Client(api_key=API_KEY, http_options={"base_url": world.base_url}) as made:
+        yield made
 
 
 @pytest.fixture
@@ -91,18 +98,19 @@ BEFORE: dict[str, Callable[..., None]] = {
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("name", "code"), BLOCKS, ids=[name for name, _ in BLOCKS])
-def test_a_sample_runs(name: str, code: str, world: World, loop: LoopThread) -> None:
+def test_a_sample_runs(
+    name: str, code: str, world: World, loop: LoopThread, client: genai.Client
+) -> None:
     heading = name.partition(" (")[0]
     if heading == "Make a video" and name.endswith("(guide)"):
         # As the README says, the SDK refuses it: that is why there is `jobs.video`.
         with (
-            genai.Client() as client,
             warnings.catch_warnings(action="ignore"),
             pytest.raises(ValueError, match="not in Gemini Developer"),
         ):
             exec(compile(code, name, "exec"), {"client": client, "time": time})  # noqa: S102
         return
-    with Jobs.from_environ() as jobs, genai.Client() as client:
+    with Jobs.from_environ() as jobs:
         names: dict[str, Any] = {"jobs": jobs, "client": client, "time": time}
         if heading in BEFORE:
             BEFORE[heading](world, loop, names)

@@ -67,7 +67,8 @@ async def test_what_failed_has_no_result_and_says_why(world: World) -> None:
 
 async def test_downloads_are_named_after_what_they_hold(world: World, tmp_path: Path) -> None:
     lines = '{"key": "1"}\n{"key": "2"}\n'
-    [results] = await world.jobs.download(await finished_batch(world, "files/in", lines), tmp_path)
+    batch = await finished_batch(world, "files/in", lines)
+    [results] = await world.jobs.download(batch, tmp_path / "new" / "directory")
     assert (results.suffix, results.read_text()) == (".jsonl", lines)
     assert results.name.startswith("batch-")
 
@@ -105,8 +106,11 @@ async def test_a_redirect_is_followed_and_the_key_stays_with_gemini(tmp_path: Pa
     seen: list[tuple[str, str | None]] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        seen.append((request.url.host, request.headers.get("x-goog-api-key")))
+        origin = f"{request.url.scheme}://{request.url.host}"
+        seen.append((origin, request.headers.get("x-goog-api-key")))
         if request.url.host == "elsewhere.test":
+            return httpx2.Response(302, headers={"location": "http://gemini.test/plain"})
+        if request.url.scheme == "http":
             return httpx2.Response(200, content=b"video")
         if ":download" in request.url.path:
             return httpx2.Response(302, headers={"location": "https://elsewhere.test/v"})
@@ -118,8 +122,9 @@ async def test_a_redirect_is_followed_and_the_key_stays_with_gemini(tmp_path: Pa
     async with AsyncJobs(chosen, transport=httpx2.MockTransport(answer)) as jobs:
         [file] = await jobs.download(await jobs.get(NAME), tmp_path)
         assert (file.name, file.read_bytes()) == ("ab-cd.mp4", b"video")
-    assert ("elsewhere.test", None) in seen
-    assert all(key for host, key in seen if host == "gemini.test")
+    assert ("https://elsewhere.test", None) in seen
+    assert ("http://gemini.test", None) in seen
+    assert all(key for origin, key in seen if origin == "https://gemini.test")
 
 
 NAME = "models/veo-3/operations/x"

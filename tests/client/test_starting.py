@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import grpc
 import pytest
 
 from gemini_relay import (
@@ -156,6 +157,12 @@ async def test_restart_posts_again_where_the_request_is_still_known(world: World
     assert (await start(world, key="k", metadata={"team": "blue"})).state == "running"
     assert len(world.posts()) == 4
 
+    world.fault("batches.create", "lost-reply")
+    with pytest.raises(StartUnknown) as unknown:
+        await world.jobs.batch(model=MODEL, src="files/in", key="nightly")
+    assert (await world.jobs.restart(unknown.value.job)).state == "running"
+    assert world.posts().count("batches.create") == 1, "its display name tells that it was started"
+
     world.fault("interactions.create", "error-before", status=400)
     with pytest.raises(Refused):
         await start(world, key="refused")
@@ -275,3 +282,44 @@ async def test_a_mistake_of_the_caller_is_a_value_error_and_starts_nothing(world
             await start(world, **mistake)
     assert world.posts() == []
     assert await world.documents() == {}
+
+
+async def test_a_ledger_that_fails_before_the_post_leaves_the_key_usable(world: World) -> None:
+    world.refusals += [("Commit", grpc.StatusCode.DEADLINE_EXCEEDED)]
+    assert (await start(world, key="k1")).state == "running"
+    world.refusals += [("Commit", grpc.StatusCode.DEADLINE_EXCEEDED)] * 2
+    with pytest.raises(Unavailable):
+        await start(world, key="k2")
+    assert (await start(world, key="k2")).state == "running"
+    world.refusals += [("Commit", grpc.StatusCode.PERMISSION_DENIED)]
+    with pytest.raises(ConfigurationError, match="Firestore"):
+        await start(world, key="k3")
+    world.refusals += [("RunQuery", grpc.StatusCode.FAILED_PRECONDITION)]
+    with pytest.raises(ConfigurationError, match="Firestore"):
+        await world.jobs.list()
+    assert len(world.posts()) == 2
+
+
+async def test_a_start_that_cannot_be_recorded_is_unknown_and_says_its_name(world: World) -> None:
+    create = world.gemini.jobs.interactions.create
+
+    def then_refuse(body: Any) -> Any:
+        world.refusals += [("Commit", grpc.StatusCode.PERMISSION_DENIED)]
+        return create(body)
+
+    world.gemini.jobs.interactions.create = then_refuse  # type: ignore[assignment, method-assign]
+    with pytest.raises(StartUnknown) as unknown:
+        await start(world, key="k")
+    assert str(unknown.value.job.name) in str(unknown.value)
+    assert unknown.value.job.state == "running"
+    with pytest.raises(StartUnknown):
+        await start(world, key="k")
+    assert len(world.posts()) == 1
+
+
+async def test_contention_with_the_dispatcher_is_settled_by_reading_again(world: World) -> None:
+    job = await start(world, key="k")
+    world.end(job.name, "completed")
+    world.refusals += [("Commit", grpc.StatusCode.ABORTED)]
+    assert (await world.jobs.refresh(job)).succeeded
+    assert (await world.documents())[job.id]["state"] == "ended"

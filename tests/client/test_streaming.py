@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gemini_relay.errors import NotFound, Refused, Unavailable
-from gemini_relay.streaming import FRUITLESS, Follower
+from gemini_relay.streaming import Follower
 from tests.client.conftest import FakeClock
 
 SEEDS = 1000
@@ -174,10 +174,26 @@ async def test_a_stream_that_gives_nothing_more_ends_when_a_plain_get_says_so(en
     assert next(answers, None) is None
 
 
-async def test_five_connections_without_an_event_are_followed_by_one_get() -> None:
+async def test_five_resumes_without_an_event_are_followed_by_one_get() -> None:
     server = Server([], lambda _number: (0, "array"))
     assert await follow(server) == []
-    assert (len(server.asked), server.looks) == (FRUITLESS, 1)
+    assert (len(server.asked), server.looks) == (1 + 5, 1)
+
+
+async def test_a_stream_that_gives_nothing_while_the_job_runs_is_asked_for_ever_more_rarely() -> (
+    None
+):
+    time = FakeClock()
+    answers = iter([False] * 20 + [True])
+
+    async def over() -> bool:
+        return next(answers)
+
+    server = Server([], lambda _number: (0, "unavailable"))
+    follower = Follower(server.open, over, after=None, idle=5.0, sleep=time.sleep)
+    assert [each async for each in follower.events()] == []
+    assert max(time.slept) == 60
+    assert len(server.asked) / sum(time.slept) < 1 / 7
 
 
 async def test_what_came_after_a_silence_is_still_delivered_where_the_job_has_ended() -> None:

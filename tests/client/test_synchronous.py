@@ -4,7 +4,9 @@ import asyncio
 import copy
 import dataclasses
 import inspect
+import os
 import pickle
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -99,6 +101,7 @@ def test_the_environment_is_checked_at_once_and_no_value_is_shown() -> None:
         ({"GEMINI_API_KEY": API_KEY, "JOBS_DATABASE": "No!"}, "JOBS_DATABASE"),
         ({"GEMINI_API_KEY": API_KEY, "GOOGLE_GEMINI_BASE_URL": "nowhere"}, "BASE_URL"),
         ({"GEMINI_API_KEY": API_KEY, "WEBHOOK_URIS": "relay.example"}, "WEBHOOK_URIS"),
+        ({"GEMINI_API_KEY": API_KEY, "WEBHOOK_URIS": "http://relay.example"}, "WEBHOOK_URIS"),
     ):
         with pytest.raises(ConfigurationError, match=text) as wrong:
             Jobs.from_environ(environ)
@@ -111,3 +114,21 @@ def test_a_job_can_be_copied_pickled_and_compared() -> None:
     assert {job, copy.copy(job)} == {job}
     with pytest.raises(dataclasses.FrozenInstanceError):
         job.state = "ended"  # type: ignore[misc]
+
+
+def test_a_forked_process_is_told_to_make_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    background = BackgroundLoop()
+    assert background.run(asyncio.sleep(0, "before")) == "before"
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(RuntimeError, match="forked"):
+            background.run(asyncio.sleep(0))
+    background.close()
+
+
+def test_a_ledger_without_its_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gemini_relay.ledger", raising=False)
+    monkeypatch.setitem(sys.modules, "google.cloud.firestore", None)
+    environ = {"GEMINI_API_KEY": "k", "GOOGLE_CLOUD_PROJECT": "p", "JOBS_DATABASE": "jobs"}
+    with pytest.raises(ConfigurationError, match=r"gemini-relay\[ledger\]"):
+        Jobs.from_environ(environ)

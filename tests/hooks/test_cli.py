@@ -25,7 +25,7 @@ def test_help_names_every_command() -> None:
     assert shown.exit_code == 0
     for command in (
         *("demo", "deploy", "dev", "env", "send", "subscribe", "tail"),
-        *("doctor", "dlq", "events", "listen", "recover", "verify", "webhook", "why"),
+        *("doctor", "dlq", "events", "jobs", "listen", "recover", "verify", "webhook", "why"),
     ):
         assert f" {command} " in shown.stdout
 
