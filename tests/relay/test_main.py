@@ -23,6 +23,8 @@ FOREIGN = {
     "receive": ["google.cloud.firestore", "google.genai", "google.cloud.secretmanager"],
     "dispatch": ["google.genai", "google.cloud.secretmanager"],
     "registrar": ["google.genai", "google.pubsub_v1", "pydantic"],
+    "reconcile": ["google.genai", "google.cloud.secretmanager", "pydantic"],
+    "collect": ["google.genai", "google.cloud.secretmanager", "google.cloud.firestore", "pydantic"],
 }
 ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT": "my-project",
@@ -34,7 +36,9 @@ ITS_OWN = {
         "WEBHOOK_URI": "https://receive.example",
         "SIGNING_SECRET": "projects/my-project/secrets/signing-secret",
         "GEMINI_API_KEY": "AIza",
-    }
+    },
+    "reconcile": {"GEMINI_API_KEY": "AIza", "JOBS_DATABASE": "gemini-jobs"},
+    "collect": {"GEMINI_API_KEY": "AIza", "BUCKET": "results"},
 }
 
 

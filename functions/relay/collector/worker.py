@@ -136,10 +136,16 @@ class Collector:
         raise Unavailable(reason)
 
     async def _set_aside(self, message: PushedMessage, reason: str) -> None:
-        given = message.attributes
-        # As the ingress topic has it, where a replay of the dead letter goes.
-        identifier = given.get("ce-id", "")
-        attributes = {"webhook-id": identifier, "dedup-key": identifier, **given}
+        identifier = message.attributes.get("ce-id", "")
+        # A replay of the dead letter goes to the ingress topic, whose ledger knows the event as
+        # done. It is to come back here, and for that to the events topic alone.
+        replay = {
+            "webhook-id": identifier,
+            "dedup-key": identifier,
+            "replay": f"collect-{message.message_id}",
+            "replay-route": "events",
+        }
+        attributes = {**replay, **message.attributes, **replay}
         topic, timeout = self._settings.dead_letter_topic, _PUBLISH_SECONDS
         await publish_dead_letter(
             self._publisher, topic, message.data, attributes, reason, timeout=timeout

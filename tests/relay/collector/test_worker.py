@@ -291,7 +291,15 @@ async def test_a_file_that_has_expired_is_a_dead_letter(world: World, status: in
     assert (topic, data) == (DEAD, sent.data)
     # Fit to be published to the ingress topic again.
     identity = {"webhook-id": "evt_1", "dedup-key": "evt_1"}
-    assert attributes == {**sent.attributes, **identity, "reason": "expired"}
+    replay = {"replay": "collect-7", "replay-route": "events"}
+    assert attributes == {**sent.attributes, **identity, **replay, "reason": "expired"}
+
+
+async def test_a_dead_letter_of_a_replay_is_a_replay_of_its_own(world: World) -> None:
+    sent = message("batch.succeeded", **BATCH)
+    replayed = {**sent.attributes, "replay": "collect-6"}
+    await world.collector.handle(PushedMessage(sent.data, replayed, "7"))
+    assert world.topics.messages[0][2]["replay"] == "collect-7"
 
 
 @pytest.mark.parametrize("uri", ["gs://bucket/r.jsonl", "https://evil.example/v1beta/files/f"])
