@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from bench.dispatcher import cost
 from bench.figures import Goal, Ratio, of, ratio, tail, throughput
-from bench.passages import PASSING, RELAY
+from bench.passages import CLAIMING, PASSING, RELAY
 from bench.receiver import Received
 from bench.results import Results
+from bench.starts import libraries_of
 
 SIZES = (10**3, 10**4, 10**5, 10**6)
 FLAT = 1.05
@@ -78,6 +79,14 @@ def beside(results: Results) -> Iterator[tuple[str, Ratio | None]]:
     """Yield figures that have no goal."""
     received = results.received
     yield "p99 at half load ÷ the async no-op's", tail(received.half, "receiver", "noop")
+    claiming = ratio(results.passages, CLAIMING, PASSING, lambda passage: passage.p50)
+    yield (
+        "delivery to event, p50 ÷ functions that pass bytes on, of those that also claim",
+        claiming,
+    )
+    for name, _ in STARTS:
+        loaded = ratio(results.starts, libraries_of(name), "noop", float)
+        yield f"cold start of the no-op that loads the libraries of `{name}` ÷ the no-op's", loaded
     yield (
         "receiver ÷ the async no-op, 32 connections",
         throughput(received.busy, "receiver", "noop"),

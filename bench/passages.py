@@ -26,8 +26,8 @@ from localcloud.core.rpc import Call
 from localcloud.laptop.provision import provision
 from localcloud.runner.process import FUNCTIONS
 
-RELAY, PASSING = "both functions", "passing on"
-"""The relay's functions, and those that only pass bytes on."""
+RELAY, PASSING, CLAIMING = "both functions", "passing on", "passing on, with a claim"
+"""The relay's functions, those that only pass bytes on, and those that also create a document."""
 
 _PATIENCE = 10.0
 """Seconds after the last delivery in which its event must have arrived."""
@@ -137,16 +137,21 @@ class Way:
 async def measure(
     plan: Plan, quiet: Quiet, cores: Cores, say: Say
 ) -> Sequence[Mapping[str, Passage]]:
-    """Measure both ways, in alternating rounds."""
+    """Measure every way, in alternating rounds."""
     arrivals = Arrivals()
     async with AsyncExitStack() as stack:
         signer, keys = stack.enter_context(identity())
         environ = keys | await stack.enter_async_context(cloud(arrivals))
         ways = {}
-        for name, source in ((RELAY, FUNCTIONS), (PASSING, parties.PEERS / "passing.py")):
+        passing, claim = parties.PEERS / "passing.py", {"CLAIM": "1"}
+        for name, source, more in (
+            (RELAY, FUNCTIONS, {}),
+            (PASSING, passing, {}),
+            (CLAIMING, passing, claim),
+        ):
             receive, dispatch = [
                 await stack.enter_async_context(
-                    parties.function(target, environ, cores, source=source)
+                    parties.function(target, environ | more, cores, source=source)
                 )
                 for target in ("receive", "dispatch")
             ]

@@ -38,9 +38,9 @@ class Plan:
         """
         # Twice all parties, two kinds of signature, two parties at half load.
         receiver = self.rounds * self.seconds * (2 * parties + 2 + 2)
-        # All parties, other signatures, two at half load, two passages, the dispatcher over HTTP.
+        # All parties, other signatures, two at half load, three passages, the dispatcher over HTTP.
         warming = self.warm_seconds * (parties + 1 + 2 + 2 + 1)
-        passages = 2 * self.rounds * self.passage_seconds
+        passages = 3 * self.rounds * self.passage_seconds
         # The dispatcher and two loops in the process, and once over HTTP.
         dispatcher = self.rounds * (3 * self.dispatcher_seconds + self.seconds)
         sizes = self.size_rounds * len(self.sizes) * self.size_seconds
@@ -53,7 +53,7 @@ FULL = Plan(
     seconds=2,
     repeats=36,
     warm_seconds=2,
-    passage_seconds=4,
+    passage_seconds=3,
     passage_rate=100,
     starts=8,
     dispatcher_seconds=1.5,

@@ -23,6 +23,13 @@ from localcloud.laptop.names import Names
 from localcloud.laptop.provision import keep_signing_secret, provision
 from localcloud.runner.process import FUNCTIONS, FunctionProcess
 
+LIBRARIES: Mapping[str, Sequence[str]] = {
+    "receive": ("google.pubsub_v1.types", "google.cloud.secretmanager_v1"),
+    "dispatch": ("google.pubsub_v1.types", "google.cloud.firestore_v1"),
+    "registrar": ("google.cloud.firestore_v1", "google.cloud.secretmanager_v1", "httpx2"),
+}
+"""The client libraries that each function cannot do without, by the function's name."""
+
 _NOWHERE = "http://127.0.0.1:9/"
 # The registrar stores secrets of its own, with which nobody signs here.
 _REGISTERED = Names(PROJECT, "registered")
@@ -73,7 +80,7 @@ async def measure(
 def starters(
     signer: Signer, environ: Mapping[str, str], source: Path = FUNCTIONS
 ) -> Mapping[str, Starter]:
-    """Return the deployed functions, from `source`, and the no-op, by name."""
+    """Return the deployed functions, from `source`, and the no-op without and with libraries."""
     numbers = count(1)
 
     def delivery() -> First:
@@ -97,7 +104,21 @@ def starters(
         "dispatch": Starter("dispatch", source, environ, push),
         "registrar": Starter("registrar", source, {**environ, **registered}, converge),
         "noop": Starter("receive", parties.NOOP.source, environ, delivery),
+        **{
+            libraries_of(name): Starter(
+                "receive",
+                parties.PEERS / "libraries.py",
+                {**environ, "LIBRARIES": ",".join(modules)},
+                delivery,
+            )
+            for name, modules in LIBRARIES.items()
+        },
     }
+
+
+def libraries_of(name: str) -> str:
+    """Return the name of the no-op that loads a function's libraries."""
+    return f"libraries of {name}"
 
 
 async def _round(

@@ -4,12 +4,21 @@ import base64
 import json
 from collections.abc import Mapping
 
+from relay.jobs.names import event_subject
+
 
 def body_type(data: bytes) -> str:
     """Return the `type` that a body states, or the empty string."""
     document = parsed(data)
     kind = document.get("type") if isinstance(document, Mapping) else None
     return kind if isinstance(kind, str) else ""
+
+
+def body_subject(data: bytes) -> str:
+    """Return the id of the job or file that a body is about, or the empty string."""
+    document = parsed(data)
+    about = document.get("data") if isinstance(document, Mapping) else None
+    return event_subject(about) if isinstance(about, Mapping) else ""
 
 
 def parsed(data: bytes) -> object:

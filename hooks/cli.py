@@ -14,8 +14,10 @@ import typer
 from hooks.dlq import commands as dlq
 from hooks.doctor import commands as doctor
 from hooks.events import commands as events
+from hooks.jobs import commands as jobs
 from hooks.laptop import commands as laptop
 from hooks.webhook import commands as webhook
+from hooks.why import commands as why
 from localcloud.core.errors import LocalCloudError
 
 app = typer.Typer(
@@ -49,9 +51,11 @@ def options(
 
 app.add_typer(laptop.app)
 app.add_typer(doctor.app)
+app.add_typer(why.app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(jobs.app, name="jobs")
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
-"""How the commands show durations, tables and progress."""
+"""How the commands show times, durations, tables and progress."""
 
 import contextlib
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
@@ -28,6 +29,12 @@ def age(seconds: float) -> str:
             parts.append(f"{left // size}{unit}")
             left %= size
     return " ".join([*parts, f"{left}s"][:2])
+
+
+def moment(time: datetime, now: datetime) -> str:
+    """Return a time in UTC, with its date only if that is not today."""
+    shown = time.astimezone(UTC)
+    return f"{shown:%H:%M:%S}" if shown.date() == now.date() else f"{shown:%m-%d %H:%M:%S}"
 
 
 def table(
@@ -75,6 +82,14 @@ def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
             kept.append(number)
             taken += gap + wanted
     return kept
+
+
+def wrapped(text: str, indent: str, width: int) -> str:
+    """Return a text that begins after `indent`, its further lines indented; words stay whole."""
+    lines = textwrap.wrap(
+        text, max(1, width - len(indent)), break_long_words=False, break_on_hyphens=False
+    )
+    return f"\n{indent}".join(lines)
 
 
 def document(value: object, width: int) -> str:

@@ -21,10 +21,10 @@ from hooks.deadletter import EXHAUSTED, DeadLetter
 from hooks.deployment import Deployment
 from hooks.display import age
 from hooks.doctor.findings import Finding, failed, passed, skipped
-from hooks.doctor.webhook_source import WebhookSource
 from hooks.errors import HooksError
 from hooks.subscription import Received
-from hooks.webhook.states import ENABLED, explain
+from hooks.webhook.source import WebhookSource
+from hooks.webhook.states import ENABLED, explain, webhook_command
 from relay.gemini.webhooks import Webhook
 
 REGISTERED = "the webhook is registered"
@@ -77,13 +77,6 @@ def _unknown(reason: str) -> tuple[Finding, Finding]:
         " that the identity token (REGISTRAR_IDENTITY_TOKEN) is fresh and may invoke the registrar"
     )
     return failed(REGISTERED, reason, remedy), skipped(STATE, "its state is not known")
-
-
-def webhook_command(deployment: Deployment, verb: str, url: str) -> str:
-    """Return a complete `hooks webhook` command about the deployment's webhook at `url`."""
-    known = deployment.local or deployment.registrar_url
-    words = () if known else ("--uri", url, "--signing-secret", deployment.signing_secret)
-    return deployment.command("webhook", verb, *words)
 
 
 def _absent(url: str, deployment: Deployment) -> tuple[Finding, Finding]:

@@ -13,7 +13,7 @@ from typing import Any
 from hooks import connections, console, ledger
 from hooks.bodies import presentable
 from hooks.deployment import Deployment
-from hooks.display import document, progress, table
+from hooks.display import document, moment, progress, table
 from hooks.errors import HooksError, UsageError
 from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
@@ -335,11 +335,7 @@ def _fan_out(entry: Mapping[str, Any]) -> str:
 
 
 def _received(time: object, now: datetime) -> str:
-    """Return a time in UTC, with its date only if that is not today."""
-    if not isinstance(time, str):
-        return ""
-    moment = datetime.fromisoformat(time).astimezone(UTC)
-    return f"{moment:%H:%M:%S}" if moment.date() == now.date() else f"{moment:%m-%d %H:%M:%S}"
+    return moment(datetime.fromisoformat(time), now) if isinstance(time, str) else ""
 
 
 def _show_replayed(

@@ -1,4 +1,4 @@
-"""The states of a webhook at Gemini, and how to leave those in which it gets no deliveries."""
+"""The states of a webhook at Gemini, and the commands that leave those without deliveries."""
 
 from typing import TYPE_CHECKING
 
@@ -43,3 +43,10 @@ def explain(state: str, identifier: str, deployment: "Deployment | None" = None)
         doctor=deployment.command("doctor") if deployment else "hooks doctor",
         registrar=_REGISTRAR,
     )
+
+
+def webhook_command(deployment: "Deployment", verb: str, url: str) -> str:
+    """Return a complete `hooks webhook` command about the deployment's webhook at `url`."""
+    known = deployment.local or deployment.registrar_url
+    words = () if known else ("--uri", url, "--signing-secret", deployment.signing_secret)
+    return deployment.command("webhook", verb, *words)

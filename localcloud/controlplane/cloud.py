@@ -32,6 +32,7 @@ from localcloud.controlplane.planes.iamcredentials import IamCredentials
 from localcloud.controlplane.planes.kms import Kms
 from localcloud.controlplane.planes.logging import Logging
 from localcloud.controlplane.planes.monitoring import Monitoring
+from localcloud.controlplane.planes.orgpolicy import OrgPolicy
 from localcloud.controlplane.planes.pubsub import PubSubPlane
 from localcloud.controlplane.planes.resourcemanager import CloudBilling, ResourceManager
 from localcloud.controlplane.planes.run import CloudRun
@@ -244,6 +245,7 @@ class Cloud:
             ServiceUsage(state),
             CloudBilling(state),
             ResourceManager(state),
+            OrgPolicy(state),
             Iam(state),
             IamCredentials(state),
             storage,

@@ -90,8 +90,25 @@ def _on(permission: str, field: str) -> Callable[[Any], Iterator[Need]]:
 
 
 def _attach(request: Any) -> Iterator[Need]:
-    yield "pubsub.subscriptions.create", "/".join(request.name.split("/")[:2])
+    yield "pubsub.subscriptions.create", _project(request.name)
     yield "pubsub.topics.attachSubscription", request.topic
+
+
+def _project(name: str) -> str:
+    return "/".join(name.split("/")[:2])
+
+
+# https://cloud.google.com/pubsub/docs/access-control#permissions_and_roles; snapshots have no
+# policy of their own here, only their project's.
+def _snapshot(request: Any) -> Iterator[Need]:
+    yield "pubsub.snapshots.create", _project(request.name)
+    yield "pubsub.subscriptions.consume", request.subscription
+
+
+def _seek(request: Any) -> Iterator[Need]:
+    yield "pubsub.subscriptions.consume", request.subscription
+    if request.snapshot:
+        yield "pubsub.snapshots.seek", _project(request.snapshot)
 
 
 def _stream(request: Any) -> Iterator[Need]:
@@ -116,7 +133,9 @@ _PUBSUB: Mapping[str, Callable[[Any], Iterable[Need]]] = {
     "StreamingPull": _stream,
     "Acknowledge": _on("pubsub.subscriptions.consume", "subscription"),
     "ModifyAckDeadline": _on("pubsub.subscriptions.consume", "subscription"),
-    "Seek": _on("pubsub.subscriptions.consume", "subscription"),
+    "Seek": _seek,
+    "CreateSnapshot": _snapshot,
+    "DeleteSnapshot": lambda r: [("pubsub.snapshots.delete", _project(r.snapshot))],
 }
 
 _SECRETS: Mapping[str, Callable[[Any], Iterable[Need]]] = {

@@ -20,6 +20,8 @@ _COLLECTION = {
 }
 _ACTION = {
     ("cloudscheduler.jobs", "resume"): "enable",
+    ("orgpolicy.policies", "getEffectivePolicy"): "orgpolicy.policy.get",
+    ("serviceusage.consumerQuotaMetrics", "get"): "serviceusage.quotas.get",
     ("datastore.databases", "get"): "getMetadata",
     ("secretmanager.secrets", "addVersion"): "secretmanager.versions.add",
     ("serviceusage.services", "batchEnable"): "enable",

@@ -1,6 +1,6 @@
 """The state that all planes of the local cloud share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from localcloud.controlplane.access import Binding, Policies
@@ -22,7 +22,8 @@ class State:
     `deployer` is the member that deploys, by default the owner of the project; `access_tokens` says
     who bears which token.
     `agenda` holds what Google does later by itself; reading `resources` or `policies` carries out
-    what is due.
+    what is due. `billed` says whether an account pays, `org_policies` holds the rules of the
+    organisation policies in effect, by constraint.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class State:
         self.deployer = deployer
         self.journal = Journal()
         self.access_tokens = {"x": deployer}
+        self.billed = True
+        self.org_policies: dict[str, Sequence[Mapping[str, object]]] = {}
         self.issuer = Issuer(clock)
         self.delays = FastClock(clock, realism.rate)
         self.agenda = Agenda(self.delays)

@@ -30,6 +30,15 @@ class Message:
     token_id: bool
 
     @property
+    def subject(self) -> str:
+        """The id of the job or file that the body is about; empty if it says none."""
+        try:
+            data = json.loads(self.body)["data"]
+            return str(data.get("id") or data.get("file_id") or data.get("file_name") or "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return ""
+
+    @property
     def event_id(self) -> str:
         """The id that a receiver can trust: a token signs no `webhook-id`, but the event."""
         return self.webhook_id if self.claims is None else token_event_id(self.claims)

@@ -3,15 +3,15 @@
 Imports `localcloud.core` alone.
 
 Imitated: topics, subscriptions, filters, acknowledgement deadlines and redelivery, retry and
-dead-letter policies, retention and seeking to a time, pull, streaming pull and push.
+dead-letter policies, retention, snapshots, seeking, pull, streaming pull and push.
 
-Refused as UNIMPLEMENTED, by name: snapshots, schemas, message transforms, ingestion, exactly-once
-delivery, detaching, a topic's list of subscriptions, `ModifyPushConfig`. Stored, and not acted
-upon: expiration policies, message storage policies, keys, BigQuery, Bigtable and Cloud Storage
-configs (their messages pile up). There is no ordering: messages with an ordering key are handed out
-as they come, which is the order of their publication until one is redelivered. Nothing is
-throttled, and waits have no jitter. A late acknowledgement, which the service honours now and then,
-never counts.
+Refused as UNIMPLEMENTED, by name: lists and updates of snapshots, schemas, message transforms,
+ingestion, exactly-once delivery, detaching, a topic's list of subscriptions, `ModifyPushConfig`.
+Stored, and not acted upon: the expiry of snapshots and of subscriptions, message storage policies,
+keys, BigQuery, Bigtable and Cloud Storage configs (their messages pile up). There is no ordering:
+messages with an ordering key are handed out as they come, which is the order of their publication
+until one is redelivered. Nothing is throttled, and waits have no jitter. A late acknowledgement,
+which the service honours now and then, never counts.
 """
 
 from localcloud.pubsub.emulator import PubSub

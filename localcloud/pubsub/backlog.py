@@ -1,11 +1,11 @@
 """One subscription's messages: ready, leased, waiting for another try, or acknowledged.
 
-Every operation on a message costs O(1), or O(log n) where it sets a timer; only `seek` looks at
-the whole backlog.
+Every operation on a message costs O(1), or O(log n) where it sets a timer; only seeking and
+snapshots look at the whole backlog.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from localcloud.core.clock import Clock
 from localcloud.core.rpc import RpcError
@@ -71,6 +71,14 @@ class Backlog:
     def leased(self) -> int:
         """How many messages are leased."""
         return len(self._leases)
+
+    def unacknowledged_messages(self) -> Iterator[Message]:
+        """Return the messages that are not acknowledged, leased ones included, oldest first."""
+        return (
+            entry.message
+            for entry in self._entries.values()
+            if entry.state is not State.ACKNOWLEDGED
+        )
 
     def offer(self, message: Message) -> None:
         """Add a message that matches the filter; any other counts as acknowledged."""
@@ -150,6 +158,13 @@ class Backlog:
             if known[number].published_at > horizon:
                 self.offer(known[number])
         self._watch_retention(anew=True)
+
+    def restore(self, messages: Iterable[Message]) -> None:
+        """Make these the unacknowledged messages, and forget all others."""
+        self._clear()
+        self._discard_before = 0.0
+        for message in messages:
+            self.offer(message)
 
     def close(self, error: RpcError) -> None:
         """Drop every message; every waiting and later call raises `error`."""

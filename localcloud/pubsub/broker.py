@@ -13,6 +13,7 @@ from localcloud.pubsub.errors import not_found
 from localcloud.pubsub.messages import Message, Stamps
 from localcloud.pubsub.push import IdentityToken, Pusher
 from localcloud.pubsub.sender import Sender
+from localcloud.pubsub.snapshot import Snapshot
 from localcloud.pubsub.subscription import Subscription
 from localcloud.pubsub.timers import Timers
 from localcloud.pubsub.topic import Topic
@@ -35,6 +36,7 @@ class Broker:
         self.timers = Timers(clock)
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self._stamps = Stamps(clock)
         self._identity_token = identity_token
         self._sender = sender
@@ -51,6 +53,12 @@ class Broker:
         if name not in self.subscriptions:
             raise not_found(name)
         return self.subscriptions[name]
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Return the snapshot of that full name; raises `RpcError` (`NOT_FOUND`)."""
+        if name not in self.snapshots:
+            raise not_found(name)
+        return self.snapshots[name]
 
     def publish(
         self, topic: Topic, data: bytes, attributes: Mapping[str, str], ordering_key: str

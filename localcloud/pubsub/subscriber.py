@@ -6,13 +6,14 @@ from google.pubsub_v1 import types
 
 from localcloud.core.rpc import Method, Service
 from localcloud.pubsub.broker import Broker
-from localcloud.pubsub.errors import already_exists, invalid, not_found, not_imitated
+from localcloud.pubsub.errors import already_exists, invalid, not_found
 from localcloud.pubsub.masks import merge
 from localcloud.pubsub.paging import page
 from localcloud.pubsub.protos import Empty, refused
 from localcloud.pubsub.pull import Puller
+from localcloud.pubsub.snapshot import LIFETIME_SECONDS, Snapshot
 from localcloud.pubsub.subscription import Subscription, fill_defaults
-from localcloud.pubsub.validation import MAX_ACK_DEADLINE_SECONDS, check_subscription
+from localcloud.pubsub.validation import MAX_ACK_DEADLINE_SECONDS, check_name, check_subscription
 
 _Subscription = types.Subscription.pb()
 _FIXED = frozenset(
@@ -105,15 +106,39 @@ class SubscriberService:
         subscription.backlog.modify(request.ack_ids, seconds)
         return Empty()
 
-    async def seek(self, request: Any) -> Any:
-        """Go back or forth to a time; snapshots are not imitated."""
+    async def create_snapshot(self, request: Any) -> Any:
+        """Record what a subscription has not acknowledged."""
         subscription = self._broker.subscription(request.subscription)
+        topic = self._broker.topic(subscription.proto.topic)
+        check_name(request.name, "snapshots")
+        if request.name in self._broker.snapshots:
+            raise already_exists(request.name)
+        proto = types.Snapshot.pb()(name=request.name, topic=topic.proto.name)
+        proto.labels.update(request.labels)
+        proto.expire_time.FromSeconds(int(self._broker.clock.time()) + LIFETIME_SECONDS)
+        self._broker.snapshots[request.name] = Snapshot.take(proto, subscription, topic)
+        return proto
+
+    async def delete_snapshot(self, request: Any) -> Any:
+        """Delete a snapshot."""
+        self._broker.snapshot(request.snapshot)
+        del self._broker.snapshots[request.snapshot]
+        return Empty()
+
+    async def seek(self, request: Any) -> Any:
+        """Go back or forth to a time, or to a snapshot of the same topic."""
+        subscription = self._broker.subscription(request.subscription)
+        topic = self._broker.topics.get(subscription.proto.topic)
         target = request.WhichOneof("target")
         if target == "snapshot":
-            raise not_imitated("snapshots")
+            snapshot = self._broker.snapshot(request.snapshot)
+            if topic is None or snapshot.proto.topic != topic.proto.name:
+                raise invalid("The snapshot and the subscription must be of the same topic.")
+            messages = snapshot.messages(topic, self._broker.clock.time())
+            subscription.backlog.restore(messages)
+            return types.SeekResponse.pb()()
         if target is None:
-            raise invalid("A SeekRequest needs a time.")
-        topic = self._broker.topics.get(subscription.proto.topic)
+            raise invalid("A SeekRequest needs a time or a snapshot.")
         retained = topic.retained(self._broker.clock.time()) if topic is not None else ()
         # Of whole numbers: no float holds the nanoseconds, and a message could be older than it is.
         subscription.backlog.seek(request.time.ToNanoseconds() / 10**9, retained)
@@ -152,15 +177,17 @@ class SubscriberService:
                 types.StreamingPullResponse.pb(),
                 self._puller.streaming_pull,
             ),
+            "CreateSnapshot": method(
+                types.CreateSnapshotRequest.pb(), types.Snapshot.pb(), self.create_snapshot
+            ),
+            "DeleteSnapshot": method(types.DeleteSnapshotRequest.pb(), Empty, self.delete_snapshot),
             "Seek": method(types.SeekRequest.pb(), types.SeekResponse.pb(), self.seek),
             **refused(
                 {
                     "ModifyPushConfig": types.ModifyPushConfigRequest,
                     "GetSnapshot": types.GetSnapshotRequest,
                     "ListSnapshots": types.ListSnapshotsRequest,
-                    "CreateSnapshot": types.CreateSnapshotRequest,
                     "UpdateSnapshot": types.UpdateSnapshotRequest,
-                    "DeleteSnapshot": types.DeleteSnapshotRequest,
                 }
             ),
         }

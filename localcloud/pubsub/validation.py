@@ -28,14 +28,17 @@ MAX_DELIVERY_ATTEMPTS = 100
 MAX_BACKOFF_SECONDS = 600
 
 _NAME = re.compile(
-    r"projects/[^/]+/(?P<kind>topics|subscriptions)/(?P<id>[A-Za-z][A-Za-z0-9_.~+%-]{2,254})"
+    r"projects/[^/]+/(?P<kind>topics|subscriptions|snapshots)/(?P<id>[A-Za-z][A-Za-z0-9_.~+%-]{2,254})"
 )
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 
 
 def check_name(name: str, kind: str) -> None:
-    """Refuse a name that is not `projects/…/{kind}/…`; `kind` is `topics` or `subscriptions`."""
+    """Refuse a name that is not `projects/…/{kind}/…`.
+
+    `kind` is `topics`, `subscriptions` or `snapshots`.
+    """
     match = _NAME.fullmatch(name)
     if match is None or match["kind"] != kind or match["id"].startswith("goog"):
         raise invalid(

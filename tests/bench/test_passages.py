@@ -48,12 +48,13 @@ def test_percentiles_are_in_microseconds() -> None:
     assert (passage.events, passage.p50, passage.p99) == pytest.approx((101, 50_000, 99_000))
 
 
-async def test_every_delivery_passes_both_functions() -> None:
+@pytest.mark.parametrize("more", [{}, {"CLAIM": "1"}], ids=["passing", "claiming"])
+async def test_every_delivery_passes_both_functions(more: dict[str, str]) -> None:
     arrivals, cores = Arrivals(), divide(os.sched_getaffinity(0))
     source = parties.PEERS / "passing.py"
     with identity() as (signer, keys):
         async with cloud(arrivals) as served:
-            environ = keys | served
+            environ = keys | served | more
             async with (
                 parties.function("receive", environ, cores, source=source) as receive,
                 parties.function("dispatch", environ, cores, source=source) as dispatch,

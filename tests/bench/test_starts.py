@@ -28,8 +28,9 @@ async def test_a_first_request_that_fails_is_no_start() -> None:
             await starts.start(receive, CORES)
 
 
-def test_every_deployed_function_and_the_no_op_start() -> None:
+def test_every_deployed_function_starts_beside_the_no_op_and_its_libraries() -> None:
     with identity() as (signer, environ):
         everyone = starts.starters(signer, environ)
-    assert list(everyone) == ["receive", "dispatch", "registrar", "noop"]
+    names = ["receive", "dispatch", "registrar"]
+    assert list(everyone) == [*names, "noop", *map(starts.libraries_of, names)]
     assert all(each.source.exists() for each in everyone.values())

@@ -2,13 +2,19 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from typer.testing import CliRunner, Result
 
+from hooks import stackfile
+from hooks.cli import app
+from hooks.laptop.dev import describe
 from hooks.subscription import Received, listening
 from localcloud.core.rpc import Call
 from localcloud.gemini import Settings
@@ -158,3 +164,39 @@ async def world() -> AsyncIterator[World]:
         yield World(running, faults, lines)
     said = "\n".join(f"{name}: {line}" for name, line in lines)
     assert "Traceback" not in said, said
+
+
+@dataclass
+class Operator:
+    """Somebody who works beside the stack, in the directory that it runs in."""
+
+    world: World
+    directory: Path
+
+    async def runs(self, *arguments: str) -> Result:
+        """Run a command in this process, in a thread of its own."""
+
+        def run() -> Result:
+            return CliRunner().invoke(app, list(arguments))
+
+        return await asyncio.to_thread(run)
+
+    async def examine(self, *options: str) -> dict[str, dict[str, str]]:
+        """Return what the doctor finds, by check."""
+        result = await self.runs("doctor", "--json", *options)
+        if not result.stdout:
+            raise AssertionError(result.output) from result.exception
+        found = json.loads(result.stdout)
+        assert result.exit_code == (0 if found["ok"] else 1)
+        return {each["check"]: each for each in found["checks"]}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def operator(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Operator]:
+    monkeypatch.chdir(tmp_path)
+    await world.dispatched()
+    with stackfile.locked() as file:
+        file.announce(describe(world.stack, "dev"))
+        yield Operator(world, tmp_path)

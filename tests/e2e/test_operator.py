@@ -5,67 +5,28 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-import pytest_asyncio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
-from hooks import stackfile
 from hooks.cli import app
 from hooks.doctor import checks
 from hooks.errors import HooksError
-from hooks.laptop.dev import describe
 from localcloud.core import clients
 from localcloud.core.rpc import Call, RpcError
 from localcloud.laptop import stack
-from tests.e2e.conftest import PUBLISH, World, identifier
+from tests.e2e.conftest import PUBLISH, Operator, World, identifier
 from tests.e2e.test_commands import hooks
 from tests.support.serving import serving
-
-
-@dataclass
-class Operator:
-    """Somebody who works beside the stack, in the directory that it runs in."""
-
-    world: World
-    directory: Path
-
-    async def runs(self, *arguments: str) -> Result:
-        """Run a command in this process, in a thread of its own."""
-
-        def run() -> Result:
-            return CliRunner().invoke(app, list(arguments))
-
-        return await asyncio.to_thread(run)
-
-    async def examine(self, *options: str) -> dict[str, dict[str, str]]:
-        """Return what the doctor finds, by check."""
-        result = await self.runs("doctor", "--json", *options)
-        if not result.stdout:
-            raise AssertionError(result.output) from result.exception
-        found = json.loads(result.stdout)
-        assert result.exit_code == (0 if found["ok"] else 1)
-        return {each["check"]: each for each in found["checks"]}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def operator(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Operator]:
-    monkeypatch.chdir(tmp_path)
-    await world.dispatched()
-    with stackfile.locked() as file:
-        file.announce(describe(world.stack, "dev"))
-        yield Operator(world, tmp_path)
 
 
 @pytest.fixture

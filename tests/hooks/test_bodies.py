@@ -1,6 +1,6 @@
 import pytest
 
-from hooks.bodies import body_type, presentable
+from hooks.bodies import body_subject, body_type, presentable
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,20 @@ from hooks.bodies import body_type, presentable
 )
 def test_a_body_states_its_type_or_none(data: bytes, kind: str) -> None:
     assert body_type(data) == kind
+
+
+@pytest.mark.parametrize(
+    ("data", "subject"),
+    [
+        (b'{"data": {"id": "batch_1"}}', "batch_1"),
+        (b'{"data": {"video_uri": "https://h.example/v1beta/files/f:download"}}', "files/f"),
+        (b'{"data": {"id": 1}}', ""),
+        (b'{"data": []}', ""),
+        (b"[]", ""),
+    ],
+)
+def test_a_body_states_its_subject_or_none(data: bytes, subject: str) -> None:
+    assert body_subject(data) == subject
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,17 @@ NO_ID = "no-id"
 BAD_ID = "id-out-of-bounds"
 NO_KEY = "no-dedup-key"
 
+# What a delivery's scheme proves, as the CloudEvents extension `provenance`. A signature with our
+# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs the
+# events of a dynamic webhook with the same keys for every customer.
+_PROVENANCE = {
+    "v1": "project",
+    "reconciled": "project",
+    "collected": "project",
+    "v1a": "gemini",
+    "jwt": "gemini",
+}
+
 
 @dataclass(frozen=True)
 class Event:
@@ -91,6 +102,7 @@ def read(message: PushedMessage, *, source: str) -> Event:
         "ce-source": source,
         "ce-time": _time(document.get("timestamp"), given.get("received-at"), message.publish_time),
         "ce-subject": about.subject,
+        "ce-provenance": _PROVENANCE.get(given.get("scheme", ""), ""),
         "content-type": "application/json",
         "scheme": given.get("scheme", ""),
         "traceparent": given.get("traceparent", ""),

@@ -32,8 +32,8 @@ class CloudBilling:
         return {
             "name": f"projects/{project}/billingInfo",
             "projectId": project,
-            "billingAccountName": "billingAccounts/000000-000000-000000",
-            "billingEnabled": True,
+            "billingAccountName": "billingAccounts/000000-000000-000000" * self._state.billed,
+            "billingEnabled": self._state.billed,
         }
 
 

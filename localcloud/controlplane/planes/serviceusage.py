@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from localcloud.controlplane.agents import AGENTS
 from localcloud.controlplane.api import ApiCall, Route
-from localcloud.controlplane.errors import invalid
+from localcloud.controlplane.errors import invalid, not_found
 from localcloud.controlplane.operations import done
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
@@ -32,6 +32,11 @@ class ServiceUsage:
                 "POST",
                 f"{services.replace('v1', 'v1beta1')}/{{name}}:generateServiceIdentity",
                 self._generate_identity,
+            ),
+            Route(
+                "GET",
+                f"{services.replace('v1', 'v1beta1')}/{{name}}/consumerQuotaMetrics/{{metric*}}",
+                self._quota,
             ),
             Route("GET", f"{services}:batchGet", self._list),
             Route("GET", services, self._list),
@@ -60,6 +65,19 @@ class ServiceUsage:
             raise invalid(f"Service '{service}' has no service agent.")
         self._state.create_agents(service)
         return done({"email": self._state.agent(service).partition(":")[2]})
+
+    async def _quota(self, call: ApiCall) -> Json:
+        """Tell a quota; that of CPUs alone is imitated, in thousandths of one.
+
+        https://cloud.google.com/service-usage/docs/reference/rest/v1beta1/services.consumerQuotaMetrics/get
+        """
+        metric, cpus = call.names["metric"], self._state.realism.cpu_quota
+        if metric != "run.googleapis.com/cpu_allocation":
+            raise not_found(metric)
+        limit = str(-1 if cpus is None else int(cpus * 1000))
+        bucket = {"effectiveLimit": limit, "defaultLimit": limit}
+        per_region = {"metric": metric, "unit": "1/{project}/{region}", "quotaBuckets": [bucket]}
+        return {"metric": metric, "consumerQuotaLimits": [per_region]}
 
     async def _get(self, call: ApiCall) -> Json:
         return self._describe(call.names["name"])

@@ -125,6 +125,20 @@ def _seek(space: Space) -> bool:
     return bool(space.pull(subscription, within=_PATIENCE_SECONDS))
 
 
+def _snapshots(space: Space) -> bool:
+    topic = space.topic(message_retention_duration={"seconds": 600})
+    reader, copy = space.subscription(topic), space.subscription(topic, "copy")
+    space.publish(topic, b"acknowledged")
+    space.acknowledge(reader, space.pull_one(reader))
+    name = f"{space.project}/snapshots/s-1"
+    try:
+        space.subscriber.create_snapshot(request={"name": name, "subscription": reader})
+        space.subscriber.seek(request={"subscription": copy, "snapshot": name})
+    except GoogleAPICallError:
+        return False
+    return space.settle(topic, copy) == []
+
+
 def _stream_flow_control(space: Space) -> bool:
     topic = space.topic()
     subscription = space.subscription(topic)
@@ -164,6 +178,7 @@ PROBES: dict[str, Probe] = {
     "push-identity": _push_identity,
     "push-unwrapped": _push_unwrapped,
     "seek": _seek,
+    "snapshots": _snapshots,
     "stream-flow-control": _stream_flow_control,
     "stream-end": _stream_end,
 }

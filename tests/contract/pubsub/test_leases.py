@@ -127,6 +127,30 @@ def test_what_fails_too_often_is_forwarded_as_a_dead_letter(
     assert space.settle(topic, subscription) == []
 
 
+def test_a_snapshot_shows_what_a_subscription_has_not_acknowledged(
+    space: Space, requires: Requires
+) -> None:
+    requires("snapshots")
+    topic = space.topic(message_retention_duration={"seconds": 600})
+    reader = space.subscription(topic)
+    for data in (b"acknowledged", b"leased", b"waiting"):
+        space.publish(topic, data)
+    first, *leased = space.pull(reader, 2)
+    space.acknowledge(reader, first)
+    name = f"{space.project}/snapshots/s-1"
+    space.subscriber.create_snapshot(request={"name": name, "subscription": reader})
+    space.publish(topic, b"later")
+    copy = space.subscription(topic, "copy")
+
+    space.subscriber.seek(request={"subscription": copy, "snapshot": name})
+
+    held = [first, *leased, *space.pull(reader, 2)]
+    copied = {each.message.data for each in space.pull(copy, 3)}
+    assert copied == {b"acknowledged", b"leased", b"waiting", b"later"} - {first.message.data}
+    # The subscription itself is as it was: it has handed out each message once.
+    assert len({each.message.message_id for each in held}) == 4
+
+
 def test_seeking_back_brings_back_what_was_acknowledged(space: Space, requires: Requires) -> None:
     requires("seek")
     topic = space.topic()

@@ -94,8 +94,6 @@ async def test_what_is_not_imitated_is_refused(pubsub: Calls, fields: dict[str, 
 @pytest.mark.parametrize(
     "name",
     [
-        "CreateSnapshot",
-        "DeleteSnapshot",
         "DetachSubscription",
         "GetSnapshot",
         "ListSnapshots",
@@ -220,9 +218,40 @@ async def test_an_ack_id_is_the_subscription_s_own(pubsub: Calls) -> None:
         )
 
 
-async def test_seeking_needs_a_time(pubsub: Calls) -> None:
+async def test_seeking_needs_a_time_or_a_snapshot(pubsub: Calls) -> None:
     await pubsub.subscribe()
-    with refused(INVALID, match="time"):
+    with refused(INVALID, match="time or a snapshot"):
         await pubsub.call("Seek", types.SeekRequest(subscription=SUBSCRIPTION))
-    with refused(grpc.StatusCode.UNIMPLEMENTED, match="snapshots"):
+    with refused(grpc.StatusCode.NOT_FOUND, match="resource=s"):
         await pubsub.call("Seek", types.SeekRequest(subscription=SUBSCRIPTION, snapshot="s"))
+
+
+async def test_a_snapshot_has_a_name_of_its_own(pubsub: Calls) -> None:
+    await pubsub.subscribe()
+    wanted = types.CreateSnapshotRequest(
+        name="projects/p/snapshots/s-1", subscription=SUBSCRIPTION, labels={"team": "blue"}
+    )
+    made = await pubsub.call("CreateSnapshot", wanted)
+    assert (made.name, made.topic, dict(made.labels)) == (wanted.name, TOPIC, {"team": "blue"})
+    with refused(grpc.StatusCode.ALREADY_EXISTS, match="s-1"):
+        await pubsub.call("CreateSnapshot", wanted)
+    wanted.name = "projects/p/topics/s-1"
+    with refused(INVALID, match="Invalid resource name"):
+        await pubsub.call("CreateSnapshot", wanted)
+    deletion = types.DeleteSnapshotRequest(snapshot=made.name)
+    await pubsub.call("DeleteSnapshot", deletion)
+    with refused(grpc.StatusCode.NOT_FOUND, match="s-1"):
+        await pubsub.call("DeleteSnapshot", deletion)
+
+
+async def test_a_snapshot_is_of_one_topic(pubsub: Calls) -> None:
+    await pubsub.subscribe()
+    name = "projects/p/snapshots/s-1"
+    await pubsub.call(
+        "CreateSnapshot", types.CreateSnapshotRequest(name=name, subscription=SUBSCRIPTION)
+    )
+    other = "projects/p/subscriptions/other"
+    await pubsub.topic("projects/p/topics/other")
+    await pubsub.subscribe(other, topic="projects/p/topics/other")
+    with refused(INVALID, match="same topic"):
+        await pubsub.call("Seek", types.SeekRequest(subscription=other, snapshot=name))

@@ -51,6 +51,7 @@ def test_the_event_message() -> None:
         "ce-source": SOURCE,
         "ce-time": "2026-01-22T12:00:00Z",
         "ce-subject": "batch_123456",
+        "ce-provenance": "gemini",
         "content-type": "application/json",
         "scheme": "v1a",
         "traceparent": TRACEPARENT,
@@ -71,8 +72,30 @@ def test_the_event_message_is_a_cloudevent() -> None:
         "source": SOURCE,
         "time": "2026-01-22T12:00:00Z",
         "subject": "batch_123456",
+        "provenance": "gemini",
         "datacontenttype": "application/json",
     }
+
+
+@pytest.mark.parametrize(
+    ("scheme", "provenance"),
+    [
+        ("v1", "project"),
+        ("reconciled", "project"),
+        ("collected", "project"),
+        ("v1a", "gemini"),
+        ("jwt", "gemini"),
+        ("v2", None),
+        ("", None),
+    ],
+)
+def test_an_event_says_what_its_scheme_proves(scheme: str, provenance: str | None) -> None:
+    assert read_body(BODY, scheme=scheme).attributes.get("ce-provenance") == provenance
+
+
+def test_no_metadata_overrides_what_the_scheme_proves() -> None:
+    event = read_body({**BODY, "user_metadata": {"ce-provenance": "project"}})
+    assert event.attributes["ce-provenance"] == "gemini"
 
 
 def test_the_body_is_relayed_byte_for_byte() -> None:

@@ -125,6 +125,7 @@ async def test_an_event_reaches_the_events_topic_and_its_route(
         "ce-source": "//generativelanguage.googleapis.com/projects/my-project",
         "ce-time": "2026-01-22T12:00:01.500Z",
         "ce-subject": "batch_1",
+        "ce-provenance": "project",
         "content-type": "application/json",
         "scheme": "v1",
         "meta-team": "blue",

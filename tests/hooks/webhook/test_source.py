@@ -5,9 +5,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from hooks.doctor.webhook_source import AtGemini, AtRegistrar
 from hooks.errors import HooksError
 from hooks.registrar import Registrar
+from hooks.webhook.source import AtGemini, AtRegistrar
 from relay.errors import GeminiRefused
 from relay.gemini.webhooks import Webhook
 

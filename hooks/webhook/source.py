@@ -1,9 +1,15 @@
 """A deployment's webhook, asked of Gemini or of the deployment's registrar."""
 
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
-from hooks.errors import HooksError
-from hooks.registrar import Registrar
+import httpx2
+
+from hooks.deployment import Deployment
+from hooks.errors import HooksError, UsageError
+from hooks.registrar import TOKEN, Registrar, no_access
+from localcloud.laptop.webhook import API_KEY
 from relay.errors import GeminiRefused
 from relay.gemini.webhooks import GeminiWebhooks, Webhook
 
@@ -69,3 +75,31 @@ class AtRegistrar:
     async def ping(self, webhook: Webhook) -> None:  # noqa: ARG002 - it has one webhook
         """Have Gemini deliver a test event."""
         await self._registrar.call("POST", "/ping")
+
+
+@contextlib.asynccontextmanager
+async def webhook_source(
+    deployment: Deployment,
+    url: str,
+    environ: Mapping[str, str],
+    http: httpx2.AsyncClient,
+    command: str,
+) -> AsyncIterator[WebhookSource]:
+    """Give the source of the webhook at `url`, for `command`.
+
+    `environ` may hold `REGISTRAR_IDENTITY_TOKEN`, else `GEMINI_API_KEY`; raises `UsageError` if
+    neither is there.
+    """
+    token = environ.get(TOKEN, "")
+    if token and deployment.registrar_url:
+        yield AtRegistrar(Registrar(http, deployment.registrar_url, token))
+        return
+    key = API_KEY if deployment.local else environ.get("GEMINI_API_KEY", "")
+    if not key:
+        raise UsageError(no_access(deployment, command))
+    base_url = deployment.gemini_url or environ.get("GOOGLE_GEMINI_BASE_URL") or None
+    service = GeminiWebhooks(api_key=key, base_url=base_url)
+    try:
+        yield AtGemini(service, url)
+    finally:
+        await service.close()
