@@ -14,6 +14,7 @@ import typer
 from hooks.dlq import commands as dlq
 from hooks.doctor import commands as doctor
 from hooks.events import commands as events
+from hooks.jobs import commands as jobs
 from hooks.laptop import commands as laptop
 from hooks.webhook import commands as webhook
 from hooks.why import commands as why
@@ -54,6 +55,7 @@ app.add_typer(why.app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(jobs.app, name="jobs")
 
 
 def main() -> None:

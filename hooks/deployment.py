@@ -45,8 +45,9 @@ class Deployment:
     `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
     full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
     itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager secret) are empty
-    if unknown. `variables` names the emulators that stand in for Google Cloud. `local` is True for
-    a stack that `hooks` runs. `options` name the deployment on the command line.
+    if unknown, `jobs_database` (an id) also where jobs are not followed. `variables` names the
+    emulators that stand in for Google Cloud. `local` is True for a stack that `hooks` runs.
+    `options` name the deployment on the command line.
     """
 
     project: str
@@ -57,6 +58,7 @@ class Deployment:
     registrar_url: str = ""
     gemini_url: str = ""
     signing_secret: str = ""
+    jobs_database: str = ""
     subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     local: bool = False
@@ -124,6 +126,7 @@ def of_stack(stack: stackfile.Description) -> Deployment:
         database=name if stack.command == "deploy" else "(default)",
         webhook_url=stack.receive_url,
         gemini_url=stack.gemini_url,
+        jobs_database=variables.get("JOBS_DATABASE", ""),
         variables=variables,
         local=True,
     )
@@ -157,6 +160,7 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             webhook_url=outputs["webhook_url"],
             registrar_url=outputs["registrar_url"],
             signing_secret=outputs.get("signing_secret", ""),
+            jobs_database=outputs.get("jobs_database") or "",
             subscribers={
                 name: _subscriptions(outputs["project"], each)
                 for name, each in outputs["subscriptions"].items()

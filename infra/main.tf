@@ -141,6 +141,7 @@ module "dispatcher" {
   dedup_retention_days = var.ledger.dedup_retention_days
   events_topic         = module.topics.topics["events"]
   ingress_topic        = module.topics.topics["ingress"]
+  jobs                 = one(module.jobs[*].access)
   kms_key              = local.kms_key
   labels               = var.labels
   pubsub_agent         = local.pubsub_agent
@@ -228,6 +229,7 @@ module "monitoring" {
   alerts              = var.alerts
   converge_job        = module.registrar.jobs.converge
   dispatcher          = module.dispatcher.function
+  further_services    = local.further_services
   propagation_seconds = var.propagation_seconds
   receiver            = module.receiver.function
   receiver_host       = regex("^https://([^/:]+)", local.receiver_uri)[0]
@@ -245,6 +247,7 @@ module "monitoring" {
   )
   subscriptions = merge(
     { dispatch = module.dispatcher.subscription },
+    { for collector in module.collector : "collect" => collector.subscription },
     {
       for key, subscriber in module.subscribers :
       key => subscriber.subscription_name

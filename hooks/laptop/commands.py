@@ -85,6 +85,9 @@ def dev(
     port: Annotated[
         int, typer.Option(help="The receiver's port; 0: a free one.", min=0, max=65535)
     ] = 0,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Follow jobs too: a ledger, a reconciler, a collector.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: the summary, then the logs.")
     ] = False,
@@ -96,7 +99,7 @@ def dev(
     from hooks.interrupts import run_until_stopped
     from hooks.laptop.dev import serve
 
-    run_until_stopped(serve(routes, port, as_json=as_json))
+    run_until_stopped(serve(routes, port, jobs=jobs, as_json=as_json))
 
 
 @app.command()

@@ -57,6 +57,8 @@ async def describe(made: Site, outputs: Mapping[str, Any]) -> stackfile.Descript
     found = [webhook.id for webhook in made.gemini.webhooks if webhook.uri == ours]
     dispatcher = next(name for name in made.cloud.deployments if name.endswith("-dispatcher"))
     variables = await made.cloud.variables_for(made.cloud.state.deployer)
+    if database := outputs.get("jobs_database"):
+        variables["JOBS_DATABASE"] = database
     return stackfile.Description(
         pid=os.getpid(),
         command="deploy",

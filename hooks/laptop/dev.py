@@ -1,29 +1,40 @@
 """What `hooks dev` does: it keeps the laptop stack running."""
 
 import asyncio
+import contextlib
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from hooks import console, stackfile
+from localcloud.laptop import jobs as following
 from localcloud.laptop import stack
 from localcloud.runner.process import FunctionProcess, OnLine
 
 
-async def serve(routes: str, port: int, *, as_json: bool) -> None:
+async def serve(routes: str, port: int, *, jobs: bool, as_json: bool) -> None:
     """Run a stack, describe it in the stack file, and print its logs, until cancelled.
 
-    `routes` is JSON or a path, `port` the receiver's. Raises `LocalCloudError`.
+    `routes` is JSON or a path, `port` the receiver's; `jobs` follows jobs too. Raises
+    `LocalCloudError`.
     """
     on_line = _print_json if as_json else _print
     with stackfile.locked() as file:
         on_line("hooks", "starting")
-        options = stack.Options(routes=_routes(routes), receive_port=port, on_line=on_line)
-        async with stack.run(options) as running:
+        dispatch = {"JOBS_DATABASE": following.DATABASE} if jobs else {}
+        options = stack.Options(
+            routes=_routes(routes), receive_port=port, dispatch=dispatch, on_line=on_line
+        )
+        async with stack.run(options) as running, contextlib.AsyncExitStack() as further:
             described = describe(running, "dev")
+            functions = [running.receive, running.dispatch]
+            if jobs:
+                followed = await further.enter_async_context(following.following(running))
+                functions += [followed.reconcile, followed.collect]
+                variables = {**described.variables, **followed.variables}
+                described = replace(described, variables=variables)
             file.announce(described)
             _summarise(described, as_json=as_json)
-            functions = (running.receive, running.dispatch)
             await asyncio.gather(*(_keep(function, on_line) for function in functions))
 
 

@@ -44,6 +44,9 @@ def needed(service: str, method: str, pattern: str) -> str:
 
     `service` is the API's name, `pattern` a route's.
     """
+    if pattern.startswith("upload/") and method != "POST":
+        # The URI of an upload's session is the right to continue it.
+        return ""
     api = service.partition(".")[0]
     api = _SERVICE.get(api, api)
     path, _, verb = pattern.partition(":")

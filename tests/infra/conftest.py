@@ -6,6 +6,7 @@ import pytest_asyncio
 from localcloud.laptop.site import Site
 from tests.infra.deployed import deployment
 from tests.infra.discovery import Referee
+from tests.infra.plans import API_KEY, EVERYTHING, MINIMAL, Plan
 from tests.infra.workspace import Workspace, copy_configuration, missing_terraform
 
 
@@ -22,6 +23,17 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 def referee() -> Referee:
     """What has checked every call to the default deployment."""
     return Referee()
+
+
+@pytest.fixture(scope="session")
+def minimal(workspace: Workspace) -> Plan:
+    return workspace.plan(".", MINIMAL, api_key=API_KEY)
+
+
+@pytest.fixture(scope="session")
+def everything(workspace: Workspace) -> Plan:
+    workspace.init("examples/everything")
+    return workspace.plan("examples/everything", EVERYTHING, api_key=API_KEY)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

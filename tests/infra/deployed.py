@@ -77,9 +77,13 @@ class Subscriber:
         missing -= {message.attributes.get("ce-id") for message in self.received}
         async with asyncio.timeout(SECONDS):
             while missing:
-                message = await anext(aiter(self._messages))
-                self.received.append(message)
-                missing.discard(message.attributes.get("ce-id"))
+                missing.discard((await self.receive()).attributes.get("ce-id"))
+
+    async def receive(self) -> Any:
+        """Return the next message."""
+        message = await anext(aiter(self._messages))
+        self.received.append(message)
+        return message
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from localcloud.controlplane.access import Binding
 from localcloud.core.serving import AppServer
 from localcloud.laptop.site import Options, Site
 from tests.infra.deployed import SECONDS, UNKIND, answered, deployment, emulated, rest, subscribed
+from tests.infra.followed import jobs_are_followed
 
 pytestmark = [pytest.mark.long_apply, pytest.mark.timeout(900)]
 
@@ -41,9 +42,11 @@ module "relay" {
 }
 """
 
+APPLICATION = "serviceAccount:reports@local-project.iam.gserviceaccount.com"
 WAITS = ("activation", "propagation")
 
 VARIABLES = {
+    "application": APPLICATION,
     "events_bucket": "local-lake",
     "events_table": "local-project.lake.events",
     "kms_key": KEY,
@@ -78,13 +81,15 @@ async def worker(made: Site) -> AsyncIterator[Worker]:
 
 
 async def what_others_made(made: Site) -> None:
-    """Make what the example takes as given: a key, a table, a bucket, a channel, a service."""
-    for name in ("cloudkms", "run"):
+    """Make what the example takes as given: a key, a table, a bucket, an account and so on."""
+    for name in ("cloudkms", "iam", "run"):
         made.cloud.state.enable(f"{name}.googleapis.com")
     # By the clock of the cloud, on which services take effect.
     await made.cloud.state.delays.sleep(UNKIND.service_activation_seconds + 1)
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings?keyRingId=ring", {})
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings/ring/cryptoKeys?cryptoKeyId=key", {})
+    accounts = "/iam/v1/projects/local-project/serviceAccounts"
+    await rest(made, "POST", accounts, {"accountId": "reports"})
     datasets = "/bigquery/v2/projects/local-project/datasets"
     await rest(made, "POST", datasets, {"datasetReference": {"datasetId": "lake"}})
     await rest(made, "POST", f"{datasets}/lake/tables", {"tableReference": {"tableId": "events"}})
@@ -113,6 +118,7 @@ async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest
         await made.terraform.apply()
         with subtests.test("a subscriber of each kind that can run here gets its events"):
             await subscribers_get_events(made)
+        await jobs_are_followed(made, NAME, APPLICATION, subtests)
         with subtests.test("the next plan changes nothing"):
             assert "No changes." in await made.terraform.plan()
         with subtests.test("two live side by side"):

@@ -4,88 +4,31 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from relay.dispatcher.function import create as create_dispatcher
 from relay.receiver.function import create as create_receiver
+from tests.infra.plans import API_KEY, EVERYTHING, MINIMAL, Plan
+from tests.infra.plans import environment as _environment
+from tests.infra.plans import of as _of
+from tests.infra.plans import resources as _resources
 from tests.infra.workspace import Workspace
 
-API_KEY = "an-API-key-that-nobody-may-see"
 INVENTORY = Path(__file__).parent / "inventory"
 ROLES: dict[str, list[str]] = json.loads(Path(__file__).with_name("roles.json").read_text())
-EVERYTHING = {
-    "deployer": "group:deployers@example.com",
-    "events_bucket": "my-lake",
-    "events_table": "my-project.gemini.events",
-    "kms_key": "projects/my-project/locations/europe-west1/keyRings/ring/cryptoKeys/key",
-    "notification_channel": "projects/my-project/notificationChannels/1",
-    "project": "my-project",
-    "region": "europe-west1",
-    "worker_url": "https://worker-abcdefghij-ew.a.run.app/events",
-}
-MINIMAL = {"project": "my-project", "region": "europe-west1"}
-
-Plan = Mapping[str, Any]
-Resources = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def minimal(workspace: Workspace) -> Plan:
-    # The root module itself: the example would ask Google who applies.
-    return workspace.plan(".", MINIMAL | {"deployer": "user:me@example.com"}, api_key=API_KEY)
-
-
-@pytest.fixture(scope="module")
-def everything(workspace: Workspace) -> Plan:
-    workspace.init("examples/everything")
-    return workspace.plan("examples/everything", EVERYTHING, api_key=API_KEY)
 
 
 @pytest.fixture(scope="module")
 def guarded(workspace: Workspace) -> Plan:
     """A deployment behind a load balancer, in an organisation that forbids public grants."""
     given = MINIMAL | {
-        "deployer": "user:me@example.com",
         "load_balancer": json.dumps({"domain": "events.example.com", "requests_per_minute": 600}),
         "public": "false",
     }
     return workspace.plan(".", given, api_key=API_KEY)
-
-
-def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield module
-    for child in module.get("child_modules", ()):
-        yield from _modules(child)
-
-
-def _resources(plan: Plan) -> Resources:
-    root = plan["planned_values"]["root_module"]
-    return {
-        resource["address"].removeprefix("module.relay."): resource["values"]
-        for module in _modules(root)
-        for resource in module.get("resources", ())
-        if resource["mode"] == "managed"
-    }
-
-
-def _of(plan: Plan, kind: str) -> Resources:
-    return {
-        address: values
-        for address, values in _resources(plan).items()
-        if f"{kind}." in f".{address}"
-    }
-
-
-def _environment(plan: Plan, hop: str) -> dict[str, str]:
-    address = f"module.{hop}.module.function.google_cloudfunctions2_function.function"
-    environment: dict[str, str] = _resources(plan)[address]["service_config"][0][
-        "environment_variables"
-    ]
-    return environment
 
 
 @pytest.mark.parametrize("name", ["minimal", "everything"])
@@ -103,7 +46,7 @@ def test_the_api_key_is_nowhere_in_the_plan(name: str, request: pytest.FixtureRe
 
 def test_a_subscription_of_ours_keeps_messages_31_days_and_never_expires(everything: Plan) -> None:
     subscriptions = _of(everything, "google_pubsub_subscription")
-    assert len(subscriptions) == 12
+    assert len(subscriptions) == 13
     for address, values in subscriptions.items():
         assert values["message_retention_duration"] == "2678400s", address
         assert values["expiration_policy"] == [{"ttl": ""}], address
@@ -212,11 +155,20 @@ def test_roles_on_the_project_are_those_that_the_design_names(everything: Plan) 
         for address, values in grants.items()
     }
     ledger = 'resource.name == "projects/my-project/databases/relay-staging"'
+    jobs = 'resource.name == "projects/my-project/databases/relay-staging-jobs"'
+    clients = f'module.jobs[0].google_project_iam_member.clients["{EVERYTHING["application"]}"]'
     narrowed = granted.pop("module.builder.google_project_iam_member.source_viewer")
     assert narrowed[0] == "roles/storage.objectViewer"
     assert granted == {
         "module.builder.google_project_iam_member.log_writer": ("roles/logging.logWriter", []),
+        "module.dispatcher.google_project_iam_member.jobs[0]": ("roles/datastore.user", [jobs]),
         "module.dispatcher.google_project_iam_member.ledger": ("roles/datastore.user", [ledger]),
+        clients: ("roles/datastore.user", [jobs]),
+        "module.reconciler[0].google_project_iam_member.jobs": ("roles/datastore.user", [jobs]),
+        "module.reconciler[0].google_project_iam_member.ledger": (
+            "roles/datastore.viewer",
+            [ledger],
+        ),
         "module.registrar.google_project_iam_member.ledger": ("roles/datastore.user", [ledger]),
     }
 
@@ -339,12 +291,12 @@ def test_the_ledgers_time_fields_carry_no_index(minimal: Plan) -> None:
 
 
 def test_a_protected_ledger_outlives_the_destroy(minimal: Plan, everything: Plan) -> None:
-    def protection(plan: Plan) -> tuple[str, str]:
-        (database,) = _of(plan, "google_firestore_database").values()
-        return database["delete_protection_state"], database["deletion_policy"]
+    def protection(plan: Plan) -> set[tuple[str, str]]:
+        databases = _of(plan, "google_firestore_database").values()
+        return {(each["delete_protection_state"], each["deletion_policy"]) for each in databases}
 
-    assert protection(minimal) == ("DELETE_PROTECTION_ENABLED", "ABANDON")
-    assert protection(everything) == ("DELETE_PROTECTION_DISABLED", "DELETE")
+    assert protection(minimal) == {("DELETE_PROTECTION_ENABLED", "ABANDON")}
+    assert protection(everything) == {("DELETE_PROTECTION_DISABLED", "DELETE")}
 
 
 def test_the_name_of_a_subscriber_ends_in_a_digest(everything: Plan) -> None:
@@ -387,7 +339,7 @@ def test_labels_reach_every_resource_that_takes_them(everything: Plan) -> None:
         for address, values in _resources(everything).items()
         if (values.get("labels") or {}).get("team") == "batch"
     ]
-    assert len(labelled) == 29
+    assert len(labelled) == 33
 
 
 def test_no_tile_of_the_dashboard_has_a_position_of_zero(minimal: Plan) -> None:

@@ -1,13 +1,15 @@
 locals {
   count = var.alerts.enabled ? 1 : 0
 
+  every_service = concat(
+    [var.receiver, var.dispatcher, var.registrar],
+    var.further_services,
+  )
   services = join(", ", [
-    for name in [var.receiver, var.dispatcher, var.registrar] :
-    jsonencode(name)
+    for name in local.every_service : jsonencode(name)
   ])
   any_service = join(" OR ", [
-    for name in [var.receiver, var.dispatcher, var.registrar] :
-    jsonencode(name)
+    for name in local.every_service : jsonencode(name)
   ])
   dead_letters = join(", ", [
     for name in values(var.dead_letter_subscriptions) : jsonencode(name)

@@ -18,6 +18,11 @@ output "alert_policies" {
   ]
 }
 
+output "channels" {
+  description = "Full names of the notification channels of the alert policies."
+  value       = local.channels
+}
+
 output "dashboard" {
   description = "Address of the dashboard."
   value = join("/", [

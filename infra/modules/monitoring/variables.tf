@@ -32,6 +32,14 @@ variable "dispatcher" {
   type        = string
 }
 
+variable "further_services" {
+  description = <<-EOT
+    Names of further Cloud Run services whose errors and refusals are watched.
+  EOT
+  type        = list(string)
+  default     = []
+}
+
 variable "name" {
   description = "Prefix of every display name."
   type        = string
