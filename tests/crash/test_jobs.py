@@ -19,7 +19,6 @@ import pytest
 
 from relay.dispatcher.claims import DONE, Terms
 from relay.dispatcher.jobs import Jobs
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import EVENTS, Route
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
@@ -28,6 +27,7 @@ from relay.gcp.database import Write
 from relay.gcp.store import Conflict, Snapshot
 from relay.jobs import DELIVERIES, JOB_NAMES, JOBS, documents, names, reconciled, states
 from relay.jobs.documents import Record
+from relay.web.push import PushedMessage
 from tests.crash.explorer import (
     Call,
     Explorer,
@@ -95,14 +95,14 @@ class Scenario:
     def ours(self) -> str:
         return ACTION if self.action else END
 
-    def message(self, key: str) -> IngressMessage:
+    def message(self, key: str) -> PushedMessage:
         given = {"webhook-id": key, "dedup-key": key, "scheme": "v1"}
         body: dict[str, Any] = {"type": self.type, "data": {"id": self.name}}
         if key == self.ours:
             given["scheme"] = reconciled.SCHEME
         if key == self.ours or self.identified:
             body["user_metadata"] = {"relay_job": names.relay_job(JOB, TOKEN)}
-        return IngressMessage(json.dumps(body).encode(), given)
+        return PushedMessage(json.dumps(body).encode(), given)
 
 
 def named(scenario: Scenario) -> str:

@@ -23,8 +23,11 @@ def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(cli.app, ["--help"])
 
     assert shown.exit_code == 0
-    for command in ("demo", "deploy", "dev", "send", "tail", "doctor", "dlq", "events", "webhook"):
-        assert command in shown.stdout
+    for command in (
+        *("demo", "deploy", "dev", "env", "send", "subscribe", "tail"),
+        *("doctor", "dlq", "events", "listen", "recover", "verify", "webhook", "why"),
+    ):
+        assert f" {command} " in shown.stdout
 
 
 def test_version_is_that_of_the_installed_distribution() -> None:

@@ -20,12 +20,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def referee() -> Referee:
-    """What has checked every call to the default deployment."""
-    return Referee()
-
-
-@pytest.fixture(scope="session")
 def minimal(workspace: Workspace) -> Plan:
     return workspace.plan(".", MINIMAL, api_key=API_KEY)
 
@@ -34,6 +28,12 @@ def minimal(workspace: Workspace) -> Plan:
 def everything(workspace: Workspace) -> Plan:
     workspace.init("examples/everything")
     return workspace.plan("examples/everything", EVERYTHING, api_key=API_KEY)
+
+
+@pytest.fixture(scope="session")
+def referee() -> Referee:
+    """What has checked every call to the default deployment."""
+    return Referee()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
