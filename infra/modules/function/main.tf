@@ -12,6 +12,13 @@ locals {
   service = google_cloudfunctions2_function.function.service_config[0]
 }
 
+# A revision that may not access the secrets in its environment does not start.
+# Whoever calls this module has it depend on the grants.
+resource "time_sleep" "rights" {
+  count           = length(var.secret_environment) > 0 ? 1 : 0
+  create_duration = "${var.propagation_seconds}s"
+}
+
 resource "google_cloudfunctions2_function" "function" {
   project      = var.project
   location     = var.region
@@ -56,6 +63,8 @@ resource "google_cloudfunctions2_function" "function" {
       }
     }
   }
+
+  depends_on = [time_sleep.rights]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "invokers" {

@@ -72,6 +72,15 @@ variable "project" {
   type        = string
 }
 
+variable "propagation_seconds" {
+  description = <<-EOT
+    Seconds to wait before the deployment, if it needs secrets, until the right
+    to them holds everywhere.
+  EOT
+  type        = number
+  default     = 180
+}
+
 variable "region" {
   description = "Region of the function."
   type        = string

@@ -61,9 +61,10 @@ module "function" {
     { for member in var.operators : member => member },
     var.wait ? { wait = google_service_account.wait[0].member } : {},
   )
-  kms_key = var.kms_key
-  labels  = var.labels
-  runtime = var.runtime
+  kms_key             = var.kms_key
+  labels              = var.labels
+  propagation_seconds = var.propagation_seconds
+  runtime             = var.runtime
   secret_environment = {
     GEMINI_API_KEY = {
       secret_id = var.gemini_api_key.secret_id
@@ -73,5 +74,9 @@ module "function" {
   service_account = google_service_account.registrar.email
   size            = var.size
   timeout_seconds = 120
-  depends_on      = [time_sleep.rights]
+  depends_on = [
+    google_project_iam_member.ledger,
+    google_secret_manager_secret_iam_member.gemini_api_key,
+    google_secret_manager_secret_iam_member.signing_secret,
+  ]
 }
