@@ -62,7 +62,7 @@ def test_the_wheel_installs_the_command_in_an_environment_of_its_own(
 
     shown = subprocess.check_output([tmp_path / "bin" / "hooks", "--version"], text=True, env={})
     where = "import hooks, relay; print(hooks.__file__, relay.__file__)"
-    files = subprocess.check_output([python, "-c", where], text=True, env={}).split()
+    files = subprocess.check_output([python, "-I", "-c", where], text=True, env={}).split()
     assert shown.startswith("hooks ")
     assert all(Path(file).is_relative_to(site) for file in files)
 
