@@ -4,7 +4,7 @@
 fast the functions are; `bench/RESULTS.md` has their rates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 MILLION = 1_000_000
@@ -39,6 +39,15 @@ LEAST_BYTES = 1000
 WRITE = Price(0.09, 100_000, "100,000")
 READ = Price(0.03, 100_000, "100,000")
 DELETE = Price(0.01, 100_000, "100,000")
+
+# https://cloud.google.com/storage/pricing#operations-by-class: an upload is one of class A.
+UPLOAD = Price(0.005, 1000, "1,000")
+
+LOOK_SECONDS = 0.2
+"""The reconciler's instance time for a look, where its pace (5 a second) is what it waits for."""
+
+COLLECT_SECONDS = 0.5
+"""The collector's instance time for a result of a few megabytes, alone on its instance."""
 
 RECEIVER_RATE, DISPATCHER_RATE = 1000.0, 400.0
 """Deliveries and events a second that an instance is assumed to process: see docs/scale.md."""
@@ -143,6 +152,53 @@ def kinds() -> Iterator[str]:
             yield f"| {named} | {alone:.2f} | {busy:.2f} |"
 
 
+def followed() -> Iterator[tuple[str, Sequence[Item]]]:
+    """Yield what a million jobs cost besides their events, by what is done with them."""
+    passed = LEAST_BYTES
+    yield (
+        "started with the library, and matched by the dispatcher",
+        [
+            # The intent; the start; the alias; and the dispatcher's.
+            Item("jobs", "writes", 4, WRITE),
+            Item("jobs", "reads", 2, READ),
+            Item("jobs", "deletes by TTL", 1, DELETE),
+        ],
+    )
+    yield "each look at a job that goes on", [*_look()]
+    yield (
+        "an end that the reconciler announces",
+        [
+            *_look(),
+            Item("ledger", "reads", 1, READ),
+            Item("ingress topic", "bytes published and pushed", 2 * passed, TRAFFIC),
+        ],
+    )
+    yield (
+        "a result that is collected",
+        [
+            Item("collector", "requests", 1, REQUEST),
+            Item("collector", "instance seconds", COLLECT_SECONDS, INSTANCE_TIME),
+            Item("bucket", "uploads", 1, UPLOAD),
+            Item("ingress topic", "bytes published and pushed", 2 * passed, TRAFFIC),
+        ],
+    )
+
+
+def _look() -> Iterator[Item]:
+    yield Item("reconciler", "instance seconds", LOOK_SECONDS, INSTANCE_TIME)
+    yield Item("jobs", "reads", 1, READ)
+    yield Item("jobs", "writes", 1, WRITE)
+
+
+def jobs() -> Iterator[str]:
+    """Yield the table of a million jobs, line by line."""
+    yield "| a million jobs | of these | $ |"
+    yield "|---|---|---|"
+    for title, items in followed():
+        parts = ", ".join(f"{item.hop}: {item.what} {item.dollars:.2f}" for item in items)
+        yield f"| {title} | {parts} | {sum(item.dollars for item in items):.2f} |"
+
+
 if __name__ == "__main__":
-    for line in (*arithmetic(), "", *kinds()):
+    for line in (*arithmetic(), "", *kinds(), "", *jobs()):
         print(line)

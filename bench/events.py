@@ -12,12 +12,12 @@ from starlette.requests import Request
 from bench import load
 from relay.dispatcher import claims, event
 from relay.dispatcher.claims import DONE, Terms
-from relay.dispatcher.push import IngressMessage
+from relay.web.push import PushedMessage
 
 _TERMS = Terms()
 
 
-def message(number: int) -> IngressMessage:
+def message(number: int) -> PushedMessage:
     """Return an ingress message as the receiver publishes it."""
     attributes = {
         "webhook-id": f"msg_{number:024d}",
@@ -26,10 +26,10 @@ def message(number: int) -> IngressMessage:
         "dedup-key": f"msg_{number:024d}",
         "received-at": "2026-01-22T12:00:00.000Z",
     }
-    return IngressMessage(load.body(number), attributes, str(number), "2026-01-22T12:00:00.1Z", 1)
+    return PushedMessage(load.body(number), attributes, str(number), "2026-01-22T12:00:00.1Z", 1)
 
 
-def envelope(pushed: IngressMessage) -> bytes:
+def envelope(pushed: PushedMessage) -> bytes:
     """Return the body of the push request for a message."""
     wrapped = {
         "message": {

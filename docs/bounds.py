@@ -9,19 +9,23 @@ import re
 import sys
 from pathlib import Path
 
-from relay.dispatcher import event, fanout, push, routes
-from relay.dispatcher import function as dispatcher
+from relay.collector import worker as collector
+from relay.dispatcher import event, fanout, routes
 from relay.dispatcher.settings import Settings as DispatcherSettings
-from relay.gcp import store
+from relay.gcp import deadletter, objects, store
 from relay.gcp.publisher import PublisherLimits
+from relay.gemini import api, skim
 from relay.keys import jwks, keyset, signing_secret
 from relay.receiver import delivery, refusals
 from relay.receiver import function as receiver
 from relay.receiver import settings as receiver_settings
 from relay.receiver.settings import Settings as ReceiverSettings
 from relay.receiver.signatures import asymmetric, entries
+from relay.reconciler import run
+from relay.reconciler import settings as reconciler_settings
+from relay.reconciler.settings import Settings as ReconcilerSettings
 from relay.registrar import controller, service
-from relay.web import connections
+from relay.web import connections, push
 from relay.web import identity as oidc
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +35,9 @@ HEAD = "| bound | number | unit |"
 PROJECT = {"GOOGLE_CLOUD_PROJECT": "my-project"}
 RECEIVER = ReceiverSettings.read({**PROJECT, "WEBHOOK_SIGNING_SECRET": "whsec_" + "A" * 32})
 DISPATCHER = DispatcherSettings.read(PROJECT)
+RECONCILER = ReconcilerSettings.read(
+    {**PROJECT, "JOBS_DATABASE": "gemini-jobs", "GEMINI_API_KEY": "AIza"}
+)
 LIMITS = PublisherLimits()
 
 
@@ -87,7 +94,7 @@ BOUNDS: dict[str, float] = {
     "publisher: calls at a time, for each topic": LIMITS.calls,
     "publisher: wait for more messages while a call is in flight": LIMITS.linger,
     "dispatcher: body of a push": push.MAX_PUSH_BYTES,
-    "dispatcher: time for a body": dispatcher._BODY_SECONDS,
+    "dispatcher: time for a body": push._BODY_SECONDS,
     "dispatcher: working budget": DISPATCHER.terms.budget,
     "dispatcher: lease (`LEASE_SECONDS`)": DISPATCHER.terms.lease.total_seconds(),
     "dispatcher: memory of duplicates (`DEDUP_RETENTION_DAYS`)": DISPATCHER.terms.retention.days,
@@ -97,7 +104,7 @@ BOUNDS: dict[str, float] = {
     "dispatcher: bytes in a call to Firestore": store.LIMITS.size,
     "dispatcher: calls to Firestore at a time": store.LIMITS.calls,
     "dispatcher: wait for more writes while a call to Firestore is in flight": store.LIMITS.linger,
-    "dispatcher: attributes of an event": event.MAX_ATTRIBUTES,
+    "dispatcher: attributes of an event": deadletter.MAX_ATTRIBUTES,
     "dispatcher: name of an attribute": event.MAX_KEY_BYTES,
     "dispatcher: value of an attribute": event.MAX_VALUE_BYTES,
     "dispatcher: routes": routes.MAX_ROUTES,
@@ -115,6 +122,18 @@ BOUNDS: dict[str, float] = {
     "registrar: body": service._MAX_BODY_BYTES,
     "registrar: longest wait for a generation": service.LONGEST_WAIT_SECONDS,
     "registrar: budget of one converge": controller.BUDGET_SECONDS,
+    "gemini: an answer that is read whole": api.LARGEST_REPLY,
+    "gemini: what is kept of an answer that is skimmed": skim.LARGEST_KEPT,
+    "reconciler: looks that begin in a second (`PER_SECOND`)": RECONCILER.per_second,
+    "reconciler: time in which looks begin (`BUDGET_SECONDS`)": RECONCILER.budget,
+    "reconciler: time for one look": reconciler_settings.LOOK_SECONDS,
+    "reconciler: lease (`LEASE_SECONDS`)": RECONCILER.lease.total_seconds(),
+    "reconciler: due jobs of a shard held at a time": run._PAGE,
+    "collector: time for one result": collector.BUDGET_SECONDS,
+    "collector: age of an event whose result is still tried for": (
+        collector.GIVE_UP.total_seconds() / 3600
+    ),
+    "collector: bytes held of a result, twice": objects.PIECE,
     "infra: instances of the receiver": instances("receiver"),
     "infra: instances of the dispatcher": instances("dispatcher"),
     "infra: instances of the registrar": instances("registrar"),

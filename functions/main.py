@@ -24,6 +24,8 @@ _HOPS = {
     "receive": "relay.receiver.function",
     "dispatch": "relay.dispatcher.function",
     "registrar": "relay.registrar.function",
+    "reconcile": "relay.reconciler.function",
+    "collect": "relay.collector.function",
 }
 
 

@@ -16,6 +16,7 @@ from hooks.doctor import commands as doctor
 from hooks.events import commands as events
 from hooks.events import recover_commands as recover
 from hooks.events.listen import commands as listen
+from hooks.jobs import commands as jobs
 from hooks.laptop import commands as laptop
 from hooks.verify import commands as verify
 from hooks.webhook import commands as webhook
@@ -60,6 +61,7 @@ app.add_typer(listen.app, name="listen")
 app.add_typer(recover.app)
 app.add_typer(verify.app)
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(jobs.app, name="jobs")
 
 
 def main() -> None:

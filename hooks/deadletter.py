@@ -13,7 +13,7 @@ from typing import Any
 
 from hooks.bodies import body_type
 from hooks.leases import LeasedMessage
-from relay.dispatcher.event import parse_time
+from relay.ingress import parse_time
 
 EXHAUSTED = "attempts-exhausted"
 REPLAYS = "dead-letter-replays"

@@ -45,9 +45,10 @@ class Deployment:
     `subscribers` maps the subscribers that Terraform created to the full names `subscription` and
     `dead_letter_subscription`, which is empty where dead letters are not kept. `gemini_url` is
     empty for Gemini itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager
-    secret) are empty if unknown. `token_url` gives tokens for a registrar on this machine.
-    `variables` names the emulators that stand in for Google Cloud. `local` is True for a stack that
-    `hooks` runs. `options` name the deployment on the command line.
+    secret) are empty if unknown, `jobs_database` (an id) also where jobs are not followed.
+    `token_url` gives tokens for a registrar on this machine. `variables` names the emulators that
+    stand in for Google Cloud. `local` is True for a stack that `hooks` runs. `options` name the
+    deployment on the command line.
     """
 
     project: str
@@ -59,6 +60,7 @@ class Deployment:
     token_url: str = ""
     gemini_url: str = ""
     signing_secret: str = ""
+    jobs_database: str = ""
     subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     local: bool = False
@@ -142,6 +144,7 @@ def of_stack(stack: stackfile.Description) -> Deployment:
         registrar_url=stack.registrar_url,
         token_url=stack.token_url,
         gemini_url=stack.gemini_url,
+        jobs_database=variables.get("JOBS_DATABASE", ""),
         subscribers=stack.subscribers,
         variables=variables,
         local=True,
@@ -176,6 +179,7 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             webhook_url=outputs["webhook_url"],
             registrar_url=outputs["registrar_url"],
             signing_secret=outputs.get("signing_secret", ""),
+            jobs_database=outputs.get("jobs_database") or "",
             subscribers=subscribers_of(outputs),
             variables=emulators,
         )

@@ -24,9 +24,24 @@ output "dispatch_subscription" {
   ])
 }
 
+output "jobs_database" {
+  description = <<-EOT
+    Id of the jobs' Firestore database, the `JOBS_DATABASE` of an application;
+    null without `jobs`.
+  EOT
+  value       = one(module.jobs[*].access.database)
+}
+
 output "ledger_database" {
   description = "Id of the Firestore database."
   value       = module.ledger.database
+}
+
+output "load_balancer_address" {
+  description = <<-EOT
+    IP address that the domain of `load_balancer` has to point to; null without.
+  EOT
+  value       = one(module.load_balancer[*].address)
 }
 
 output "next_steps" {
@@ -35,7 +50,7 @@ output "next_steps" {
     the event.
   EOT
   value       = <<-EOT
-    Webhook    ${module.receiver.uri}
+    Webhook    ${coalesce(local.own_uri, module.receiver.uri)}
     Dashboard  ${module.monitoring.dashboard}
 
     Subscribe  gcloud pubsub subscriptions create my-events \
@@ -68,14 +83,25 @@ output "registrar_url" {
   value       = module.registrar.uri
 }
 
+output "results_bucket" {
+  description = <<-EOT
+    Name of the bucket that takes the results of jobs; null without `collect`.
+  EOT
+  value       = one(module.collector[*].bucket)
+}
+
 output "service_accounts" {
   description = "E-mail addresses of the hops' identities."
-  value = {
-    dispatcher = module.dispatcher.service_account
-    receiver   = module.receiver.service_account
-    registrar  = module.registrar.service_account
-    schedules  = module.registrar.schedules_service_account
-  }
+  value = merge(
+    {
+      dispatcher = module.dispatcher.service_account
+      receiver   = module.receiver.service_account
+      registrar  = module.registrar.service_account
+      schedules  = module.registrar.schedules_service_account
+    },
+    { for hop in module.collector : "collector" => hop.service_account },
+    { for hop in module.reconciler : "reconciler" => hop.service_account },
+  )
 }
 
 output "signing_secret" {
@@ -109,5 +135,5 @@ output "topics" {
 
 output "webhook_url" {
   description = "Address that Gemini delivers to."
-  value       = coalesce(var.webhook.uri, module.receiver.uri)
+  value       = coalesce(local.own_uri, module.receiver.uri)
 }

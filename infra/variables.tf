@@ -120,6 +120,68 @@ variable "archive" {
   }
 }
 
+variable "collect" {
+  description = <<-EOT
+    Has a further function, the collector, copy the results of jobs from Gemini
+    to a Cloud Storage bucket: `bucket`, or one that is created in `location`,
+    deletes results after `delete_after_days` (null: never) and outlives
+    `terraform destroy` with what it holds unless `force_destroy` is set. With
+    `grant` the collector may create objects in a `bucket` of yours. The Pub/Sub
+    `filter` on attributes selects the events, by default all but the relay's
+    own. null collects nothing.
+  EOT
+  type = object({
+    bucket            = optional(string)
+    delete_after_days = optional(number)
+    filter = optional(
+      string,
+      "NOT hasPrefix(attributes.ce-type, \"relay.\")",
+    )
+    force_destroy = optional(bool, false)
+    grant         = optional(bool, true)
+    location      = optional(string)
+  })
+  default = null
+
+  validation {
+    condition = try(var.collect.bucket, null) == null || can(regex(
+      "^[a-z0-9][a-z0-9_.-]{1,61}[a-z0-9]$",
+      var.collect.bucket,
+    ))
+    error_message = join(" ", [
+      "collect.bucket is the name of a bucket, without gs:// and folders, as",
+      "in my-results; leave it out to have one created.",
+    ])
+  }
+
+  validation {
+    condition = (
+      try(var.collect.bucket, null) == null || alltrue([
+        try(var.collect.delete_after_days, null) == null,
+        !try(var.collect.force_destroy, false),
+        try(var.collect.location, null) == null,
+      ])
+    )
+    error_message = join(" ", [
+      "collect.delete_after_days, force_destroy and location belong to a",
+      "bucket that is created: set them on your own bucket yourself, or leave",
+      "collect.bucket out.",
+    ])
+  }
+
+  validation {
+    condition = try(var.collect.delete_after_days >= 1, true)
+    error_message = join(" ", [
+      "collect.delete_after_days is at least 1; null keeps results for ever.",
+    ])
+  }
+
+  validation {
+    condition     = try(length(var.collect.filter) <= 256, true)
+    error_message = "collect.filter has at most 256 characters, as Pub/Sub's."
+  }
+}
+
 variable "deployer" {
   description = <<-EOT
     IAM member that applies (`user:…`, `group:…` or `serviceAccount:…`). It may
@@ -150,6 +212,14 @@ variable "functions" {
     of CPUs, 20 in a new project.
   EOT
   type = object({
+    collector = optional(object({
+      concurrency   = optional(number, 4)
+      cpu           = optional(string, "1")
+      environment   = optional(map(string), {})
+      max_instances = optional(number, 5)
+      memory        = optional(string, "512Mi")
+      min_instances = optional(number, 0)
+    }), {})
     dispatcher = optional(object({
       concurrency   = optional(number, 40)
       cpu           = optional(string, "1")
@@ -163,6 +233,14 @@ variable "functions" {
       cpu           = optional(string, "1")
       environment   = optional(map(string), {})
       max_instances = optional(number, 10)
+      memory        = optional(string, "512Mi")
+      min_instances = optional(number, 0)
+    }), {})
+    reconciler = optional(object({
+      concurrency   = optional(number, 10)
+      cpu           = optional(string, "1")
+      environment   = optional(map(string), {})
+      max_instances = optional(number, 1)
       memory        = optional(string, "512Mi")
       min_instances = optional(number, 0)
     }), {})
@@ -297,6 +375,67 @@ variable "gemini_base_url" {
   }
 }
 
+variable "jobs" {
+  description = <<-EOT
+    Follows the jobs that applications start with the library: keeps them in a
+    Firestore database of their own (with the location, the delete protection
+    and the recovery of the `ledger`), and has a further function, the
+    reconciler, ask Gemini for those whose webhook did not come. `clients` are
+    IAM members, service accounts above all, that may read and write that
+    database and no other. `adopt = "batches"` follows batches that were started
+    otherwise. Every 15 minutes the reconciler makes `per_second` calls a second
+    for at most `budget_seconds`; a job that it does not find ended
+    `give_up_hours` after its start is lost. null follows no jobs.
+  EOT
+  type = object({
+    adopt          = optional(string, "none")
+    budget_seconds = optional(number, 240)
+    clients        = optional(list(string), [])
+    give_up_hours  = optional(number, 72)
+    per_second     = optional(number, 5)
+  })
+  default = null
+
+  validation {
+    condition     = contains(["batches", "none"], try(var.jobs.adopt, "none"))
+    error_message = "jobs.adopt is none or batches."
+  }
+
+  validation {
+    condition = contains(range(30, 781), try(var.jobs.budget_seconds, 240))
+    error_message = join(" ", [
+      "jobs.budget_seconds is a whole number from 30 to 780: a run must have",
+      "ended when the next one begins, 15 minutes later.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for member in try(var.jobs.clients, []) : can(regex(
+        "^((serviceAccount|user|group):[^@]+@[^@]+|principal(Set)?://.+)$",
+        member,
+      ))
+    ])
+    error_message = join(" ", [
+      "Name jobs.clients as IAM members, as in",
+      "serviceAccount:reports@my-project.iam.gserviceaccount.com.",
+    ])
+  }
+
+  validation {
+    condition = contains(range(24, 721), try(var.jobs.give_up_hours, 72))
+    error_message = join(" ", [
+      "jobs.give_up_hours is a whole number from 24 to 720: within a day of",
+      "its start a job that Gemini does not know may still appear.",
+    ])
+  }
+
+  validation {
+    condition     = contains(range(1, 101), try(var.jobs.per_second, 5))
+    error_message = "jobs.per_second is a whole number from 1 to 100."
+  }
+}
+
 variable "kms_key" {
   description = <<-EOT
     Key that encrypts topics, secrets, ledger, buckets, images and functions
@@ -358,6 +497,39 @@ variable "ledger" {
     error_message = join(" ", [
       "ledger.dedup_retention_days is a whole number from 1 to 365: Gemini",
       "repeats a delivery for up to 24 hours.",
+    ])
+  }
+}
+
+variable "load_balancer" {
+  description = <<-EOT
+    Puts a load balancer before the receiver, which is then reached in no other
+    way: with a certificate for `domain`, and with Cloud Armor, which answers
+    429 to an address that sends more than `requests_per_minute`. Gemini sends
+    from few addresses: leave room for all that you expect. Null has none.
+  EOT
+  type = object({
+    domain              = string
+    requests_per_minute = optional(number, 6000)
+  })
+  default = null
+
+  validation {
+    condition = var.load_balancer == null || can(regex(
+      "^([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,}$",
+      var.load_balancer.domain,
+    ))
+    error_message = join(" ", [
+      "load_balancer.domain is a domain of yours, without https:// and without",
+      "a path, as in events.example.com.",
+    ])
+  }
+
+  validation {
+    condition = try(var.load_balancer.requests_per_minute, 6000) >= 60
+    error_message = join(" ", [
+      "load_balancer.requests_per_minute is at least 60: Gemini's deliveries",
+      "come from few addresses.",
     ])
   }
 }
@@ -444,6 +616,17 @@ variable "propagation_seconds" {
     )
     error_message = "propagation_seconds must be between 0 and 600."
   }
+}
+
+variable "public" {
+  description = <<-EOT
+    Whether `allUsers` may invoke the receiver: Gemini cannot sign in. With
+    `false`, where a policy of the organisation forbids that grant, switch off
+    the check of the invoker: docs/deploy.md, "Organisation policies".
+  EOT
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "region" {
@@ -680,10 +863,14 @@ variable "subscribers" {
         contains(
           [
             "build",
+            "collector",
             "dispatch",
             "dispatcher",
+            "jobs-cron",
+            "jobs-push",
             "push",
             "receiver",
+            "reconciler",
             "registrar",
             "schedules",
             "wait",

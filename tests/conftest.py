@@ -49,8 +49,9 @@ def _here(host: str) -> bool:
 
 # The tests of one file share a stack, a plan or a campaign there.
 _SHARING_LAYERS = frozenset({"e2e", "hostile", "infra", "soak"})
-# These share the default deployment, which the last of them destroys.
+# These share the default deployment, which the last of them destroys, or plans.
 _SHARING_FILES = {
+    "tests/infra/test_jobs_plan.py": "tests/infra/test_plan.py",
     "tests/infra/test_rights.py": "tests/infra/test_apply.py",
     "tests/infra/test_update.py": "tests/infra/test_apply.py",
 }

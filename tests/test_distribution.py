@@ -1,4 +1,4 @@
-"""What `pip install .` installs."""
+"""What `pip install .` and `pip install ./client` install."""
 
 import subprocess
 import sys
@@ -69,6 +69,41 @@ def test_the_wheel_installs_the_command_in_an_environment_of_its_own(
 
 def test_the_wheel_brings_no_tests_and_no_terraform(installed: Path) -> None:
     assert {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")} == {
-        *("hooks", "localcloud", "relay")
+        *("gemini_relay", "hooks", "localcloud", "relay")
     }
     assert not list(installed.rglob("*.tf*"))
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory into which pip has installed the client library from this checkout."""
+    target = tmp_path_factory.mktemp("client")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(target)]
+    subprocess.run([*command, *offline, "./client"], cwd=ROOT, check=True, capture_output=True)
+    return target
+
+
+def test_the_client_alone_starts_without_the_functions_and_the_command(client: Path) -> None:
+    assert {path.name for path in client.iterdir() if not path.name.endswith(".dist-info")} == {
+        *("gemini_relay", "relay")
+    }
+    assert {path.name for path in (client / "relay").iterdir()} - {"__pycache__"} == {
+        *("__init__.py", "jobs")
+    }
+    # Behind it, what it depends on; an editable installation is not followed from there.
+    packages = Path(pytest.__file__).parents[1]
+    statement = f"""
+import os
+sys.path.append({str(packages)!r})
+import gemini_relay, gemini_relay.ledger, relay.jobs
+environ = {{"GEMINI_API_KEY": "k", "JOBS_DATABASE": "jobs", "GOOGLE_CLOUD_PROJECT": "p",
+            "FIRESTORE_EMULATOR_HOST": "localhost:1"}}
+gemini_relay.AsyncJobs.from_environ(environ)
+unwanted = {{"functions_framework", "hooks", "localcloud", "starlette"}} & set(sys.modules)
+print(gemini_relay.__file__, relay.jobs.__file__, unwanted)
+"""
+    library, shared, unwanted = said(client, statement).split(" ", 2)
+    assert Path(library).is_relative_to(client)
+    assert Path(shared).is_relative_to(client)
+    assert unwanted == "set()"

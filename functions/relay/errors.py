@@ -66,13 +66,20 @@ class VersionInactive(SecretManagerError):
 class GeminiRefused(RelayError):
     """Gemini refused a call, or gave no usable answer; the call may have had its effect.
 
-    `reason` is a sentence without any secret, `status` the HTTP status if there was one.
+    `reason` is a sentence without any secret, `status` the HTTP status if there was one, `code`
+    what Google calls the error, such as `API_KEY_INVALID` or `NOT_FOUND`, if it does.
     """
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    def __init__(self, reason: str, status: int | None = None, code: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.code = code
+
+    @property
+    def key_refused(self) -> bool:
+        """Whether it is the API key that Gemini refuses, so that no other call can succeed."""
+        return self.status in {401, 403} or (self.status, self.code) == (400, "API_KEY_INVALID")
 
 
 class Poison(RelayError):

@@ -28,7 +28,16 @@ _HEADS = ("received", "id", "type", "subject", "state", "attempt", "routes", "re
 _IMPORTANCE = ("id", "state", "replay", "type", "received", "subject", "attempt", "routes")
 _FIELDS = (
     *("id", "type", "subject", "state", "replay", "replayed_at", "received_at", "attempt"),
-    *("routes_done", "scheme", "lease_until", "expire_at", "owner", "shard", "document"),
+    *(
+        "routes_done",
+        "absorbed_by",
+        "scheme",
+        "lease_until",
+        "expire_at",
+        "owner",
+        "shard",
+        "document",
+    ),
 )
 
 
@@ -313,9 +322,16 @@ def _row(entry: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
         *(str(entry.get(name) or "") for name in ("id", "type", "subject", "state")),
         # Nearly every event is claimed once.
         str(attempt) if attempt != 1 else "",
-        ",".join(entry.get("routes_done") or ()),
+        _fan_out(entry),
         entry["replay"] or "",
     )
+
+
+def _fan_out(entry: Mapping[str, Any]) -> str:
+    """Return the routes that have an event, or the key of the event that announced the same."""
+    if entry.get("absorbed_by"):
+        return f"absorbed by {entry['absorbed_by']}"
+    return ",".join(entry.get("routes_done") or ())
 
 
 def _received(time: object, now: datetime) -> str:

@@ -4,9 +4,9 @@ from hooks.deployment import DEAD_LETTER, Deployment
 from relay.dispatcher import event
 from relay.dispatcher.claims import Terms
 from relay.dispatcher.event import Event
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.settings import Settings
 from relay.errors import Poison
+from relay.web.push import PushedMessage
 
 
 def event_of(
@@ -17,7 +17,7 @@ def event_of(
     `published` is the message's publish time as RFC 3339.
     """
     settings = Settings(deployment.project, deployment.topics[DEAD_LETTER], (), Terms())
-    message = IngressMessage(data, attributes, publish_time=published)
+    message = PushedMessage(data, attributes, publish_time=published)
     try:
         return event.read(message, source=settings.source)
     except Poison:

@@ -20,7 +20,7 @@ from hooks.deployment import Deployment
 from hooks.errors import HooksError, UsageError
 from hooks.leases import LeasedMessage, Leases, lease_messages
 from localcloud.core import clients
-from relay.dispatcher.event import parse_time
+from relay.ingress import parse_time
 
 # Pub/Sub deletes an abandoned subscription after this time, the shortest that it allows.
 _EXPIRES = timedelta(days=1)

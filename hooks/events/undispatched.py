@@ -9,8 +9,8 @@ from hooks.events.replay import batches
 from hooks.leases import LeasedMessage
 from hooks.ledger import Entry, Found, Wanted
 from relay.dispatcher import event
-from relay.dispatcher.push import IngressMessage
 from relay.errors import Poison
+from relay.web.push import PushedMessage
 
 STORED = "stored"
 POISON = "poison"
@@ -50,7 +50,7 @@ def _entry(message: LeasedMessage) -> Entry:
     """Return what the ledger will say of a message, as far as that is known."""
     given = message.attributes
     try:
-        read = event.read(IngressMessage(message.data, given), source="")
+        read = event.read(PushedMessage(message.data, given), source="")
     except Poison:
         kind, subject, state = body_type(message.data), "", POISON
     else:

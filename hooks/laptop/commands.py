@@ -110,6 +110,9 @@ def dev(
             help="Keep messages, ledger, webhooks and secrets here from one run to the next.",
         ),
     ] = None,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Follow jobs too: a ledger, a reconciler, a collector.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: the summary, then the logs.")
     ] = False,
@@ -124,7 +127,7 @@ def dev(
     from hooks.interrupts import run_until_stopped
     from hooks.laptop.dev import serve
 
-    run_until_stopped(serve(routes, port_base, keep, as_json=as_json))
+    run_until_stopped(serve(routes, port_base, keep, jobs=jobs, as_json=as_json))
 
 
 @app.command()

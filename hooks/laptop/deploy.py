@@ -60,6 +60,8 @@ async def describe(made: Site, outputs: Mapping[str, Any]) -> stackfile.Descript
     dispatcher = next(name for name in made.cloud.deployments if name.endswith("-dispatcher"))
     audience = urlencode({"audience": made.registrar_audience})
     variables = await made.cloud.variables_for(made.cloud.state.deployer)
+    if database := outputs.get("jobs_database"):
+        variables["JOBS_DATABASE"] = database
     return stackfile.Description(
         pid=os.getpid(),
         command="deploy",

@@ -1,37 +1,48 @@
 """What `hooks dev` does: it keeps the laptop stack running."""
 
 import asyncio
+import contextlib
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from hooks import console, stackfile
 from hooks.laptop import env
+from localcloud.laptop import jobs as following
 from localcloud.laptop import stack
 from localcloud.laptop.ports import Ports
 from localcloud.runner.process import FunctionProcess, OnLine
 
 
-async def serve(routes: str, port_base: int, keep: Path | None, *, as_json: bool) -> None:
+async def serve(
+    routes: str, port_base: int, keep: Path | None, *, jobs: bool, as_json: bool
+) -> None:
     """Run a stack, describe it in the stack file, and print its logs, until cancelled.
 
     `routes` is JSON or a path, `port_base` the first port, `keep` a directory that keeps the
-    stack's state. Raises `LocalCloudError`.
+    stack's state; `jobs` follows jobs too. Raises `LocalCloudError`.
     """
     on_line = _print_json if as_json else _print
     with stackfile.locked() as file:
         on_line("hooks", "starting")
+        dispatch = {"JOBS_DATABASE": following.DATABASE} if jobs else {}
         options = stack.Options(
             routes=_routes(routes),
             ports=Ports.starting_at(port_base),
             keep=keep,
+            dispatch=dispatch,
             on_line=on_line,
         )
-        async with stack.run(options) as running:
+        async with stack.run(options) as running, contextlib.AsyncExitStack() as further:
             described = describe(running, "dev")
+            functions = [running.receive, running.dispatch]
+            if jobs:
+                followed = await further.enter_async_context(following.following(running))
+                functions += [followed.reconcile, followed.collect]
+                variables = {**described.variables, **followed.variables}
+                described = replace(described, variables=variables)
             file.announce(described)
             _summarise(described, as_json=as_json)
-            functions = (running.receive, running.dispatch)
             await asyncio.gather(*(_keep(function, on_line) for function in functions))
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from hooks.display import age
 from hooks.verify.tokens import objection
 from relay.errors import Refused
+from relay.ingress import rfc3339
 from relay.keys.keyset import KeySet
 from relay.keys.source import FixedKeys
-from relay.receiver.delivery import Delivery, rfc3339
+from relay.receiver.delivery import Delivery
 from relay.receiver.settings import SCHEMES
 from relay.receiver.signatures import Outcome, Scheme, Verified
 from relay.receiver.signatures.asymmetric import AsymmetricScheme

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import TracebackType
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 
 # The service takes up to a day.
 _EXPIRY_SECONDS = 3600.0
+# What the path of a REST call begins with that is made as a member: `/as/user:a@b/storage/v1/…`.
+_AS = "/as/"
 _ENDPOINT_OF_SECRETS = "google.cloud.secretmanager.v1.SecretManagerService"
 
 
@@ -123,6 +126,7 @@ class Cloud:
         self.planes = self._planes()
         self._router = Router(self.state, self.planes)
         self._listeners: dict[str, Listener] = {}
+        self._tokens: dict[str, str] = {}
         self._expiring: asyncio.Task[None] | None = None
 
     @property
@@ -152,7 +156,8 @@ class Cloud:
         address = await self.address_for(member)
         emulators = ("PUBSUB", "FIRESTORE", "SECRET_MANAGER")
         found = {f"{name}_EMULATOR_HOST": address for name in emulators}
-        return {**self.settings.surroundings, **found}
+        storage = {"STORAGE_EMULATOR_HOST": f"{self.url}{_AS}{member}"}
+        return {**self.settings.surroundings, **found, **storage}
 
     def deployers_token(self, audience: str) -> str:
         """Return what `gcloud auth print-identity-token` prints for the deployer."""
@@ -271,7 +276,24 @@ class Cloud:
             return JSONResponse({"calls": calls})
         if request.url.path == "/control/identity-token":
             return PlainTextResponse(self.deployers_token(request.query_params["audience"]))
-        return await self._router(request)
+        return await self._router(self._authorized(request))
+
+    def _authorized(self, request: Request) -> Request:
+        """Return a request without a token with that of whom its address stands for.
+
+        That is a member, whose clients have the address from `variables_for`, or who began the
+        upload that the address continues.
+        """
+        path, token = request.url.path, request.query_params.get("upload_id", "")
+        if path.startswith(_AS):
+            member, _, rest = path.removeprefix(_AS).partition("/")
+            path, token = f"/{rest}", self._tokens.setdefault(member, secrets.token_urlsafe(24))
+            self.state.access_tokens[token] = member
+        if not token or "authorization" in request.headers:
+            return request
+        headers = [*request.scope["headers"], (b"authorization", f"Bearer {token}".encode())]
+        scope = {**request.scope, "path": path, "raw_path": path.encode(), "headers": headers}
+        return Request(scope, request.receive)
 
     async def _push(self, request: PushRequest) -> int:
         """Send a push, and record its status by message id, which a door does not know."""

@@ -1,6 +1,5 @@
 """The simulator as one object: an ASGI application, and what a test in its process calls."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -16,10 +15,13 @@ from localcloud.gemini.courier import Courier
 from localcloud.gemini.deliveries import Account, Delivery
 from localcloud.gemini.emitter import Emission, Emitter
 from localcloud.gemini.errors import GoogleError, answer_error
+from localcloud.gemini.file_api import FileApi
+from localcloud.gemini.files import Files
 from localcloud.gemini.gate import Gate
 from localcloud.gemini.job_api import JobApi
-from localcloud.gemini.jobs import WebhookConfig
+from localcloud.gemini.job_control import JobControl
 from localcloud.gemini.keys import KeyRing
+from localcloud.gemini.mishaps import Announcer
 from localcloud.gemini.settings import Settings
 from localcloud.gemini.webhook_api import WebhookApi
 from localcloud.gemini.webhooks import WebhookService
@@ -50,11 +52,10 @@ class Gemini:
         self._emitter = Emitter(
             self.clock, self.settings, self.webhooks, self.account, self.courier
         )
-        self.jobs = JobApi(self.clock, self.settings, self._announce)
+        self.files = Files(self.clock, self.settings)
+        announce = Announcer(self.settings, self._emitter.emit)
+        self.jobs = JobApi(self.clock, self.settings, self.files, announce)
         self.app = self._application()
-
-    def _announce(self, event_type: str, data: Mapping[str, Any], config: WebhookConfig) -> None:
-        self.emit(event_type, data=data, user_metadata=config.user_metadata, uris=list(config.uris))
 
     def emit(self, event_type: str, **options: Any) -> list[Delivery]:
         """Announce an event; the options are the fields of `Emission`."""
@@ -78,6 +79,7 @@ class Gemini:
         await self.courier.close()
 
     def _application(self) -> Starlette:
+        files = FileApi(self.files, self.settings)
         control = Control(
             self._emitter, self.courier, self.account, self.keys, self.gate, self.settings
         )
@@ -85,8 +87,9 @@ class Gemini:
             routes=[
                 *WebhookApi(self.webhooks, self._emitter, self.settings).routes(self.gate),
                 *self.jobs.routes(self.gate),
+                *files.routes(self.gate),
                 Route("/.well-known/jwks.json", self._jwks, methods=["GET"]),
-                control.routes(*self.jobs.controls()),
+                control.routes(*JobControl(self.jobs).routes(), *files.controls()),
             ],
             exception_handlers={GoogleError: answer_error, HTTPException: _answer_http},
         )

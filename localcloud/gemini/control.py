@@ -100,12 +100,14 @@ class Control:
         known = {field.name for field in fields(Fault)}
         if not {"operation", "kind"} <= body.keys() <= known:
             raise GoogleError(400, f"A fault has operation and kind, and of {sorted(known)}.")
-        numbers = {name: _number(name, body[name]) for name in body.keys() - {"operation", "kind"}}
+        texts = body.keys() & {"operation", "kind", "id"}
+        numbers = {name: _number(name, body[name]) for name in body.keys() - texts}
         whole = {name: int(number) for name, number in numbers.items() if name != "seconds"}
         fault = Fault(
             _text("operation", body["operation"]),
             body["kind"],
             seconds=numbers.get("seconds", 0.0),
+            id=_text("id", body.get("id", "")),
             **whole,
         )
         self._gate.faults.add(fault)
@@ -127,6 +129,7 @@ def emission(body: Mapping[str, Any]) -> Emission:
     if forgery is not None and forgery not in FORGERIES:
         raise GoogleError(400, f"forgery must be one of {', '.join(FORGERIES)}.")
     times, at = body.get("times", 1), body.get("at")
+    delay = _number("delay_seconds", body.get("delay_seconds", 0.0))
     if not isinstance(times, int) or not 1 <= times <= _MAX_TIMES:
         raise GoogleError(400, f"times must be a whole number of 1 to {_MAX_TIMES}.")
     return Emission(
@@ -141,6 +144,8 @@ def emission(body: Mapping[str, Any]) -> Emission:
         webhook_id=_text("webhook_id", body.get("webhook_id", "")) or None,
         at=None if at is None else int(_number("at", at)),
         forgery=forgery,
+        delay_seconds=delay,
+        lost=body.get("lost") is True,
     )
 
 

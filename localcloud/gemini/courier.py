@@ -46,7 +46,8 @@ class Courier:
 
     def send(self, delivery: Delivery) -> None:
         """Start a delivery in the background."""
-        self._start_work()
+        if not delivery.delay_seconds:
+            self._start_work()
         task = asyncio.get_running_loop().create_task(self._deliver(delivery))
         self._tasks[delivery.number] = task
         task.add_done_callback(lambda _task: self._tasks.pop(delivery.number, None))
@@ -70,6 +71,9 @@ class Courier:
         await self._client.aclose()
 
     async def _deliver(self, delivery: Delivery) -> None:
+        if delivery.delay_seconds:
+            await self._clock.sleep(delivery.delay_seconds)
+            self._start_work()
         try:
             await self._attempt(delivery)
         finally:

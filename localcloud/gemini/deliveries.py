@@ -11,8 +11,9 @@ from localcloud.gemini.outgoing import Message
 from localcloud.gemini.settings import Scheme
 from localcloud.gemini.webhook import Webhook
 
-DeliveryState = Literal["pending", "delivered", "failed", "abandoned"]
-"""`failed`: given up after its time; `abandoned`: its endpoint was disabled or is gone."""
+DeliveryState = Literal["pending", "delivered", "failed", "abandoned", "lost"]
+"""`failed`: given up after its time; `abandoned`: its endpoint was disabled or is gone; `lost`: not
+sent, as a test wants it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Delivery:
     """The delivery of one event to one endpoint.
 
     `webhook` is None for a dynamic webhook. `at`, where given, is the timestamp (Unix seconds) that
-    every attempt claims instead of the clock's.
+    every attempt claims instead of the clock's. `delay_seconds` pass before the first.
     """
 
     number: int
@@ -45,6 +46,7 @@ class Delivery:
     webhook: Webhook | None = None
     forgery: Forgery | None = None
     at: int | None = None
+    delay_seconds: float = 0.0
     state: DeliveryState = "pending"
     attempts: list[Attempt] = field(default_factory=list)
 

@@ -11,6 +11,7 @@ from localcloud.gemini.courier import Courier
 from localcloud.gemini.deliveries import Account, Delivery
 from localcloud.gemini.errors import GoogleError
 from localcloud.gemini.forge import Forgery
+from localcloud.gemini.ids import new_webhook_id
 from localcloud.gemini.outgoing import Message
 from localcloud.gemini.settings import Scheme, Settings
 from localcloud.gemini.signing import event_claims
@@ -27,7 +28,8 @@ class Emission:
     registered ones; `to` names registered webhooks by id, subscribed or not. `scheme` defaults to
     `v1` for registered and to the setting for dynamic webhooks. `body` replaces the whole body.
     `times` sends the same event, under one webhook id, that many times. `at` is the timestamp to
-    claim, Unix seconds.
+    claim, Unix seconds. `delay_seconds` of the clock pass before the first attempt; what is `lost`
+    is recorded and never sent.
     """
 
     event_type: str
@@ -41,6 +43,8 @@ class Emission:
     webhook_id: str | None = None
     at: int | None = None
     forgery: Forgery | None = None
+    delay_seconds: float = 0.0
+    lost: bool = False
 
 
 class Emitter:
@@ -67,7 +71,7 @@ class Emitter:
         """
         deliveries: list[Delivery] = []
         body = self._body(emission)
-        event_id = emission.webhook_id or f"evt_{secrets.token_hex(16)}"
+        event_id = emission.webhook_id or new_webhook_id()
         for uri, webhook in self._targets(emission):
             scheme = emission.scheme or ("v1" if webhook else self._settings.dynamic_scheme)
             message = self._message(emission, event_id, uri, scheme, body)
@@ -132,9 +136,12 @@ class Emitter:
             webhook=webhook,
             forgery=emission.forgery,
             at=emission.at,
+            delay_seconds=emission.delay_seconds,
+            state="lost" if emission.lost else "pending",
         )
         self._account.add(delivery)
-        self._courier.send(delivery)
+        if not emission.lost:
+            self._courier.send(delivery)
         return delivery
 
 

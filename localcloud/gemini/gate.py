@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from localcloud.core.clock import Clock
@@ -44,19 +44,24 @@ class Gate:
         self._clock = clock
         self._settings = settings
 
-    def routes(self, method: str, path: str, operation: str, endpoint: Endpoint) -> list[Route]:
-        """Return the routes of an operation, one per version of the API."""
+    def routes(
+        self, method: str, path: str, operation: str, endpoint: Endpoint, prefix: str = ""
+    ) -> list[Route]:
+        """Return the routes of an operation, one per version of the API, below `prefix`."""
 
         async def entered(request: Request) -> Response:
             return await self._enter(request, operation, endpoint)
 
-        return [Route(f"/{version}{path}", entered, methods=[method]) for version in VERSIONS]
+        paths = [f"{prefix}/{version}{path}" for version in VERSIONS]
+        return [Route(each, entered, methods=[method]) for each in paths]
 
     async def _enter(self, request: Request, operation: str, endpoint: Endpoint) -> Response:
         status: int | None = None
+        if operation == "interactions.get" and request.query_params.get("stream") == "true":
+            operation = "interactions.stream"
         try:
             authenticate(request, self._settings.api_keys)
-            response = await self._suffer(request, self.faults.take(operation), endpoint)
+            response = await self._serve(request, operation, endpoint)
             status = None if isinstance(response, HangUp) else response.status_code
         except GoogleError as error:
             status = error.code
@@ -66,8 +71,21 @@ class Gate:
             self.log.append(Logged(now, operation, request.method, path, status))
         return response
 
+    async def _serve(self, request: Request, operation: str, endpoint: Endpoint) -> Response:
+        fault = self.faults.take(operation, request.path_params.get("id", ""))
+        try:
+            return await self._suffer(request, fault, endpoint)
+        except GoogleError as error:
+            # The front end, which checks the key, speaks Google's usual form for every service.
+            if operation.startswith("interactions.") and error.form == "google":
+                error.form = "interactions"
+            raise
+
     async def _suffer(self, request: Request, fault: Fault | None, endpoint: Endpoint) -> Response:
         if fault is None:
+            return await endpoint(request)
+        if fault.of_body:
+            request.state.fault = fault
             return await endpoint(request)
         if fault.kind == "slow":
             await self._clock.sleep(fault.seconds)
@@ -78,6 +96,10 @@ class Gate:
 
 
 async def _fail(request: Request, fault: Fault) -> Response:
+    if fault.kind == "empty-reply":
+        return JSONResponse({})
+    if fault.kind == "html-reply":
+        return HTMLResponse("<!doctype html><title>Gemini</title>")
     if fault.kind.startswith("error-"):
         raise GoogleError(fault.status, "Injected by a test.")
     if fault.kind.startswith("hang-"):
@@ -91,7 +113,12 @@ async def _gone(request: Request) -> None:
 
 
 def authenticate(request: Request, api_keys: frozenset[str] | None) -> None:
-    """Check `x-goog-api-key`, or `key` in the query; `None` accepts any that is not empty."""
+    """Check `x-goog-api-key`, or `key` in the query; `None` accepts any that is not empty.
+
+    The id of an upload, which nobody guesses, opens that one instead.
+    """
+    if "upload_id" in request.query_params and request.url.path.startswith("/upload/"):
+        return
     key = request.headers.get("x-goog-api-key") or request.query_params.get("key", "")
     if not key:
         raise GoogleError(
@@ -100,7 +127,9 @@ def authenticate(request: Request, api_keys: frozenset[str] | None) -> None:
             "Please use API Key or other form of API consumer identity to call this API.",
         )
     if api_keys is not None and key not in api_keys:
-        raise GoogleError(400, "API key not valid. Please pass a valid API key.")
+        raise GoogleError(
+            400, "API key not valid. Please pass a valid API key.", reason="API_KEY_INVALID"
+        )
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -1,35 +1,33 @@
-"""Interactions, batches and videos over HTTP, and the controls that end them."""
+"""Interactions, batches and videos over HTTP."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from localcloud.core.clock import Clock
-from localcloud.gemini.batches import Batch, Batches
+from localcloud.gemini.batches import Batches
 from localcloud.gemini.errors import GoogleError, not_found
+from localcloud.gemini.files import Files
 from localcloud.gemini.gate import Gate, read_object
-from localcloud.gemini.interaction import Interaction
 from localcloud.gemini.interactions import Interactions
 from localcloud.gemini.jobs import Announce
+from localcloud.gemini.paging import page_size
 from localcloud.gemini.settings import Settings
 from localcloud.gemini.stream import stream
-from localcloud.gemini.videos import Video, Videos
-
-AnyJob = Interaction | Batch | Video
+from localcloud.gemini.videos import Videos
 
 
 class JobApi:
     """The routes of all kinds of job."""
 
-    def __init__(self, clock: Clock, settings: Settings, announce: Announce) -> None:
+    def __init__(self, clock: Clock, settings: Settings, files: Files, announce: Announce) -> None:
         self.interactions = Interactions(clock, settings, announce)
-        self.batches = Batches(clock, settings, announce)
-        self.videos = Videos(clock, settings, announce)
+        self.batches = Batches(clock, settings, files, announce)
+        self.videos = Videos(clock, settings, files, announce)
         self._clock = clock
-        self._settings = settings
+        self.settings = settings
 
     def routes(self, gate: Gate) -> list[BaseRoute]:
         """Return the API's routes, behind `gate`."""
@@ -50,14 +48,6 @@ class JobApi:
         ]
         return [route for row in table for route in gate.routes(*row)]
 
-    def controls(self) -> list[BaseRoute]:
-        """Return the control routes: all jobs, and the end (or any state) of one."""
-        return [
-            Route("/jobs", self._show_jobs, methods=["GET"]),
-            Route("/jobs/{id}", self._advance, methods=["POST"]),
-            Route("/jobs/{id}/frames", self._add_frames, methods=["POST"]),
-        ]
-
     async def close(self) -> None:
         """Cancel the ends of jobs that are scheduled."""
         for kind in (self.interactions, self.batches, self.videos):
@@ -67,17 +57,17 @@ class JobApi:
         body = await self._read(request)
         interaction = self.interactions.create(body)
         if body.get("stream") is True:
-            return stream(interaction, "")
+            return stream(interaction, request)
         return JSONResponse(interaction.describe(self._clock.time()))
 
     async def _get_interaction(self, request: Request) -> Response:
-        interaction = self.interactions.find(request.path_params["id"])
+        interaction = self.interactions.look_up(request.path_params["id"])
         if request.query_params.get("stream") == "true":
-            return stream(interaction, request.query_params.get("last_event_id", ""))
+            return stream(interaction, request)
         return JSONResponse(interaction.describe(self._clock.time()))
 
     async def _delete_interaction(self, request: Request) -> Response:
-        self.interactions.jobs.remove(request.path_params["id"])
+        self.interactions.jobs.remove(self.interactions.find(request.path_params["id"]).id)
         return JSONResponse({})
 
     async def _cancel_interaction(self, request: Request) -> Response:
@@ -110,14 +100,16 @@ class JobApi:
         if not isinstance(source, dict):
             raise GoogleError(400, "The batch's input must be an object.")
         batch = self.batches.create(request.path_params["model"], name, source, config)
-        return JSONResponse(batch.describe())
+        return JSONResponse(batch.describe(self._clock.time()))
 
-    async def _list_batches(self, _request: Request) -> Response:
-        operations = [batch.describe() for batch in self.batches.jobs]
-        return JSONResponse({"operations": operations})
+    async def _list_batches(self, request: Request) -> Response:
+        query = request.query_params
+        size, token = page_size(query.get("pageSize", "")), query.get("pageToken", "")
+        return JSONResponse(self.batches.list(size, token))
 
     async def _get_batch(self, request: Request) -> Response:
-        return JSONResponse(self.batches.jobs.find(request.path_params["id"]).describe())
+        batch = self.batches.jobs.find(request.path_params["id"])
+        return JSONResponse(batch.describe(self._clock.time()))
 
     async def _cancel_batch(self, request: Request) -> Response:
         self.batches.cancel(request.path_params["id"])
@@ -137,50 +129,5 @@ class JobApi:
             raise not_found("Operation", video.id)
         return JSONResponse(video.describe())
 
-    async def _show_jobs(self, _request: Request) -> Response:
-        return JSONResponse({"jobs": [_shown(job) for job in self._all()]})
-
-    async def _advance(self, request: Request) -> Response:
-        body = await self._read(request)
-        job, state = self._find(request.path_params["id"]), str(body.get("state", ""))
-        error = body.get("error")
-        if error is not None and not (
-            isinstance(error, dict) and {"code", "message"} <= error.keys()
-        ):
-            raise GoogleError(400, "error must have a code and a message.")
-        if isinstance(job, Interaction):
-            text = str(body.get("output_text", "Done." if state == "completed" else ""))
-            self.interactions.advance(job, state, error=error, output_text=text)
-        elif isinstance(job, Batch):
-            self.batches.advance(job, state, error)
-        else:
-            self.videos.advance(job, state, error)
-        return JSONResponse(_shown(job))
-
-    async def _add_frames(self, request: Request) -> Response:
-        frames = (await self._read(request)).get("frames")
-        job = self.interactions.find(request.path_params["id"])
-        if not isinstance(frames, list) or not all(isinstance(frame, dict) for frame in frames):
-            raise GoogleError(400, "frames must be a list of objects.")
-        for frame in frames:
-            job.add_frame(frame)
-        return JSONResponse({"frames": len(job.frames)})
-
-    def _all(self) -> Iterator[AnyJob]:
-        yield from self.interactions.jobs
-        yield from self.batches.jobs
-        yield from self.videos.jobs
-
-    def _find(self, identifier: str) -> AnyJob:
-        for job in self._all():
-            if job.id == identifier:
-                return job
-        raise not_found("Job", identifier)
-
     async def _read(self, request: Request) -> dict[str, Any]:
-        return await read_object(request, self._settings.max_body_bytes)
-
-
-def _shown(job: AnyJob) -> dict[str, str]:
-    state = job.status if isinstance(job, Interaction) else job.state
-    return {"id": job.id, "kind": type(job).__name__.lower(), "state": state}
+        return await read_object(request, self.settings.max_body_bytes)

@@ -1,9 +1,10 @@
 """What all kinds of job share: dynamic webhooks, storage, and scheduled ends."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from localcloud.core.clock import Clock
 from localcloud.gemini.errors import GoogleError, not_found
@@ -13,11 +14,21 @@ from localcloud.gemini.uris import check_uri
 _MAX_URIS = 10
 
 
+Fate = Literal["sent", "lost", "late", "doubled"]
+"""What becomes of a webhook."""
+
+
 class Announce(Protocol):
     """Sends the event of a job: to its dynamic webhooks if it has some, else to the registered."""
 
-    def __call__(self, event_type: str, data: Mapping[str, Any], config: "WebhookConfig") -> None:
-        """Start the deliveries."""
+    def __call__(
+        self,
+        event_type: str,
+        data: Mapping[str, Any],
+        config: "WebhookConfig",
+        fate: Fate | None = None,
+    ) -> None:
+        """Start the deliveries; without a `fate`, the settings' shares decide it."""
         ...
 
 
@@ -55,29 +66,40 @@ class Jobs(Generic[Job]):
         self.settings = settings
         self._kind = kind
         self._jobs: dict[str, Job] = {}
+        self._deleted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._chance = random.Random(f"{kind} {settings.seed}")  # noqa: S311 - not a secret
 
     def __iter__(self) -> Iterator[Job]:
-        """Iterate over the jobs, oldest first."""
+        """Iterate over the jobs that can be found, oldest first."""
+        return iter([job for name, job in self._jobs.items() if name not in self._deleted])
+
+    def everything(self) -> Iterator[Job]:
+        """Iterate over all jobs, also those deleted, which run on."""
         return iter(tuple(self._jobs.values()))
 
     def find(self, identifier: str) -> Job:
         """Return a job, or raise the 404."""
-        try:
+        if identifier in self._jobs and identifier not in self._deleted:
             return self._jobs[identifier]
-        except KeyError:
-            raise not_found(self._kind, identifier) from None
+        raise not_found(self._kind, identifier)
 
     def add(self, identifier: str, job: Job) -> None:
         """Keep a job."""
         self._jobs[identifier] = job
         if len(self._jobs) > self.settings.max_jobs:
-            del self._jobs[next(iter(self._jobs))]
+            oldest = next(iter(self._jobs))
+            del self._jobs[oldest]
+            self._deleted.discard(oldest)
 
     def remove(self, identifier: str) -> None:
-        """Forget a job, or raise the 404."""
+        """Let a job not be found any more, or raise the 404; it runs on, and announces its end."""
         self.find(identifier)
-        del self._jobs[identifier]
+        self._deleted.add(identifier)
+
+    def draw_stuck(self) -> bool:
+        """Return whether the clock never ends the next job."""
+        return self._chance.random() < self.settings.stuck_jobs
 
     def later(self, seconds: float | None, action: Callable[[], None]) -> None:
         """Do something after that many seconds by the scaled clock; never, if None."""

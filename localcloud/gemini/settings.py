@@ -14,8 +14,8 @@ class Settings:
     """All thresholds and choices of the simulator; times are in seconds of its clock.
 
     `time_scale` makes the waits between attempts, the time after which a failing delivery is given
-    up, and the length of jobs that many times shorter; it touches neither timestamps nor the
-    overlap of signing secrets.
+    up, the length of jobs, and how late a webhook is that many times shorter; it touches neither
+    timestamps nor the overlap of signing secrets.
     """
 
     api_keys: frozenset[str] | None = None
@@ -51,9 +51,50 @@ class Settings:
     job_seconds: float | None = None
     """How long a background job takes; `None`: until a control call ends it."""
     batch_expires_seconds: float = 2 * DAY
+    stuck_jobs: float = 0.0
+    """The share of jobs, 0 to 1, that the clock never ends."""
+    inline_results_shuffled: bool = False
+    """Whether the results of a batch of inline requests lose their order and metadata."""
     managed_agent_prefixes: tuple[str, ...] = ("antigravity",)
+    environment_seconds: float = 7 * DAY
+    """How long the environment of a managed agent is kept."""
+    interaction_seconds: float = 55 * DAY
+    """How long an interaction is kept: 55 days, or one on the free tier."""
+    lookup_lag_seconds: float = 0.0
+    """How long a new interaction that runs in the background cannot be found."""
     cancel_lag_seconds: float = 0.0
-    """How long a GET of a cancelled interaction still says `in_progress`."""
+    """How long a lookup of a cancelled interaction or batch still says that it runs."""
+    agents_can_be_cancelled: bool = True
+    """Whether `cancel` knows the interactions of agents; else it answers 404 "Method not found"."""
+    usage_lag_seconds: float = 0.0
+    """How long after its end an interaction shows no `usage`."""
+
+    deltas_without_ids: bool = False
+    """Whether the deltas of a stream lack their `event_id`."""
+    stream_states_as: Literal["status_update", "completed", "type"] = "status_update"
+    """What a stream says of a state other than `completed`: `interaction.status_update`,
+    `interaction.completed` with that status for an end, or an event of the type
+    `interaction.<status>`, which the SDK does not know."""
+
+    lost_webhooks: float = 0.0
+    """The share of jobs' events, 0 to 1, that are never sent."""
+    late_webhooks: float = 0.0
+    """The share that is sent `late_webhook_seconds` late."""
+    doubled_webhooks: float = 0.0
+    """The share that is sent twice, under one `webhook-id`."""
+    late_webhook_seconds: float = 3600.0
+    seed: int = 0
+    """Decides which jobs and webhooks the shares strike."""
+
+    file_seconds: float = 2 * DAY
+    """How long a file is kept."""
+    missing_file_status: Literal[403, 404, 410] = 404
+    """What answers for a file that has expired or never was."""
+    downloads_redirect: bool = False
+    """Whether `…/files/F:download` answers with a redirect to `/download/…`."""
+    max_files: int = 10_000
+    max_file_bytes: int = 64 << 20
+    """The largest file that can be uploaded."""
 
     omit_times: bool = False
     """Leaves times out of the replies of WebhookService, as has been seen."""

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 from localcloud.gemini.emitter import Emission, Emitter
 from localcloud.gemini.errors import GoogleError
 from localcloud.gemini.gate import Gate, read_object
+from localcloud.gemini.paging import page_size
 from localcloud.gemini.settings import Settings
 from localcloud.gemini.webhooks import WebhookService
 
@@ -45,12 +46,8 @@ class WebhookApi:
 
     async def _list(self, request: Request) -> Response:
         query = request.query_params
-        size, token = query.get("page_size", ""), query.get("page_token", "")
-        try:
-            number = int(size) if size else None
-        except ValueError:
-            raise GoogleError(400, f"Invalid value at 'page_size': {size!r}.") from None
-        return JSONResponse(self._service.list(number, token))
+        size, token = page_size(query.get("page_size", "")), query.get("page_token", "")
+        return JSONResponse(self._service.list(size, token))
 
     async def _update(self, request: Request) -> Response:
         query = request.query_params

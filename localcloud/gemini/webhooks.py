@@ -1,7 +1,5 @@
 """WebhookService: the registered webhooks of a project, in memory."""
 
-import base64
-import binascii
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -10,12 +8,11 @@ from typing import Any
 from localcloud.core.clock import Clock
 from localcloud.gemini.errors import GoogleError, not_found
 from localcloud.gemini.ids import new_id
+from localcloud.gemini.paging import page
 from localcloud.gemini.settings import Settings
 from localcloud.gemini.uris import check_uri
 from localcloud.gemini.webhook import UPDATABLE, Secret, Webhook, check_events, check_name
 
-_DEFAULT_PAGE = 50
-_LARGEST_PAGE = 1000
 _REVOKE_LATER = "revoke_previous_secrets_after_h24"
 _REVOKE_NOW = "revoke_previous_secrets_immediately"
 
@@ -59,16 +56,9 @@ class WebhookService:
 
     def list(self, page_size: int | None, page_token: str) -> dict[str, Any]:
         """Show a page of webhooks, oldest first: 50 unless asked, 1,000 at most."""
-        if page_size is not None and page_size < 0:
-            raise GoogleError(400, "page_size must not be negative.")
-        size = min(page_size or _DEFAULT_PAGE, _LARGEST_PAGE)
-        # A page token holds the last number shown, so that a deletion between pages skips nothing.
-        last = _number(page_token) if page_token else 0
-        rest = [webhook for webhook in self if webhook.number > last]
-        shown: dict[str, Any] = {"webhooks": [self._shown(webhook) for webhook in rest[:size]]}
-        if len(rest) > size:
-            shown["next_page_token"] = _token(rest[size - 1].number)
-        return shown
+        webhooks, following = page(self, lambda webhook: webhook.number, page_size, page_token)
+        shown: dict[str, Any] = {"webhooks": [self._shown(webhook) for webhook in webhooks]}
+        return shown | ({"next_page_token": following} if following else {})
 
     def update(self, identifier: str, request: Mapping[str, Any], mask: str) -> dict[str, Any]:
         """Change the fields that the mask names, or, without one, those that are present."""
@@ -125,14 +115,3 @@ def _paths(mask: str) -> list[str]:
 
 def _snake_case(path: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in path)
-
-
-def _token(number: int) -> str:
-    return base64.urlsafe_b64encode(str(number).encode()).decode()
-
-
-def _number(token: str) -> int:
-    try:
-        return int(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error):
-        raise GoogleError(400, "Invalid page_token.") from None

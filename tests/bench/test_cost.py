@@ -36,7 +36,12 @@ def test_another_subscriber_adds_its_deliveries() -> None:
     )
 
 
+def test_a_look_costs_a_read_a_write_and_a_fifth_of_a_second() -> None:
+    looks = dict(cost.followed())["each look at a job that goes on"]
+    assert sum(item.dollars for item in looks) == pytest.approx(0.3 + 0.9 + 0.2 * 25.25)
+
+
 def test_the_page_has_the_computed_tables() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text("utf-8")
-    for table in (cost.arithmetic, cost.kinds):
+    for table in (cost.arithmetic, cost.kinds, cost.jobs):
         assert "\n".join(table()) in page

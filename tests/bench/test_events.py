@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from bench import events
 from bench.events import prepare
-from relay.dispatcher import push
+from relay.web import push
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
 

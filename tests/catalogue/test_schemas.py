@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from localcloud.gemini.catalogue import SCHEMAS, SUBSCRIBABLE, TYPES, envelope, example_data
 from relay.dispatcher.event import read
-from relay.dispatcher.push import IngressMessage
 from relay.registrar.settings import EVENTS
+from relay.web.push import PushedMessage
 from tests.support.schemas import check_event
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def test_a_schema_is_valid_and_describes_the_type_of_its_name(name: str) -> None
 def test_an_example_is_valid_and_relayed_as_it_is(name: str, example: dict[str, Any]) -> None:
     body = json.dumps(example).encode()
     given = {"webhook-id": "msg_1", "dedup-key": "msg_1", "scheme": "v1a"}
-    event = read(IngressMessage(body, given), source="//gemini")
+    event = read(PushedMessage(body, given), source="//gemini")
 
     check_event(event.attributes["ce-type"], event.data)
     assert event.attributes["ce-type"] == name

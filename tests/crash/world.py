@@ -17,12 +17,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from relay.dispatcher.claims import DEAD_LETTERED, DONE, Terms, document_id
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import EVENTS, Route
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import PublishRefused, PublishUnavailable, Unavailable
 from relay.gcp.store import Conflict, LedgerUnavailable, Snapshot
+from relay.web.push import PushedMessage
 from tests.support.documents import Documents
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ ROUTES = (
     Route("blue", "projects/p/topics/blue"),
     Route("green", "projects/p/topics/green", types=("batch.*",)),
 )
-MESSAGE = IngressMessage(
+MESSAGE = PushedMessage(
     data=json.dumps({"type": "batch.succeeded", "data": {"id": "batch_1"}}).encode(),
     attributes={
         "webhook-id": "evt_1",
@@ -150,7 +150,7 @@ class World:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def request(self, process: Process, message: IngressMessage) -> Outcome | None:
+    async def request(self, process: Process, message: PushedMessage) -> Outcome | None:
         """Push once; None for any answer that makes Pub/Sub try again, or for none at all."""
         answer = self.later(self._answer(process, message))
         death = self.loop.create_task(process.dead.wait())
@@ -162,7 +162,7 @@ class World:
         death.cancel()
         return answer.result() if answer.done() else None
 
-    async def _answer(self, process: Process, message: IngressMessage) -> Outcome | None:
+    async def _answer(self, process: Process, message: PushedMessage) -> Outcome | None:
         began = self.loop.time()
         try:
             outcome = await process.worker.handle(message)
@@ -181,7 +181,7 @@ class World:
 
     async def deliver(
         self,
-        message: IngressMessage = MESSAGE,
+        message: PushedMessage = MESSAGE,
         *,
         delay: float = 0.0,
         skews: Sequence[float] = (0,),

@@ -139,7 +139,9 @@ async def test_the_demo_adds_up(tmp_path: Path) -> None:
 
 
 async def test_dev_and_what_works_beside_it(tmp_path: Path) -> None:
-    async with developing(tmp_path) as dev:
+    async with developing(tmp_path, "--jobs") as dev:
+        assert dev.stack["variables"]["JOBS_DATABASE"] == "jobs"
+        assert len(functions(dev.family)) == 4
         description = tmp_path / ".hooks" / "stack.json"
         assert stat.S_IMODE(description.stat().st_mode) == 0o600
         assert json.loads(description.read_text()) == dev.stack

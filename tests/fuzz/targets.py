@@ -15,10 +15,11 @@ from typing import Any
 from jwt.algorithms import RSAAlgorithm
 
 from relay.dispatcher import event as events
-from relay.dispatcher import push, routes
-from relay.dispatcher.push import IngressMessage, NotAPush
+from relay.dispatcher import routes
 from relay.environment import Environment
 from relay.errors import ConfigurationError, Poison, Refused
+from relay.gcp.deadletter import MAX_ATTRIBUTES
+from relay.ingress import parse_time
 from relay.keys.jwks import lifetime
 from relay.keys.keyset import MAX_KEYS, KeySet, parse_key_set
 from relay.keys.secret import parse_secret
@@ -26,6 +27,8 @@ from relay.receiver.delivery import Delivery
 from relay.receiver.signatures import Outcome, Verified
 from relay.receiver.signatures.entries import MAX_ENTRIES, parse_entries
 from relay.receiver.signatures.token import TokenScheme
+from relay.web import push
+from relay.web.push import NotAPush, PushedMessage
 from tests.support import signing
 
 TOLERANCE = 300.0
@@ -227,7 +230,7 @@ def _routes(text: str) -> tuple[routes.Route, ...]:
 def event(data: bytes) -> None:
     """Check an event's body: poison, or attributes that Pub/Sub takes and a body left alone."""
     given = {"webhook-id": "evt_1", "dedup-key": "evt_1", "scheme": "v1"}
-    message = IngressMessage(data, given)
+    message = PushedMessage(data, given)
     try:
         found = events.read(message, source="//generativelanguage.googleapis.com/projects/p")
     except Poison as poison:
@@ -236,7 +239,7 @@ def event(data: bytes) -> None:
         return
     assert (found.data, found.id, found.key) == (data, "evt_1", "evt_1")
     assert found.type == found.attributes["ce-type"] == _document(data)["type"]
-    assert len(found.attributes) <= events.MAX_ATTRIBUTES
+    assert len(found.attributes) <= MAX_ATTRIBUTES
     for name, value in found.attributes.items():
         assert 1 <= len(name.encode()) <= events.MAX_KEY_BYTES
         assert len(value.encode()) <= events.MAX_VALUE_BYTES
@@ -250,7 +253,7 @@ def _document(data: bytes) -> Any:
 
 def event_time(data: bytes) -> None:
     """Check an event's time: in UTC, or none."""
-    found = events.parse_time(data.decode("latin-1"))
+    found = parse_time(data.decode("latin-1"))
     assert found is None or found.tzinfo is UTC
 
 

@@ -28,7 +28,7 @@ from localcloud.laptop.names import Names
 from localcloud.laptop.provision import PushTimes, provision
 from localcloud.pubsub import PubSub
 from localcloud.pubsub.envelope import PushRequest
-from relay.dispatcher import fanout, push, worker
+from relay.dispatcher import fanout, worker
 from relay.dispatcher.claims import Terms
 from relay.dispatcher.routes import Route
 from relay.dispatcher.settings import Settings
@@ -37,6 +37,7 @@ from relay.errors import Unavailable
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store
 from relay.jobs import DELIVERIES
+from relay.web import push
 
 PROJECT = "my-project"
 NAMES = Names(PROJECT)

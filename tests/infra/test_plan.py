@@ -4,77 +4,31 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from relay.dispatcher.function import create as create_dispatcher
 from relay.receiver.function import create as create_receiver
+from tests.infra.plans import API_KEY, EVERYTHING, MINIMAL, Plan
+from tests.infra.plans import environment as _environment
+from tests.infra.plans import of as _of
+from tests.infra.plans import resources as _resources
 from tests.infra.workspace import Workspace
 
-API_KEY = "an-API-key-that-nobody-may-see"
 INVENTORY = Path(__file__).parent / "inventory"
 ROLES: dict[str, list[str]] = json.loads(Path(__file__).with_name("roles.json").read_text())
-EVERYTHING = {
-    "deployer": "group:deployers@example.com",
-    "events_bucket": "my-lake",
-    "events_table": "my-project.gemini.events",
-    "kms_key": "projects/my-project/locations/europe-west1/keyRings/ring/cryptoKeys/key",
-    "notification_channel": "projects/my-project/notificationChannels/1",
-    "project": "my-project",
-    "region": "europe-west1",
-    "worker_url": "https://worker-abcdefghij-ew.a.run.app/events",
-}
-MINIMAL = {"project": "my-project", "region": "europe-west1"}
-
-Plan = Mapping[str, Any]
-Resources = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def minimal(workspace: Workspace) -> Plan:
-    # The root module itself: the example would ask Google who applies.
-    return workspace.plan(".", MINIMAL | {"deployer": "user:me@example.com"}, api_key=API_KEY)
-
-
-@pytest.fixture(scope="module")
-def everything(workspace: Workspace) -> Plan:
-    workspace.init("examples/everything")
-    return workspace.plan("examples/everything", EVERYTHING, api_key=API_KEY)
-
-
-def _modules(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    yield module
-    for child in module.get("child_modules", ()):
-        yield from _modules(child)
-
-
-def _resources(plan: Plan) -> Resources:
-    root = plan["planned_values"]["root_module"]
-    return {
-        resource["address"].removeprefix("module.relay."): resource["values"]
-        for module in _modules(root)
-        for resource in module.get("resources", ())
-        if resource["mode"] == "managed"
+def guarded(workspace: Workspace) -> Plan:
+    """A deployment behind a load balancer, in an organisation that forbids public grants."""
+    given = MINIMAL | {
+        "load_balancer": json.dumps({"domain": "events.example.com", "requests_per_minute": 600}),
+        "public": "false",
     }
-
-
-def _of(plan: Plan, kind: str) -> Resources:
-    return {
-        address: values
-        for address, values in _resources(plan).items()
-        if f"{kind}." in f".{address}"
-    }
-
-
-def _environment(plan: Plan, hop: str) -> dict[str, str]:
-    address = f"module.{hop}.module.function.google_cloudfunctions2_function.function"
-    environment: dict[str, str] = _resources(plan)[address]["service_config"][0][
-        "environment_variables"
-    ]
-    return environment
+    return workspace.plan(".", given, api_key=API_KEY)
 
 
 @pytest.mark.parametrize("name", ["minimal", "everything"])
@@ -92,7 +46,7 @@ def test_the_api_key_is_nowhere_in_the_plan(name: str, request: pytest.FixtureRe
 
 def test_a_subscription_of_ours_keeps_messages_31_days_and_never_expires(everything: Plan) -> None:
     subscriptions = _of(everything, "google_pubsub_subscription")
-    assert len(subscriptions) == 12
+    assert len(subscriptions) == 13
     for address, values in subscriptions.items():
         assert values["message_retention_duration"] == "2678400s", address
         assert values["expiration_policy"] == [{"ttl": ""}], address
@@ -154,6 +108,37 @@ def test_only_the_receiver_is_public_and_the_dispatcher_is_internal(minimal: Pla
     ]
 
 
+def test_behind_a_load_balancer_the_receiver_is_reached_in_no_other_way(
+    minimal: Plan, guarded: Plan
+) -> None:
+    assert [name for name in _resources(minimal) if "google_compute" in name] == []
+    receiver = _resources(guarded)[
+        "module.receiver.module.function.google_cloudfunctions2_function.function"
+    ]
+    assert receiver["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_AND_GCLB"
+    (policy,) = _of(guarded, "google_compute_security_policy").values()
+    limit, rest = sorted(policy["rule"], key=lambda rule: rule["priority"])
+    assert (limit["action"], rest["action"]) == ("throttle", "allow")
+    assert limit["rate_limit_options"][0]["exceed_action"] == "deny(429)"
+    assert limit["rate_limit_options"][0]["rate_limit_threshold"] == [
+        {"count": 600, "interval_sec": 60}
+    ]
+    (certificate,) = _of(guarded, "google_compute_managed_ssl_certificate").values()
+    assert certificate["managed"] == [{"domains": ["events.example.com"]}]
+    # Gemini and the health check are given the domain.
+    outputs = guarded["planned_values"]["outputs"]
+    assert outputs["webhook_url"]["value"] == "https://events.example.com/"
+    (check,) = _of(guarded, "google_monitoring_uptime_check_config").values()
+    assert check["monitored_resource"][0]["labels"]["host"] == "events.example.com"
+    services = {each["service"] for each in _of(guarded, "google_project_service").values()}
+    assert "compute.googleapis.com" in services
+
+
+def test_where_a_policy_forbids_it_nobody_is_granted_the_public(guarded: Plan) -> None:
+    members = {values.get("member") for values in _resources(guarded).values()}
+    assert "allUsers" not in members
+
+
 def test_every_function_has_an_identity_of_its_own(minimal: Plan) -> None:
     functions = _of(minimal, "google_cloudfunctions2_function").values()
     identities = Counter(f["service_config"][0]["service_account_email"] for f in functions)
@@ -170,11 +155,20 @@ def test_roles_on_the_project_are_those_that_the_design_names(everything: Plan) 
         for address, values in grants.items()
     }
     ledger = 'resource.name == "projects/my-project/databases/relay-staging"'
+    jobs = 'resource.name == "projects/my-project/databases/relay-staging-jobs"'
+    clients = f'module.jobs[0].google_project_iam_member.clients["{EVERYTHING["application"]}"]'
     narrowed = granted.pop("module.builder.google_project_iam_member.source_viewer")
     assert narrowed[0] == "roles/storage.objectViewer"
     assert granted == {
         "module.builder.google_project_iam_member.log_writer": ("roles/logging.logWriter", []),
+        "module.dispatcher.google_project_iam_member.jobs[0]": ("roles/datastore.user", [jobs]),
         "module.dispatcher.google_project_iam_member.ledger": ("roles/datastore.user", [ledger]),
+        clients: ("roles/datastore.user", [jobs]),
+        "module.reconciler[0].google_project_iam_member.jobs": ("roles/datastore.user", [jobs]),
+        "module.reconciler[0].google_project_iam_member.ledger": (
+            "roles/datastore.viewer",
+            [ledger],
+        ),
         "module.registrar.google_project_iam_member.ledger": ("roles/datastore.user", [ledger]),
     }
 
@@ -297,12 +291,12 @@ def test_the_ledgers_time_fields_carry_no_index(minimal: Plan) -> None:
 
 
 def test_a_protected_ledger_outlives_the_destroy(minimal: Plan, everything: Plan) -> None:
-    def protection(plan: Plan) -> tuple[str, str]:
-        (database,) = _of(plan, "google_firestore_database").values()
-        return database["delete_protection_state"], database["deletion_policy"]
+    def protection(plan: Plan) -> set[tuple[str, str]]:
+        databases = _of(plan, "google_firestore_database").values()
+        return {(each["delete_protection_state"], each["deletion_policy"]) for each in databases}
 
-    assert protection(minimal) == ("DELETE_PROTECTION_ENABLED", "ABANDON")
-    assert protection(everything) == ("DELETE_PROTECTION_DISABLED", "DELETE")
+    assert protection(minimal) == {("DELETE_PROTECTION_ENABLED", "ABANDON")}
+    assert protection(everything) == {("DELETE_PROTECTION_DISABLED", "DELETE")}
 
 
 def test_the_name_of_a_subscriber_ends_in_a_digest(everything: Plan) -> None:
@@ -345,7 +339,7 @@ def test_labels_reach_every_resource_that_takes_them(everything: Plan) -> None:
         for address, values in _resources(everything).items()
         if (values.get("labels") or {}).get("team") == "batch"
     ]
-    assert len(labelled) == 29
+    assert len(labelled) == 33
 
 
 def test_no_tile_of_the_dashboard_has_a_position_of_zero(minimal: Plan) -> None:
@@ -374,6 +368,25 @@ def _reaches(needed: Mapping[str, set[str]], start: str) -> set[str]:
             found.add(each)
             todo.append(each)
     return found
+
+
+def test_the_old_archive_goes_before_the_new_one_comes(workspace: Workspace) -> None:
+    # Terraform creates before it destroys whatever something depends on that is handled so.
+    needed = _dependencies(workspace.require("graph"))
+    first = [
+        f"{kind}.{name}"
+        for path in workspace.infra.glob("modules/*/*.tf")
+        for kind, name, body in re.findall(
+            r'^resource "(\w+)" "(\w+)" \{\n(.*?)^\}', path.read_text(), re.MULTILINE | re.DOTALL
+        )
+        if "create_before_destroy = true" in body
+    ]
+    assert len(first) >= 3
+    archive = "module.builder.google_storage_bucket_object.source"
+    assert archive in needed
+    for address in needed:
+        if address.endswith(tuple(first)):
+            assert archive not in _reaches(needed, address) | {address}, address
 
 
 def test_everything_waits_until_the_services_are_active(
@@ -423,7 +436,9 @@ def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan)
     # run.googleapis.com/request_count leaves it out.
     metrics = _of(minimal, "google_logging_metric").values()
     filters = {each["name"]: each["filter"] for each in metrics}
-    assert set(filters) == {"gemini-webhooks-forbidden", "gemini-webhooks-saturated"}
+    assert set(filters) == {
+        f"gemini-webhooks-{name}" for name in ("converged", "forbidden", "saturated")
+    }
     for name, status in (("forbidden", 403), ("saturated", 429)):
         counted = filters[f"gemini-webhooks-{name}"]
         assert "/logs/run.googleapis.com%2Frequests" in counted
@@ -437,6 +452,6 @@ def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan)
 
 def test_every_alert_says_what_it_cannot_see(minimal: Plan) -> None:
     policies = _of(minimal, "google_monitoring_alert_policy")
-    assert len(policies) == 10
+    assert len(policies) == 12
     for address, values in policies.items():
         assert "cannot see" in values["documentation"][0]["content"], address

@@ -22,10 +22,23 @@ FUNCTIONS = Path(__file__).parents[2] / "functions"
 FOREIGN = {
     "receive": ["google.cloud.firestore", "google.genai", "google.cloud.secretmanager"],
     "dispatch": ["google.genai", "google.cloud.secretmanager"],
+    "registrar": ["google.genai", "google.pubsub_v1", "pydantic"],
+    "reconcile": ["google.genai", "google.cloud.secretmanager", "pydantic"],
+    "collect": ["google.genai", "google.cloud.secretmanager", "google.cloud.firestore", "pydantic"],
 }
 ENVIRONMENT = {
     "GOOGLE_CLOUD_PROJECT": "my-project",
     "WEBHOOK_SIGNING_SECRET": "whsec_" + "A" * 32,
+}
+ITS_OWN = {
+    "registrar": {
+        "WEBHOOK_SIGNING_SECRET": "",
+        "WEBHOOK_URI": "https://receive.example",
+        "SIGNING_SECRET": "projects/my-project/secrets/signing-secret",
+        "GEMINI_API_KEY": "AIza",
+    },
+    "reconcile": {"GEMINI_API_KEY": "AIza", "JOBS_DATABASE": "gemini-jobs"},
+    "collect": {"GEMINI_API_KEY": "AIza", "BUCKET": "results"},
 }
 
 
@@ -39,7 +52,8 @@ def run(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("target", FOREIGN)
 def test_each_hop_imports_only_what_it_needs(target: str) -> None:
-    done = run(f"import main, sys; main.{target}; print(*sys.modules)", **ENVIRONMENT)
+    environment = ENVIRONMENT | ITS_OWN.get(target, {})
+    done = run(f"import main, sys; main.{target}; print(*sys.modules)", **environment)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert not loaded.intersection(FOREIGN[target])

@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     if chosen.deliveries >= _FULL or chosen.docs:
         command = shlex.join(["python", "-m", "tests.soak", *arguments])
         report.draw(soak.samples, _DOCS / "soak-memory.svg")
-        (_DOCS / "soak.md").write_text(report.page(account, command, _machine()))
+        (_DOCS / "soak.md").write_text(report.page(account, command, machine()))
     return 0 if account.holds else 1
 
 
@@ -70,7 +70,8 @@ def _show(progress: Progress, options: Options) -> None:
     sys.stderr.flush()
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return what a run's figures depend on."""
     cores = f"{os.cpu_count()} cores (load {os.getloadavg()[0]:.0f})"
     return f"{cores}, {platform.system()}, Python {platform.python_version()}"
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,7 +112,7 @@ class Journal:
         self._bodies = {each.id: _digest(each.body) for each in events.values()}
         self._topics = topics
 
-    def store(self, request: Any) -> None:
+    async def store(self, request: Any) -> None:
         """Enter the messages of a `PublishRequest` that has taken effect."""
         topic = self._topics[request.topic]
         for message in request.messages:
@@ -152,16 +152,19 @@ class Balancer:
 
 
 class Emulators:
-    """Pub/Sub, Firestore and Secret Manager; `services` is what `rpc.listen` serves."""
+    """Pub/Sub, Firestore and Secret Manager; `services` is what `rpc.listen` serves.
 
-    def __init__(self, journal: Journal) -> None:
+    `stored` is told each `PublishRequest` that has taken effect, before its caller is.
+    """
+
+    def __init__(self, stored: Callable[[Any], Awaitable[None]]) -> None:
         clock = SystemClock()
         self.faults = Faults()
         self.balancer = Balancer()
         self.pubsub = PubSub(clock, sender=self.balancer)
         self.firestore = Firestore(clock)
         self.secret_manager = SecretManager(clock, list_lag_seconds=_LIST_LAG_SECONDS)
-        self._journal = journal
+        self._stored = stored
         emulators = (self.pubsub, self.firestore, self.secret_manager)
         self.services: dict[str, Service] = {
             name: {
@@ -202,7 +205,7 @@ class Emulators:
         async def handler(request: Any) -> Any:
             reply = await method.handler(request)
             if name == _PUBLISH:
-                self._journal.store(request)
+                await self._stored(request)
             self.faults.after(name)
             return reply
 

@@ -19,20 +19,22 @@ _SAMPLE_SECONDS = 1.0
 
 
 class Functions:
-    """Instances by name, for example `receive-1`.
+    """Instances by name, for example `receive-1`; so many of each function.
 
     `stops` holds, of every graceful stop, the name, the exit status and the seconds it took;
+    `deaths`, of every kill, the name and when it was dead, by the machine's monotonic clock;
     `tracebacks` the last line of every traceback that a function wrote.
     """
 
-    def __init__(self, instances: int, freeze_seconds: float) -> None:
+    def __init__(self, instances: Mapping[str, int], freeze_seconds: float) -> None:
         self.stops: list[tuple[str, int | None, float]] = []
+        self.deaths: list[tuple[str, float]] = []
         self.tracebacks: list[str] = []
         self.samples: list[Sample] = []
         self._names = [
             f"{target}-{number}"
-            for target in ("receive", "dispatch")
-            for number in range(1, instances + 1)
+            for target, count in instances.items()
+            for number in range(1, count + 1)
         ]
         self._freeze_seconds = freeze_seconds
         self._running: dict[str, FunctionProcess] = {}
@@ -40,16 +42,19 @@ class Functions:
         self._failing: set[str] = set()
         self._began = time.monotonic()
 
-    async def start(self, environ: Mapping[str, str], unwinding: AsyncExitStack) -> None:
-        """Start all of them; `unwinding` stops them."""
+    async def start(
+        self, environs: Mapping[str, Mapping[str, str]], unwinding: AsyncExitStack
+    ) -> None:
+        """Start all of them, each in its function's environment; `unwinding` stops them."""
         # As deployed: what is edited meanwhile does not reach those that start anew.
         source = Path(unwinding.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         shutil.copytree(FUNCTIONS, source, dirs_exist_ok=True)
         for name in self._names:
+            target = name.partition("-")[0]
             function = FunctionProcess(
                 name,
-                target=name.partition("-")[0],
-                environ=environ,
+                target=target,
+                environ=environs[target],
                 source=source,
                 on_line=self._read,
             )
@@ -76,9 +81,15 @@ class Functions:
                 return
             if how == "kill":
                 await function.kill()
+                self.deaths.append((name, time.monotonic()))
             else:
                 await self._stop(name, function)
             await function.start()
+
+    async def kill_all(self, target: str) -> None:
+        """Have every instance of a function killed at once, and started again."""
+        names = [name for name in self._names if name.startswith(target)]
+        await asyncio.gather(*(self.strike(name, "kill") for name in names))
 
     async def sample(self) -> None:
         """Look at the memory of every instance, again and again."""

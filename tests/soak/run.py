@@ -69,10 +69,11 @@ class Soak:
         self._options = options
         self._events = list(events(options.deliveries, options.seed))
         self._journal = Journal({each.id: each for each in self._events}, TOPICS)
-        self._emulators = Emulators(self._journal)
+        self._emulators = Emulators(self._journal.store)
         # Frozen until what it holds has been delivered again, and its leases are over.
         freeze_seconds = _ACKNOWLEDGE_SECONDS + options.lease_seconds
-        self._functions = Functions(options.instances, freeze_seconds)
+        instances = {"receive": options.instances, "dispatch": options.instances}
+        self._functions = Functions(instances, freeze_seconds)
         self._upheaval = Upheaval(
             options.deliveries, self._journal, self._functions, self._emulators.faults
         )
@@ -87,7 +88,8 @@ class Soak:
         async with contextlib.AsyncExitStack() as unwinding:
             gemini = await unwinding.enter_async_context(Gemini.started())
             host = await self._emulate(unwinding)
-            await self._functions.start(self._environ(host, gemini.url), unwinding)
+            environ = self._environ(host, gemini.url)
+            await self._functions.start({"receive": environ, "dispatch": environ}, unwinding)
             dispatchers = self._functions.urls("dispatch")
             self._emulators.balancer.urls = dispatchers
             times = PushTimes(_ACKNOWLEDGE_SECONDS, minimum_backoff=0.1, maximum_backoff=2.0)

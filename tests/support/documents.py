@@ -2,9 +2,11 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from relay.gcp.database import Write
+from relay.gcp.queries import Condition, Found, Query
 from relay.gcp.store import Conflict, Snapshot
 
 
@@ -47,6 +49,24 @@ class Documents:
     def delete(self, document: str) -> None:
         del self._documents[document]
 
+    def find_all(self, collection: str) -> list[str]:
+        prefix = f"{collection}/"
+        return [name.removeprefix(prefix) for name in self._documents if name.startswith(prefix)]
+
+    def find(self, query: Query) -> list[Found]:
+        met = [
+            Found(name.removeprefix(f"{query.collection}/"), snapshot)
+            for name, snapshot in self._documents.items()
+            if name.startswith(f"{query.collection}/")
+            and all(_meets(snapshot.fields, condition) for condition in query.conditions)
+        ]
+        if query.order:
+            met.sort(key=lambda each: _position(query, each))
+        if query.after:
+            last = _position(query, query.after)
+            met = [each for each in met if _position(query, each) > last]
+        return met[: query.limit or None]
+
     def _write(self, document: str, fields: Mapping[str, Any]) -> int:
         version = next(self._versions)
         self._documents[document] = Snapshot(_copied(fields), version)
@@ -57,6 +77,21 @@ def _copied(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, list) else value for name, value in fields.items()
     }
+
+
+def _position(query: Query, found: Found) -> Any:
+    return found.snapshot.fields[query.order], found.id
+
+
+def _meets(fields: Mapping[str, Any], condition: Condition) -> bool:
+    name, operator, wanted = condition
+    value = fields.get(name)
+    if operator == "in":
+        return value in wanted
+    if operator == "==":
+        return bool(value == wanted)
+    # A comparison leaves out what is of another type.
+    return isinstance(value, type(wanted)) and bool(value <= wanted)
 
 
 class MemoryStore:
@@ -80,7 +115,7 @@ class MemoryStore:
 
 
 class MemoryDatabase:
-    """A `relay.gcp.database.Database` over documents in memory; remembers its calls."""
+    """A `relay.gcp.database.SearchableDatabase` in memory; remembers its calls."""
 
     def __init__(self) -> None:
         self.documents = Documents()
@@ -93,6 +128,14 @@ class MemoryDatabase:
     async def commit(self, *writes: Write) -> None:
         self.calls.append("commit")
         self.documents.commit(writes)
+
+    async def find(self, query: Query) -> Sequence[Found]:
+        self.calls.append("find")
+        return self.documents.find(query)
+
+    async def count(self, query: Query) -> int:
+        self.calls.append("count")
+        return len(self.documents.find(replace(query, limit=0)))
 
     def fields(self, document: str) -> dict[str, Any]:
         """Return the fields of a document that exists."""

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from relay.dispatcher.event import Event, parse_time
+from relay.dispatcher.event import Event
+from relay.ingress import parse_time
 
 CLAIMED = "claimed"
 DONE = "done"

@@ -7,21 +7,20 @@ https://github.com/googleapis/google-cloudevents/blob/main/docs/spec/pubsub.md
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from relay.dispatcher import reference
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.reference import Reference
 from relay.dispatcher.texts import Number, clean, scalars, shorten
 from relay.errors import Poison
+from relay.gcp.deadletter import MAX_ATTRIBUTES
+from relay.ingress import parse_time
 from relay.jobs.names import RELAY_JOB
+from relay.web.push import PushedMessage
 
 # https://cloud.google.com/pubsub/quotas#resource_limits
-MAX_ATTRIBUTES = 100
 MAX_KEY_BYTES = 256
 MAX_VALUE_BYTES = 1024
 
@@ -36,8 +35,8 @@ BAD_ID = "id-out-of-bounds"
 NO_KEY = "no-dedup-key"
 
 # What a delivery's scheme proves, as the CloudEvents extension `provenance`. A signature with our
-# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs a dynamic
-# webhook's events with the same keys for every customer.
+# own secret, and a right to publish to ingress, belong to this project alone; Gemini signs the
+# events of a dynamic webhook with the same keys for every customer.
 _PROVENANCE = {
     "v1": "project",
     "reconciled": "project",
@@ -45,11 +44,6 @@ _PROVENANCE = {
     "v1a": "gemini",
     "jwt": "gemini",
 }
-
-# https://www.rfc-editor.org/rfc/rfc3339#section-5.6
-_RFC3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,30})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ class Event:
         return replace(self, attributes={**attributes, "job": job})
 
 
-def read(message: IngressMessage, *, source: str) -> Event:
+def read(message: PushedMessage, *, source: str) -> Event:
     """Return the event that an ingress message announces; `source` becomes `ce-source`.
 
     Unknown types and fields pass through. Raises `Poison` where no attempt can succeed.
@@ -129,22 +123,7 @@ def read(message: IngressMessage, *, source: str) -> Event:
     )
 
 
-def dead_letter(message: IngressMessage, reason: str) -> dict[str, str]:
-    """Return the attributes of the dead letter of a message; its data is the message's own.
-
-    They are the message's attributes and `reason`, so that publishing it to the ingress topic again
-    is a replay. Names that Pub/Sub reserves (`goog…`) are left out, and so are attributes beyond a
-    hundred: either would make the dead letter itself unpublishable.
-    """
-    kept = [
-        entry
-        for entry in message.attributes.items()
-        if entry[0] != "reason" and not entry[0].lower().startswith("goog")
-    ]
-    return {**dict(kept[: MAX_ATTRIBUTES - 1]), "reason": reason}
-
-
-def poison(message: IngressMessage) -> Event:
+def poison(message: PushedMessage) -> Event:
     """Return what claims a message that can never be relayed, so that it makes one dead letter.
 
     Its key is the message's own or a digest of its data. A replay of the dead letter has another
@@ -165,16 +144,6 @@ def poison(message: IngressMessage) -> Event:
         attributes={name: given[name] for name in names if given.get(name)},
         data=message.data,
     )
-
-
-def parse_time(text: object) -> datetime | None:
-    """Return an RFC 3339 date and time in UTC; None for anything else."""
-    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _refuse_constant(name: str) -> NoReturn:

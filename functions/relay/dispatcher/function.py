@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from relay.dispatcher.jobs import Jobs
-from relay.dispatcher.push import MAX_PUSH_BYTES, IngressMessage, parse
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.environment import Environment
@@ -22,28 +21,15 @@ from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store
 from relay.jobs import DELIVERIES
 from relay.log import log
-from relay.web.body import read_body
 from relay.web.identity import IdentityCheck, create_identity_check
+from relay.web.push import REFUSALS, SETTLED, UNAVAILABLE, read_push
 from relay.web.replies import Reply, silence_disconnect_errors
-
-_BODY_SECONDS = 10.0
 
 # Unset, nobody follows jobs here, and no event costs a call more.
 _JOBS = "JOBS_DATABASE"
 
-_SETTLED = Reply(204, b"")
 _BUSY = Reply(409, b'{"error":"another worker holds the event"}')
-_UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "10"})
-_REFUSALS = {
-    400: Reply(400, b'{"error":"not a Pub/Sub push"}'),
-    401: Reply(401, b'{"error":"unauthorized"}'),
-    403: Reply(403, b'{"error":"forbidden"}'),
-    405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "POST"}),
-    # Closed: the rest of a late body would be read as the next request.
-    408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
-    413: Reply(413, b'{"error":"content too large"}'),
-}
-_REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: _UNAVAILABLE}
+_REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: UNAVAILABLE}
 
 
 class Dispatcher:
@@ -57,23 +43,15 @@ class Dispatcher:
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
         try:
-            message = await self._message(request)
+            message = await read_push(request, self._identity)
             outcome = await self._ready().handle(message)
         except Refused as refused:
             log("WARNING", "push refused", reason=refused.reason)
-            return _REFUSALS[refused.status]
+            return REFUSALS[refused.status]
         except Unavailable as failure:
             log("ERROR", "push put off", reason=failure.reason)
-            return _UNAVAILABLE
-        return _REPLIES.get(outcome, _SETTLED)
-
-    async def _message(self, request: Request) -> IngressMessage:
-        if request.method != "POST":
-            raise Refused(405, "method")
-        if self._identity:
-            await self._identity.check(request.scope["headers"])
-        body = await read_body(request, limit=MAX_PUSH_BYTES, timeout=_BODY_SECONDS)
-        return parse(request.headers, body)
+            return UNAVAILABLE
+        return _REPLIES.get(outcome, SETTLED)
 
     def _ready(self) -> Worker:
         if not self._handles_stop:

@@ -13,14 +13,15 @@ from relay.dispatcher.event import Event
 from relay.dispatcher.fanout import Progress, fan_out
 from relay.dispatcher.jobs import Jobs, Settled
 from relay.dispatcher.ledger import Claim, Ending, Ledger
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import Route, select
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.stopping import Stopping
 from relay.errors import Poison, PublishRefused, Unavailable
+from relay.gcp.deadletter import publish_dead_letter
 from relay.gcp.publisher import Publisher
 from relay.gcp.store import LedgerUnavailable, Store
 from relay.log import log
+from relay.web.push import PushedMessage
 
 UNKNOWN_ROUTE = "unknown-route"
 
@@ -59,7 +60,7 @@ class Worker:
         self._publisher = publisher
         self.stopping = Stopping(_GRACE_SECONDS)
 
-    async def handle(self, message: IngressMessage) -> Outcome:
+    async def handle(self, message: PushedMessage) -> Outcome:
         """Do what remains to be done for one message, within the budget.
 
         Raises `Unavailable` where Pub/Sub must deliver the message again.
@@ -83,7 +84,7 @@ class Worker:
         return outcome
 
     async def _relay(
-        self, message: IngressMessage, event: Event, routes: Iterable[Route], deadline: float
+        self, message: PushedMessage, event: Event, routes: Iterable[Route], deadline: float
     ) -> Outcome:
         claim = await self._claim(event, deadline)
         if isinstance(claim, Verdict):
@@ -129,7 +130,7 @@ class Worker:
             raise Unavailable("job-cut-short") from None
 
     async def _conclude(
-        self, message: IngressMessage, claim: Claim, progress: Progress, deadline: float
+        self, message: PushedMessage, claim: Claim, progress: Progress, deadline: float
     ) -> Outcome:
         progress.done.update(claim.routes_done)
         state, outcome = claims.DONE, Outcome.DONE
@@ -141,7 +142,7 @@ class Worker:
             state, outcome = await self._give_up(message, reason, final)
         return await self._end(claim, state, outcome, progress.done, deadline)
 
-    async def _set_aside(self, message: IngressMessage, reason: str, deadline: float) -> Outcome:
+    async def _set_aside(self, message: PushedMessage, reason: str, deadline: float) -> Outcome:
         claim = await self._claim(events.poison(message), deadline)
         if isinstance(claim, Verdict):
             return Outcome.DUPLICATE if claim is Verdict.DUPLICATE else Outcome.BUSY
@@ -149,7 +150,7 @@ class Worker:
         return await self._end(claim, state, outcome, (), deadline)
 
     async def _give_up(
-        self, message: IngressMessage, reason: str, final: str
+        self, message: PushedMessage, reason: str, final: str
     ) -> tuple[str, Outcome]:
         deadline = asyncio.get_running_loop().time() + _RECORD_SECONDS
         try:
@@ -192,14 +193,16 @@ class Worker:
             except TimeoutError:
                 raise Unavailable("record-cut-short") from None
 
-    async def _dead_letter(self, message: IngressMessage, reason: str, deadline: float) -> None:
-        attributes = events.dead_letter(message, reason)
-        topic = self._settings.dead_letter_topic
+    async def _dead_letter(self, message: PushedMessage, reason: str, deadline: float) -> None:
+        publisher, topic = self._publisher, self._settings.dead_letter_topic
+        data, attributes = message.data, message.attributes
         try:
             async with self.stopping.limit(deadline):
                 timeout = max(0.0, deadline - asyncio.get_running_loop().time())
-                await self._publisher.publish(topic, message.data, attributes, timeout=timeout)
-        except (TimeoutError, PublishRefused) as error:
+                await publish_dead_letter(
+                    publisher, topic, data, attributes, reason, timeout=timeout
+                )
+        except TimeoutError as error:
             # The subscription keeps the message, and dead-letters it after its last attempt.
             raise Unavailable("dead-letter-unpublished") from error
         log("ERROR", "dead letter", message_id=message.message_id, reason=reason)

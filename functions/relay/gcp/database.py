@@ -13,6 +13,7 @@ from google.cloud.firestore_v1.types import CommitRequest
 from relay.environment import Environment
 from relay.gcp.channels import Connection, OpenChannel, opener
 from relay.gcp.documents import Message, Version, change, creation
+from relay.gcp.queries import Found, Query, count, run
 from relay.gcp.store import (
     CALL_SECONDS,
     CONFLICTS,
@@ -52,6 +53,18 @@ class Database(Protocol):
         ...
 
 
+class SearchableDatabase(Database, Protocol):
+    """A database that answers queries too. Every method may raise `LedgerUnavailable`."""
+
+    async def find(self, query: Query) -> Sequence[Found]:
+        """Return what a query finds."""
+        ...
+
+    async def count(self, query: Query) -> int:
+        """Return how many documents a query finds, its limit aside."""
+        ...
+
+
 class FirestoreDatabase:
     """The database `projects/…/databases/…`; every call names it.
 
@@ -66,6 +79,8 @@ class FirestoreDatabase:
         self._database = database
         self._read = RETRY(self._read_once)
         self._commit = RETRY(self._commit_once)
+        self._find = RETRY(self._find_once)
+        self._count = RETRY(self._count_once)
 
     async def read(self, *documents: str) -> Sequence[Snapshot | None]:
         """Return documents as of now, each None if it does not exist, in one call."""
@@ -78,6 +93,16 @@ class FirestoreDatabase:
         messages = [self._message(write) for write in writes]
         async with translated():
             await self._commit(messages)
+
+    async def find(self, query: Query) -> Sequence[Found]:
+        """Return what a query finds."""
+        async with translated():
+            return await self._find(query)
+
+    async def count(self, query: Query) -> int:
+        """Return how many documents a query finds, its limit aside."""
+        async with translated():
+            return await self._count(query)
 
     async def close(self) -> None:
         """Close the channel; calls in flight fail."""
@@ -95,6 +120,13 @@ class FirestoreDatabase:
     async def _read_once(self, names: Sequence[str]) -> Sequence[Snapshot | None]:
         client = await self._connection.client()
         return await batch_get(client, self._database, names)
+
+    async def _find_once(self, query: Query) -> Sequence[Found]:
+        client = await self._connection.client()
+        return [found async for found in run(client, self._database, query)]
+
+    async def _count_once(self, query: Query) -> int:
+        return await count(await self._connection.client(), self._database, query)
 
     async def _commit_once(self, writes: Sequence[Message]) -> None:
         request = CommitRequest.pb()(database=self._database, writes=writes)

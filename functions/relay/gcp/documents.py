@@ -59,10 +59,11 @@ def read_fields(document: Message) -> dict[str, Any]:
 
 def _put_all(values: Message, fields: Mapping[str, Any]) -> None:
     for name, field in fields.items():
-        _put(values[name], field)
+        put(values[name], field)
 
 
-def _put(value: Message, field: object) -> None:
+def put(value: Message, field: object) -> None:
+    """Set a `Value`; raises as `creation` does."""
     match field:
         case str():
             value.string_value = field
@@ -79,7 +80,7 @@ def _put(value: Message, field: object) -> None:
             # Sets the field even if the list is empty.
             value.array_value.SetInParent()
             for each in field:
-                _put(value.array_value.values.add(), each)
+                put(value.array_value.values.add(), each)
         case Mapping():
             value.map_value.SetInParent()
             _put_all(value.map_value.fields, field)

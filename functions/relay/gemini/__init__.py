@@ -1,4 +1,4 @@
-"""Gemini's API, through the google-genai SDK.
+"""Gemini's API over HTTP: the client, and the services that are called through it.
 
 Imports the shared modules alone.
 """

@@ -1,27 +1,20 @@
-"""Gemini's WebhookService through the google-genai SDK, each call made once."""
+"""Gemini's WebhookService, each call made once: what the google-genai SDK 3.x sends and reads."""
 
-import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from google import genai
-from google.genai._interactions import APIStatusError
-from google.genai.types import HttpOptions, HttpRetryOptions
-
 from relay.errors import GeminiRefused
+from relay.gemini.api import GeminiApi, segment
 
+_PATH = "/v1/webhooks"
 _PAGE_SIZE = 1000
 _MOST_PAGES = 1000
-_TIMEOUT_SECONDS = 10.0
+
+_SHOWN_ONCE = frozenset({"new_signing_secret", "newSigningSecret"})
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-
-_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_\-]+")
-_LONGEST_REASON = 500
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -64,16 +57,7 @@ class GeminiWebhooks:
     """
 
     def __init__(self, *, api_key: str, base_url: str | None) -> None:
-        self._api_key = api_key
-        options = HttpOptions(
-            base_url=base_url,
-            timeout=int(_TIMEOUT_SECONDS * 1000),
-            # The SDK would repeat a POST after a 5xx: two webhooks, or two rotations.
-            retry_options=HttpRetryOptions(attempts=1),
-        )
-        # Kept: once the client is collected, the services taken from it fail.
-        self._client = genai.Client(api_key=api_key, enterprise=False, http_options=options)
-        self._service = self._client.aio.webhooks
+        self._api = GeminiApi(api_key=api_key, base_url=base_url)
 
     async def all(self) -> list[Webhook]:
         """Return every webhook of the project, over all pages."""
@@ -88,12 +72,14 @@ class GeminiWebhooks:
 
     async def page(self, size: int | None = None, token: str = "") -> tuple[list[Webhook], str]:
         """Return one page and the token of the next, empty after the last."""
-        call = self._service.list(page_size=size, page_token=token or None)
-        return await self._call("list", call, _page)
+        asked = {"page_size": size, "page_token": token}
+        query = {name: value for name, value in asked.items() if value}
+        page = _object("list", await self._api.call("list", "GET", _PATH, query=query))
+        return [*map(_read, _list(page, "webhooks"))], _text(page, "next_page_token")
 
     async def get(self, identifier: str) -> Webhook:
         """Return a webhook; where there is none of that id, the error's `status` is 404."""
-        return await self._call("get", self._service.get(id=identifier), _read)
+        return _read(await self._api.call("get", "GET", _one(identifier)))
 
     async def find(self, identifier: str) -> Webhook | None:
         """Return a webhook, or None where there is none of that id."""
@@ -106,19 +92,18 @@ class GeminiWebhooks:
 
     async def create(self, name: str, uri: str, events: Iterable[str]) -> tuple[Webhook, str]:
         """Register a webhook, and return it with its signing secret, which is shown this once."""
-        # Typed as today's enum; the SDK passes other values through.
-        subscribed: list[Any] = [*events]
-        call = self._service.create(name=name, uri=uri, subscribed_events=subscribed)
-        return await self._call("create", call, _created)
+        body = {"subscribed_events": [*events], "uri": uri, "name": name}
+        reply = _object("create", await self._api.call("create", "POST", _PATH, body=body))
+        return _read(reply), _shown(reply, "new_signing_secret")
 
     async def update(self, identifier: str, **changes: Any) -> Webhook:
         """Change the fields given (`name`, `uri`, `subscribed_events`, `state`)."""
-        return await self._call("update", self._service.update(id=identifier, **changes), _read)
+        return _read(await self._api.call("update", "PATCH", _one(identifier), body=changes))
 
     async def delete(self, identifier: str) -> bool:
         """Delete a webhook; return False where there was none of that id."""
         try:
-            await self._call("delete", self._service.delete(id=identifier), bool)
+            _object("delete", await self._api.call("delete", "DELETE", _one(identifier)))
         except GeminiRefused as refused:
             if refused.status == 404:
                 return False
@@ -127,76 +112,56 @@ class GeminiWebhooks:
 
     async def ping(self, identifier: str) -> None:
         """Have a test event delivered."""
-        await self._call("ping", self._service.ping(id=identifier), bool)
+        _object("ping", await self._api.call("ping", "POST", f"{_one(identifier)}:ping"))
 
-    async def rotate(self, identifier: str, behavior: Any) -> str:
+    async def rotate(self, identifier: str, behavior: str) -> str:
         """Return a new signing secret, which is shown this once."""
-        call = self._service.rotate_signing_secret(id=identifier, revocation_behavior=behavior)
-        return await self._call("rotate", call, _rotated)
+        path, body = f"{_one(identifier)}:rotateSigningSecret", {"revocation_behavior": behavior}
+        reply = await self._api.call("rotate", "POST", path, body=body)
+        return _shown(_object("rotate", reply), "secret")
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aio.aclose()
-        self._client.close()
-
-    async def _call(
-        self, what: str, reply: Awaitable[Any], read: Callable[[Any], Answer]
-    ) -> Answer:
-        status: int | None = None
-        try:
-            # The SDK does not validate what it parses, so reading it may fail too.
-            return read(await reply)
-        except GeminiRefused:
-            raise
-        except APIStatusError as error:
-            status = error.status_code
-            reason = f"Gemini answered {status} to {what}: {_message(error)}"
-        except Exception as error:  # noqa: BLE001 - whatever the SDK raises may hold the API key
-            failure = type(error).__name__
-            reason = f"Gemini gave no usable answer to {what} ({failure}); it may have acted."
-        # Outside the handlers, so that the SDK's error, which holds the request, is no context.
-        raise GeminiRefused(redacted(reason, self._api_key), status)
+        await self._api.close()
 
 
-def redacted(text: str, api_key: str) -> str:
-    """Return a text from outside without secrets: one line of at most 500 characters."""
-    shown = _SECRET.sub("whsec_…", text.replace(api_key, "…") if api_key else text)
-    return " ".join(shown.split())[:_LONGEST_REASON]
+def _one(identifier: str) -> str:
+    return f"{_PATH}/{segment(identifier)}"
 
 
-def _page(reply: Any) -> tuple[list[Webhook], str]:
-    return [_read(webhook) for webhook in reply.webhooks or []], str(reply.next_page_token or "")
+def _object(what: str, reply: object) -> Mapping[str, Any]:
+    if not isinstance(reply, dict):
+        raise GeminiRefused(f"Gemini's answer to {what} is not an object; it may have acted.")
+    return reply
 
 
-def _read(webhook: Any) -> Webhook:
-    description = webhook.model_dump(mode="json", exclude_none=True, warnings=False)
-    description.pop("new_signing_secret", None)
+def _list(reply: Mapping[str, Any], name: str) -> list[Any]:
+    value = reply.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _text(reply: Mapping[str, Any], name: str) -> str:
+    return str(reply.get(name) or "")
+
+
+def _read(reply: object) -> Webhook:
+    shown = _object("a call", reply)
     return Webhook(
-        id=str(webhook.id or ""),
-        name=str(webhook.name or ""),
-        uri=str(webhook.uri or ""),
-        events=frozenset(map(str, webhook.subscribed_events or ())),
-        state=str(webhook.state or ""),
-        description=description,
+        id=_text(shown, "id"),
+        name=_text(shown, "name"),
+        uri=_text(shown, "uri"),
+        events=frozenset(map(str, _list(shown, "subscribed_events"))),
+        state=_text(shown, "state"),
+        description={
+            name: value
+            for name, value in shown.items()
+            if value is not None and name not in _SHOWN_ONCE
+        },
     )
 
 
-def _created(reply: Any) -> tuple[Webhook, str]:
-    return _read(reply), _shown(reply.new_signing_secret)
-
-
-def _rotated(reply: Any) -> str:
-    return _shown(reply.secret)
-
-
-def _shown(secret: object) -> str:
+def _shown(reply: Mapping[str, Any], name: str) -> str:
+    secret = reply.get(name)
     if not isinstance(secret, str) or not secret:
         raise GeminiRefused("Gemini's answer showed no signing secret, which a rotation replaces.")
     return secret
-
-
-def _message(error: APIStatusError) -> str:
-    body = error.body
-    described = body.get("error") if isinstance(body, dict) else None
-    message = described.get("message") if isinstance(described, dict) else None
-    return str(message or "without a reason")

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from relay.errors import Refused
@@ -63,17 +61,6 @@ class Delivery(NamedTuple):
         """Raise `Refused` (401) if it was signed more than `tolerance` seconds from its arrival."""
         if abs(self.received_at - self.timestamp) > tolerance:
             raise Refused(401, "timestamp")
-
-
-def rfc3339(seconds: float) -> str:
-    """Return a time in Unix seconds as RFC 3339, UTC, with milliseconds."""
-    return f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
-
-
-@lru_cache(maxsize=2)
-def _second(seconds: int) -> str:
-    # Formatted once a second rather than once a delivery.
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _pick(headers: Headers) -> dict[bytes, bytes | None]:

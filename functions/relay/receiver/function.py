@@ -8,11 +8,12 @@ from starlette.requests import Request
 from relay.errors import Poison, Refused, Unavailable
 from relay.gcp.channels import opener
 from relay.gcp.publisher import Publisher, create_publisher
+from relay.ingress import rfc3339
 from relay.keys.cache import KeyCache
 from relay.keys.jwks import JWKS_PACE, JwksLoader
 from relay.keys.signing_secret import SECRET_PACE, SigningSecretLoader
 from relay.keys.source import FixedKeys, KeySource
-from relay.receiver.delivery import Delivery, rfc3339
+from relay.receiver.delivery import Delivery
 from relay.receiver.refusals import Refusals
 from relay.receiver.settings import SCHEMES, Settings
 from relay.receiver.signatures import Verified

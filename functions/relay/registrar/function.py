@@ -1,7 +1,7 @@
 """The registrar: keeps the webhook at Gemini, and its secret in Secret Manager, as they should be.
 
 A controller: called every minute, it compares the webhook with its environment and repairs what
-differs. It is the only function that holds the API key.
+differs.
 """
 
 import functools

@@ -8,7 +8,7 @@ from hooks.events.as_published import event_of
 from hooks.subscription import Received
 from localcloud.pubsub.envelope import rfc3339
 from localcloud.pubsub.filters import Filter
-from relay.dispatcher.event import parse_time
+from relay.ingress import parse_time
 
 
 class Past:

@@ -1,12 +1,28 @@
-# Every option at once: routes, a subscriber of each kind, the archive, a key
-# and storage regions of your own, and alerts.
+# Every option at once: routes, a subscriber of each kind, jobs and their
+# results, the archive, a key and storage regions of your own, and alerts.
 
+# Exact versions: what was planned here is what is applied elsewhere.
 terraform {
   required_version = ">= 1.11"
   required_providers {
+    # tflint-ignore: terraform_unused_required_providers
+    archive = {
+      source  = "hashicorp/archive"
+      version = "2.8.0"
+    }
     google = {
       source  = "hashicorp/google"
-      version = "~> 8.0"
+      version = "8.0.0"
+    }
+    # tflint-ignore: terraform_unused_required_providers
+    http = {
+      source  = "hashicorp/http"
+      version = "3.6.1"
+    }
+    # tflint-ignore: terraform_unused_required_providers
+    time = {
+      source  = "hashicorp/time"
+      version = "0.14.1"
     }
   }
 }
@@ -14,6 +30,11 @@ terraform {
 provider "google" {
   project = var.project
   region  = var.region
+}
+
+variable "application" {
+  description = "IAM member that starts jobs."
+  type        = string
 }
 
 variable "deployer" {
@@ -86,11 +107,23 @@ module "relay" {
     force_destroy     = true
   }
 
+  collect = {
+    delete_after_days = 90
+    filter            = "attributes.ce-type = \"batch.succeeded\""
+    force_destroy     = true
+  }
+
   functions = {
     receiver = {
-      max_instances = 50
+      max_instances = 20
       min_instances = 1
     }
+  }
+
+  jobs = {
+    adopt         = "batches"
+    clients       = [var.application]
+    give_up_hours = 96
   }
 
   ledger = {
@@ -170,9 +203,19 @@ module "relay" {
   }
 }
 
+output "jobs_database" {
+  description = "The application's JOBS_DATABASE."
+  value       = module.relay.jobs_database
+}
+
 output "next_steps" {
   description = "Commands to run next."
   value       = module.relay.next_steps
+}
+
+output "results_bucket" {
+  description = "Bucket that takes the results of jobs."
+  value       = module.relay.results_bucket
 }
 
 output "subscriptions" {

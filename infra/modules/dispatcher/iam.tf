@@ -34,6 +34,19 @@ resource "google_project_iam_member" "ledger" {
   }
 }
 
+resource "google_project_iam_member" "jobs" {
+  count   = var.jobs == null ? 0 : 1
+  project = var.project
+  role    = "roles/datastore.user"
+  member  = google_service_account.dispatcher.member
+
+  condition {
+    title       = var.jobs.condition.title
+    description = var.jobs.condition.description
+    expression  = var.jobs.condition.expression
+  }
+}
+
 # To move a message to the dead letters, Pub/Sub acknowledges it on the
 # subscription as its own service agent.
 resource "google_pubsub_subscription_iam_member" "agent" {

@@ -16,16 +16,19 @@ module "function" {
   build       = var.build
   description = "Claims each delivery in the ledger and fans it out."
   entry_point = "dispatch"
-  environment = {
-    DEAD_LETTER_TOPIC    = var.dead_letter_topic
-    DEDUP_RETENTION_DAYS = tostring(var.dedup_retention_days)
-    EVENTS_TOPIC         = var.events_topic
-    FIRESTORE_DATABASE   = var.database
-    LEASE_SECONDS        = "120"
-    OIDC_AUDIENCE        = local.audience
-    OIDC_EMAILS          = google_service_account.push.email
-    ROUTES               = jsonencode(var.routes)
-  }
+  environment = merge(
+    {
+      DEAD_LETTER_TOPIC    = var.dead_letter_topic
+      DEDUP_RETENTION_DAYS = tostring(var.dedup_retention_days)
+      EVENTS_TOPIC         = var.events_topic
+      FIRESTORE_DATABASE   = var.database
+      LEASE_SECONDS        = "120"
+      OIDC_AUDIENCE        = local.audience
+      OIDC_EMAILS          = google_service_account.push.email
+      ROUTES               = jsonencode(var.routes)
+    },
+    var.jobs == null ? {} : { JOBS_DATABASE = var.jobs.database },
+  )
   internal        = true
   invokers        = { push = google_service_account.push.member }
   kms_key         = var.kms_key
@@ -35,6 +38,7 @@ module "function" {
   size            = var.size
   timeout_seconds = 60
   depends_on = [
+    google_project_iam_member.jobs,
     google_project_iam_member.ledger,
     google_pubsub_topic_iam_member.publisher,
   ]

@@ -47,6 +47,22 @@ variable "ingress_topic" {
   type        = string
 }
 
+variable "jobs" {
+  description = <<-EOT
+    Id of the jobs' Firestore database, and the IAM condition that limits a role
+    to it: the `access` output of `jobs`; null follows no jobs.
+  EOT
+  type = object({
+    condition = object({
+      description = string
+      expression  = string
+      title       = string
+    })
+    database = string
+  })
+  default = null
+}
+
 variable "kms_key" {
   description = <<-EOT
     Full name of the key that encrypts the function; null uses Google's own

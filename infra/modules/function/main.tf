@@ -4,7 +4,11 @@ locals {
     var.environment,
     var.size.environment,
   )
-  ingress = var.internal ? "ALLOW_INTERNAL_ONLY" : "ALLOW_ALL"
+  ingress = (
+    var.internal
+    ? "ALLOW_INTERNAL_ONLY"
+    : var.load_balanced ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
+  )
   service = google_cloudfunctions2_function.function.service_config[0]
 }
 

@@ -54,6 +54,14 @@ variable "labels" {
   default     = {}
 }
 
+variable "load_balanced" {
+  description = <<-EOT
+    Whether the internet reaches the function only through a load balancer.
+  EOT
+  type        = bool
+  default     = false
+}
+
 variable "name" {
   description = "Name of the function and of its Cloud Run service."
   type        = string

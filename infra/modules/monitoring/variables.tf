@@ -17,6 +17,11 @@ variable "alerts" {
   })
 }
 
+variable "converge_job" {
+  description = "Name of the schedule that has the registrar converge."
+  type        = string
+}
+
 variable "dead_letter_subscriptions" {
   description = "Names of the subscriptions that hold dead letters, by owner."
   type        = map(string)
@@ -25,6 +30,14 @@ variable "dead_letter_subscriptions" {
 variable "dispatcher" {
   description = "Name of the dispatcher's Cloud Run service."
   type        = string
+}
+
+variable "further_services" {
+  description = <<-EOT
+    Names of further Cloud Run services whose errors and refusals are watched.
+  EOT
+  type        = list(string)
+  default     = []
 }
 
 variable "name" {
@@ -49,6 +62,17 @@ variable "propagation_seconds" {
 variable "receiver" {
   description = "Name of the receiver's Cloud Run service."
   type        = string
+}
+
+variable "receiver_host" {
+  description = "Host of the address that Gemini delivers to."
+  type        = string
+}
+
+variable "receiver_path" {
+  description = "Path of the address that Gemini delivers to."
+  type        = string
+  default     = ""
 }
 
 variable "region" {

@@ -35,3 +35,14 @@ resource "google_secret_manager_secret_iam_member" "signing_secret" {
   role      = var.signing_secret_role
   member    = google_service_account.registrar.member
 }
+
+# A revision that may not access the secrets in its environment does not start.
+resource "time_sleep" "rights" {
+  create_duration = "${var.propagation_seconds}s"
+
+  depends_on = [
+    google_project_iam_member.ledger,
+    google_secret_manager_secret_iam_member.gemini_api_key,
+    google_secret_manager_secret_iam_member.signing_secret,
+  ]
+}

@@ -59,7 +59,7 @@ module "function" {
     { schedules = google_service_account.schedules.member },
     var.deployer == null ? {} : { deployer = var.deployer },
     { for member in var.operators : member => member },
-    var.wait == null ? {} : { wait = google_service_account.wait[0].member },
+    var.wait ? { wait = google_service_account.wait[0].member } : {},
   )
   kms_key = var.kms_key
   labels  = var.labels
@@ -73,9 +73,5 @@ module "function" {
   service_account = google_service_account.registrar.email
   size            = var.size
   timeout_seconds = 120
-  depends_on = [
-    google_project_iam_member.ledger,
-    google_secret_manager_secret_iam_member.gemini_api_key,
-    google_secret_manager_secret_iam_member.signing_secret,
-  ]
+  depends_on      = [time_sleep.rights]
 }

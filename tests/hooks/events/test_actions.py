@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hooks import connections, ledger
+from hooks import connections, console, ledger
 from hooks.errors import HooksError, UsageError
 from hooks.ledger import Wanted
 from localcloud.core.rpc import Call
@@ -47,6 +47,19 @@ async def test_the_ledger_is_listed_newest_first_over_all_shards(relay: Relay) -
     found = await relay.hooks("events", "list", "--limit", "60")
     assert ids(found, "events") == [f"evt_{number}" for number in range(60)]
     assert not found["cut_short"]
+
+
+async def test_an_absorbed_event_names_the_one_that_was_fanned_out(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(relay, 1)
+    async with firestore(relay.address) as client:
+        absorbed = {"state": "done", "routes_done": [], "absorbed_by": "rec_1"}
+        await client.document("deliveries", f"{0:064x}").update(absorbed)
+    [listed] = (await relay.hooks("events", "list"))["events"]
+    assert listed["absorbed_by"] == "rec_1"
+    monkeypatch.setattr(console, "width", lambda: 120)
+    assert "absorbed by rec_1" in (await relay.invoke("events", "list")).stdout
 
 
 @pytest.mark.parametrize(

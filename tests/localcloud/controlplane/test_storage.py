@@ -1,6 +1,7 @@
 import base64
 import hashlib
 
+import httpx2
 import pytest
 
 from localcloud.controlplane import Cloud
@@ -76,9 +77,34 @@ async def test_a_bucket_with_objects_cannot_be_deleted(api: Api, bucket: str) ->
     await api("DELETE", f"{BUCKETS}/{bucket}", expect=204)
 
 
-async def test_other_kinds_of_upload_are_not_imitated(api: Api, bucket: str) -> None:
-    path = f"/upload/storage/v1/b/{bucket}/o?uploadType=resumable"
-    assert (await api.refused("POST", path))[0] == "UNIMPLEMENTED"
+async def test_at_its_own_address_a_creator_creates_and_may_do_nothing_else(
+    cloud: Cloud, api: Api, bucket: str, account: str
+) -> None:
+    member = f"serviceAccount:{account}"
+    where = (await cloud.variables_for(member))["STORAGE_EMULATOR_HOST"]
+    begin = (
+        f"{where}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&name=a&ifGenerationMatch=0"
+    )
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        assert (await client.post(begin, json={})).status_code == 403
+        policy = await api("GET", f"{BUCKETS}/{bucket}/iam")
+        policy["bindings"].append({"role": "roles/storage.objectCreator", "members": [member]})
+        await api("PUT", f"{BUCKETS}/{bucket}/iam", policy)
+        sessions = [(await client.post(begin, json={})).headers["location"] for _ in range(3)]
+        # A session's URI is the right to go on; it names nobody.
+        assert account not in sessions[0]
+        assert (await client.put(sessions[0], content=CONTENT)).status_code == 200
+        assert (await client.put(sessions[1], content=CONTENT)).status_code == 412
+        assert (await client.delete(sessions[2])).status_code == 499
+        for method in ("GET", "DELETE"):
+            path = f"{where}/storage/v1/b/{bucket}/o/a"
+            assert (await client.request(method, path)).status_code == 403
+    assert (await api("GET", f"{BUCKETS}/{bucket}/o/a"))["size"] == str(len(CONTENT))
+
+
+async def test_an_object_that_is_not_there_is_not_found(api: Api, bucket: str) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        await api(method, f"{BUCKETS}/{bucket}/o/none", {}, expect=404)
 
 
 async def test_reading_an_object_needs_storage_objects_get(

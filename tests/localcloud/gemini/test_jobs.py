@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from typing import Any
 
 import httpx2
@@ -104,6 +105,27 @@ async def test_an_interaction_that_requires_continuation_has_a_token(
     assert (await sdk.interactions.get(id=identifier)).continuation_token
 
 
+@pytest.mark.parametrize("status", ["idle", "novel_state"])
+async def test_an_interaction_may_be_in_a_state_that_nobody_knows(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, status: str
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert await advance(http, identifier, status) == 200
+    assert (await sdk.interactions.get(id=identifier)).status == status
+    assert await advance(http, identifier, "completed") == 200
+    assert [delivery.event_type for delivery in gemini.account] == ["interaction.completed"]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "budget_exceeded", "cancelled"])
+async def test_some_ends_have_no_event(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, status: str
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    await advance(http, identifier, status)
+    assert (await sdk.interactions.get(id=identifier)).status == status
+    assert gemini.account.total == 0
+
+
 @pytest.mark.parametrize("settings", [{"cancel_lag_seconds": 5.0}], indirect=True)
 async def test_a_cancellation_is_learnt_only_by_asking_and_may_lag(
     sdk: AsyncClient, gemini: Gemini, clock: ManualClock
@@ -115,6 +137,12 @@ async def test_a_cancellation_is_learnt_only_by_asking_and_may_lag(
     assert (await sdk.interactions.get(id=identifier)).status == "cancelled"
     assert gemini.account.total == 0
     assert await refused(sdk.interactions.cancel(id=identifier)) == 400
+    batch = await batch_from_file(sdk)
+    await sdk.batches.cancel(name=str(batch.name))
+    states = [(await sdk.batches.get(name=str(batch.name))).state]
+    await clock.advance(5)
+    states.append((await sdk.batches.get(name=str(batch.name))).state)
+    assert states == [types.JobState.JOB_STATE_RUNNING, types.JobState.JOB_STATE_CANCELLED]
 
 
 @pytest.mark.parametrize("settings", [{"announce_cancellations": True}], indirect=True)
@@ -132,10 +160,51 @@ async def test_cancellations_are_announced_when_the_setting_says_so(
     ]
 
 
-async def test_a_deleted_interaction_is_gone(sdk: AsyncClient) -> None:
-    identifier = await start(sdk)
+@pytest.mark.parametrize("settings", [{"agents_can_be_cancelled": False}], indirect=True)
+async def test_the_cancellation_of_an_agent_may_be_a_method_that_does_not_exist(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    agent = await sdk.interactions.create(agent="deep-research-1", input="x", background=True)
+    path = "/v1/interactions/{}/cancel"
+    answers = [await http.post(path.format(each)) for each in (agent.id, "v1_unknown")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert answers[0].json()[0]["error"]["message"] == "Method not found."
+    assert answers[1].json()["error"]["code"] == "not_found"
+    assert (await sdk.interactions.cancel(id=await start(sdk))).status == "cancelled"
+
+
+async def test_a_deleted_interaction_is_gone_and_runs_on(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
     await sdk.interactions.delete(id=identifier)
     assert await refused(sdk.interactions.get(id=identifier)) == 404
+    assert await refused(sdk.interactions.delete(id=identifier)) == 404
+    await advance(http, identifier, "completed")
+    assert [delivery.event_type for delivery in gemini.account] == ["interaction.completed"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lookup_lag_seconds": 60.0, "interaction_seconds": 3600.0}], indirect=True
+)
+async def test_an_interaction_is_found_late_and_not_for_ever(
+    sdk: AsyncClient, clock: ManualClock
+) -> None:
+    identifier = await start(sdk)
+    assert await refused(sdk.interactions.get(id=identifier)) == 404
+    await clock.advance(60)
+    assert (await sdk.interactions.get(id=identifier)).id == identifier
+    await clock.advance(3540)
+    assert await refused(sdk.interactions.get(id=identifier)) == 404
+
+
+async def test_identifiers_are_as_hard_as_real_ones(sdk: AsyncClient, gemini: Gemini) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    assert set("-_.") < set(identifier.removeprefix("v1_"))
+    assert identifier.lower() != identifier
+    assert await refused(sdk.interactions.get(id=identifier.swapcase())) == 404
+    (delivery,) = gemini.emit("batch.failed", uris=[URI])
+    assert delivery.message.webhook_id.startswith("msg_")
 
 
 @pytest.mark.parametrize(
@@ -158,63 +227,6 @@ async def test_a_deleted_interaction_is_gone(sdk: AsyncClient) -> None:
 )
 async def test_an_invalid_interaction_is_refused(http: httpx2.AsyncClient, body: Any) -> None:
     assert (await http.post("/v1/interactions", json=body)).status_code == 400
-
-
-async def test_a_managed_agent_needs_its_environment(
-    sdk: AsyncClient, http: httpx2.AsyncClient
-) -> None:
-    agent: Any = "antigravity-preview-05-2026"
-    first = await sdk.interactions.create(agent=agent, input="x", background=True)
-    chained: Any = {"agent": agent, "input": "y", "previous_interaction_id": first.id}
-    await advance(http, str(first.id), "completed")
-    assert await refused(sdk.interactions.create(**chained)) == 400
-    assert (await sdk.interactions.create(**chained, environment="env_1")).status == "completed"
-    failed = await sdk.interactions.create(agent=agent, input="x", background=True)
-    await advance(http, str(failed.id), "failed")
-    chained["previous_interaction_id"] = failed.id
-    assert await refused(sdk.interactions.create(**chained, environment="env_1")) == 400
-    chained["previous_interaction_id"] = "v1_unknown"
-    assert await refused(sdk.interactions.create(**chained)) == 404
-
-
-async def test_a_stream_ends_with_the_interaction(sdk: AsyncClient) -> None:
-    streamed = await sdk.interactions.create(model=MODEL, input="x", stream=True)
-    kinds = [event.event_type async for event in streamed]
-    assert kinds == [
-        "interaction.created",
-        "step.start",
-        "step.delta",
-        "step.stop",
-        "interaction.completed",
-    ]
-
-
-async def test_a_stream_resumes_after_the_last_event_seen(
-    sdk: AsyncClient, http: httpx2.AsyncClient
-) -> None:
-    identifier = await start(sdk)
-    await http.post(
-        f"/control/jobs/{identifier}/frames",
-        json={"frames": [{"event_type": "novelty"}, {"event_type": "cut"}]},
-    )
-    raw = (await http.get(f"/v1/interactions/{identifier}?stream=true")).text
-    assert raw.endswith('data: {"event_type":"step.del')
-    await advance(http, identifier, "failed")
-    streamed = await sdk.interactions.get(id=identifier, stream=True, last_event_id="e3")
-    assert [event.event_type async for event in streamed] == ["error", "interaction.status_update"]
-    unknown = await http.get(f"/v1/interactions/{identifier}?stream=true&last_event_id=e99")
-    assert unknown.status_code == 400
-
-
-async def test_a_stream_is_live(sdk: AsyncClient, http: httpx2.AsyncClient) -> None:
-    identifier = await start(sdk)
-    streamed = await sdk.interactions.get(id=identifier, stream=True)
-    kinds = []
-    async for event in streamed:
-        kinds.append(event.event_type)
-        if event.event_type == "interaction.created":
-            await advance(http, identifier, "incomplete")
-    assert kinds == ["interaction.created", "interaction.status_update"]
 
 
 async def batch_from_file(sdk: AsyncClient) -> types.BatchJob:
@@ -261,6 +273,25 @@ async def test_an_inline_batch_has_its_results_in_the_reply(
     assert len(shown.dest.inlined_responses or []) == 1
     (delivery,) = gemini.account
     assert "output_file_uri" not in json.loads(delivery.message.body)["data"]
+    chosen = await sdk.batches.create(model=MODEL, src=requests)
+    results = [{"error": {"code": 3, "message": "Odd."}, "metadata": {"key": "a"}}]
+    identifier = str(chosen.name).removeprefix("batches/")
+    await advance(http, identifier, "succeeded", results=results)
+    raw = (await http.get(f"/v1/{chosen.name}")).json()
+    assert raw["metadata"]["output"]["inlinedResponses"]["inlinedResponses"] == results
+
+
+@pytest.mark.parametrize("settings", [{"inline_results_shuffled": True}], indirect=True)
+async def test_the_results_of_an_inline_batch_may_lose_order_and_metadata(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    requests = [{"contents": [{"parts": [{"text": "Hi"}]}]}]
+    batch = await sdk.batches.create(model=MODEL, src=requests)
+    results = [{"metadata": {"key": "a"}, "response": {"id": key}} for key in "ab"]
+    identifier = str(batch.name).removeprefix("batches/")
+    await advance(http, identifier, "succeeded", results=results)
+    output = (await http.get(f"/v1/{batch.name}")).json()["response"]["inlinedResponses"]
+    assert output["inlinedResponses"] == [{"response": {"id": key}} for key in "ba"]
 
 
 async def test_a_batch_fails_is_listed_and_deleted(
@@ -288,6 +319,21 @@ async def test_a_batch_expires_on_the_clock(
     assert [event["type"] for event in events(endpoint)] == ["batch.expired"]
 
 
+async def test_batches_are_listed_by_pages_newest_first(
+    sdk: AsyncClient, http: httpx2.AsyncClient
+) -> None:
+    names = [str((await batch_from_file(sdk)).name) for _ in range(5)]
+    pager = await sdk.batches.list(config={"page_size": 2})
+    assert [batch.name async for batch in pager] == names[::-1]
+    assert pager.page[0].display_name == "nightly"
+    page = (await http.get("/v1beta/batches?pageSize=2")).json()
+    await sdk.batches.delete(name=names[3])
+    following = await http.get(f"/v1beta/batches?pageToken={page['nextPageToken']}")
+    assert [each["name"] for each in following.json()["operations"]] == names[2::-1]
+    assert "nextPageToken" not in following.json()
+    assert (await http.get("/v1/batches?pageSize=x")).status_code == 400
+
+
 @pytest.mark.parametrize(
     ("source", "status"),
     [("files/x", 200), ([{"request": {}}], 200), ({"file_name": "files/x"}, 200), (7, 400)],
@@ -310,6 +356,8 @@ async def test_a_batch_as_the_guide_writes_it(
         ("batchGenerateContent", {"batch": {"inputConfig": {"requests": {"requests": [1]}}}}),
         ("batchCreate", {"src": "files/x", "config": 1}),
         ("predictLongRunning", {}),
+        ("predictLongRunning", {"instances": [{}], "parameters": {"sampleCount": 9}}),
+        ("predictLongRunning", {"instances": [{}], "parameters": [1]}),
     ],
 )
 async def test_an_invalid_job_is_refused(http: httpx2.AsyncClient, path: str, body: object) -> None:
@@ -334,6 +382,134 @@ async def test_a_video_is_generated_or_not(
     await gemini.courier.quiet()
     expected = ["video.generated"] if state == "succeeded" else []
     assert [event["type"] for event in events(endpoint)] == expected
+
+
+async def video(http: httpx2.AsyncClient, **parameters: Any) -> str:
+    body = {
+        "instances": [{"prompt": "a cat"}],
+        "parameters": parameters,
+        "webhookConfig": {"uris": [URI]},
+    }
+    answer = await http.post("/v1beta/models/veo-3:predictLongRunning", json=body)
+    assert answer.status_code == 200
+    return str(answer.json()["name"])
+
+
+async def test_a_video_is_a_file_with_a_name_of_its_own(
+    sdk: AsyncClient, http: httpx2.AsyncClient, gemini: Gemini, endpoint: Endpoint
+) -> None:
+    name = await video(http, sampleCount=2)
+    await advance(http, name.rpartition("/")[2], "succeeded", text="film")
+    asked = types.GenerateVideosOperation.model_validate({"name": name})
+    shown = await sdk.operations.get(asked)
+    videos = [each.video for each in shown.response.generated_videos]
+    assert [await sdk.files.download(file=each) for each in videos] == [b"film", b"film"]
+    await gemini.courier.quiet()
+    (event,) = events(endpoint)
+    assert event["data"]["video_uri"] == videos[0].uri
+    assert event["data"]["file_id"] in videos[0].uri
+    assert name.rpartition("/")[2] not in videos[0].uri
+
+
+@pytest.mark.parametrize("reasons", [[], ["Celebrity."]])
+async def test_a_filtered_video_ends_without_video_and_event(
+    http: httpx2.AsyncClient, gemini: Gemini, reasons: list[str]
+) -> None:
+    name = await video(http)
+    assert await advance(http, name.rpartition("/")[2], "filtered", reasons=reasons) == 200
+    shown = (await http.get(f"/v1/{name}")).json()
+    response = shown["response"]["generateVideoResponse"]
+    assert (shown["done"], response["raiMediaFilteredCount"]) == (True, 1)
+    assert "generatedSamples" not in response
+    assert len(response["raiMediaFilteredReasons"][0]) > 1
+    assert gemini.account.total == 0
+
+
+async def test_some_videos_of_several_may_be_filtered(http: httpx2.AsyncClient) -> None:
+    name = await video(http, sampleCount=3)
+    await advance(http, name.rpartition("/")[2], "succeeded", reasons=["Violence."])
+    response = (await http.get(f"/v1beta/{name}")).json()["response"]["generateVideoResponse"]
+    assert (len(response["generatedSamples"]), response["raiMediaFilteredCount"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("webhook", "states"),
+    [
+        ("lost", ["lost"]),
+        ("doubled", ["delivered"] * 2),
+        ("late", ["pending"]),
+        ("sent", ["delivered"]),
+    ],
+)
+async def test_a_control_decides_what_becomes_of_a_webhook(
+    sdk: AsyncClient,
+    http: httpx2.AsyncClient,
+    gemini: Gemini,
+    clock: ManualClock,
+    webhook: str,
+    states: list[str],
+) -> None:
+    identifier = await start(sdk, webhook_config=CONFIG)
+    await advance(http, identifier, "completed", webhook=webhook)
+    await gemini.courier.quiet()
+    assert [delivery.state for delivery in gemini.account] == states
+    assert len({delivery.message.webhook_id for delivery in gemini.account}) == 1
+    await clock.advance(3600)
+    await gemini.courier.quiet()
+    assert all(delivery.state in {"delivered", "lost"} for delivery in gemini.account)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"lost_webhooks": 0.2, "late_webhooks": 0.1, "doubled_webhooks": 0.1, "seed": 7}],
+    indirect=True,
+)
+async def test_shares_of_the_webhooks_are_lost_late_and_doubled(gemini: Gemini) -> None:
+    gemini.webhooks.create({"uri": URI, "subscribed_events": ["batch.failed"]})
+    for _ in range(400):
+        batch = gemini.jobs.batches.create(MODEL, "", {"fileName": "files/x"}, None)
+        gemini.jobs.batches.advance(batch, "failed")
+    await gemini.courier.quiet()
+    sent = Counter(delivery.message.webhook_id for delivery in gemini.account)
+    states = Counter(delivery.state for delivery in gemini.account)
+    doubled = sum(count == 2 for count in sent.values())
+    assert len(sent) == 400
+    assert 60 < states["lost"] < 100
+    assert 25 < states["pending"] < 55
+    assert 25 < doubled < 55
+
+
+@pytest.mark.parametrize("settings", [{"job_seconds": 60.0, "stuck_jobs": 1.0}], indirect=True)
+async def test_some_jobs_never_end(
+    sdk: AsyncClient, http: httpx2.AsyncClient, clock: ManualClock
+) -> None:
+    await start(sdk)
+    await batch_from_file(sdk)
+    await video(http)
+    await clock.advance(100 * 24 * 3600)
+    jobs = (await http.get("/control/jobs")).json()["jobs"]
+    assert [job["state"] for job in jobs] == ["in_progress", "pending", "running"]
+
+
+@pytest.mark.parametrize("kind", ["empty-reply", "html-reply"])
+async def test_a_call_may_act_and_answer_nonsense(http: httpx2.AsyncClient, kind: str) -> None:
+    fault = {"operation": "batches.create", "kind": kind}
+    await http.post("/control/faults", json=fault)
+    body = {"batch": {"inputConfig": {"fileName": "files/x"}}}
+    answer = await http.post(f"/v1/models/{MODEL}:batchGenerateContent", json=body)
+    assert (answer.status_code, answer.text[:2]) == (200, "{}" if kind == "empty-reply" else "<!")
+    assert len((await http.get("/v1/batches")).json()["operations"]) == 1
+
+
+@pytest.mark.parametrize("settings", [{"usage_lag_seconds": 5.0}], indirect=True)
+async def test_usage_comes_late(
+    sdk: AsyncClient, http: httpx2.AsyncClient, clock: ManualClock
+) -> None:
+    identifier = await start(sdk)
+    await advance(http, identifier, "completed")
+    assert (await sdk.interactions.get(id=identifier)).usage is None
+    await clock.advance(5)
+    assert (await sdk.interactions.get(id=identifier)).usage.total_tokens > 0
 
 
 @pytest.mark.parametrize("settings", [{"job_seconds": 60.0, "time_scale": 6.0}], indirect=True)
@@ -365,7 +541,10 @@ async def test_the_oldest_jobs_are_forgotten(sdk: AsyncClient) -> None:
     ("path", "body", "status"),
     [
         ("unknown", {"state": "completed"}, 404),
-        ("", {"state": "nonsense"}, 400),
+        ("", {"state": "No Status"}, 400),
+        ("", {"state": "completed", "webhook": "eaten"}, 400),
+        ("", {"state": "requires_action", "steps": [{"type": "function_call"}]}, 400),
+        ("", {"state": "completed", "output_text": 1}, 400),
         ("", {"state": "failed", "error": {"code": 1}}, 400),
         ("/frames", {"frames": 1}, 400),
     ],

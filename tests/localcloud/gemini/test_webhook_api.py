@@ -256,6 +256,7 @@ async def test_the_api_key_is_checked(base_url: str, headers: dict[str, str], st
         answer = await stranger.get("/v1/webhooks")
     assert answer.status_code == status
     assert "wrong" not in answer.text
+    assert ("API_KEY_INVALID" in answer.text) == (status == 400)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v2/webhooks"), ("PUT", "/v1/webhooks")])

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.dispatcher import event as events
-from relay.dispatcher.event import Event, dead_letter, parse_time, read
-from relay.dispatcher.push import IngressMessage
+from relay.dispatcher.event import Event, read
 from relay.errors import Poison
+from relay.gcp.deadletter import MAX_ATTRIBUTES, dead_letter
+from relay.web.push import PushedMessage
 
 SOURCE = "//generativelanguage.googleapis.com/projects/p"
 GIVEN = {
@@ -32,7 +33,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 def read_body(body: object, **given: str) -> Event:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     attributes = {**GIVEN, **{name.replace("_", "-"): value for name, value in given.items()}}
-    return read(IngressMessage(data, attributes), source=SOURCE)
+    return read(PushedMessage(data, attributes), source=SOURCE)
 
 
 def reason_for(body: object, **given: str) -> str:
@@ -147,9 +148,9 @@ def test_the_time_is_the_events_own_if_it_is_one(timestamp: object, time: str) -
 
 def test_without_any_time_there_is_the_publish_time_or_none() -> None:
     attributes = {name: GIVEN[name] for name in ("webhook-id", "dedup-key")}
-    message = IngressMessage(b'{"type":"x"}', attributes, publish_time="2026-01-22T12:00:02Z")
+    message = PushedMessage(b'{"type":"x"}', attributes, publish_time="2026-01-22T12:00:02Z")
     assert read(message, source=SOURCE).attributes["ce-time"] == "2026-01-22T12:00:02Z"
-    message = IngressMessage(b'{"type":"x"}', attributes)
+    message = PushedMessage(b'{"type":"x"}', attributes)
     assert "ce-time" not in read(message, source=SOURCE).attributes
 
 
@@ -177,7 +178,7 @@ def test_a_jobs_event_has_one_attribute_more_and_no_more_than_a_hundred() -> Non
     assert event.of_job("job_1").attributes == {**event.attributes, "job": "job_1"}
     full = read_body({**BODY, "user_metadata": {f"k{n}": "v" for n in range(200)}})
     attributes = full.of_job("job_1").attributes
-    assert len(full.attributes) == len(attributes) == events.MAX_ATTRIBUTES
+    assert len(full.attributes) == len(attributes) == MAX_ATTRIBUTES
     assert attributes["job"] == "job_1"
     assert len(full.attributes.keys() - attributes.keys()) == 1
 
@@ -226,7 +227,7 @@ def test_numbers_keep_every_digit() -> None:
 def test_metadata_attributes_are_shortened_to_pubsubs_limits() -> None:
     metadata = {"k" * 300: "é" * 600, "k" * 301: "dropped", **{f"n{i}": i for i in range(200)}}
     event = read_body({**BODY, "user_metadata": metadata})
-    assert len(event.attributes) == events.MAX_ATTRIBUTES
+    assert len(event.attributes) == MAX_ATTRIBUTES
     assert event.attributes["meta-" + "k" * 251] == "é" * 512
     assert event.attributes["ce-id"] == "evt_1"
 
@@ -282,23 +283,6 @@ def test_a_replay_is_an_event_of_its_own_for_the_ledger() -> None:
     assert read_body(BODY).key == "evt_1"
 
 
-def test_a_dead_letter_is_the_message_and_its_reason() -> None:
-    message = IngressMessage(b"not json", {**GIVEN, "reason": "old", "googclient_x": "1"})
-    assert dead_letter(message, events.NOT_JSON) == {**GIVEN, "reason": "not-json"}
-
-
-def test_a_dead_letter_can_be_published_whatever_the_message_carried() -> None:
-    message = IngressMessage(b"", {f"a{number}": "x" for number in range(100)})
-    attributes = dead_letter(message, events.NOT_JSON)
-    assert len(attributes) == events.MAX_ATTRIBUTES
-    assert attributes["reason"] == "not-json"
-
-
-@pytest.mark.parametrize("text", ["2026-01-22T12:00:00", "", "now", "2026-01-22T12:00:00+9:00"])
-def test_malformed_times(text: str) -> None:
-    assert parse_time(text) is None
-
-
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 values = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
@@ -314,7 +298,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-def event_or_reason(message: IngressMessage) -> Event | str:
+def event_or_reason(message: PushedMessage) -> Event | str:
     try:
         return read(message, source=SOURCE)
     except Poison as poison:
@@ -328,7 +312,7 @@ def publishable(attributes: Mapping[str, str]) -> bool:
 
 @given(body=st.binary() | documents.map(lambda document: json.dumps(document).encode()))
 def test_any_body_is_an_event_that_pubsub_takes_or_poison(body: bytes) -> None:
-    message = IngressMessage(body, GIVEN)
+    message = PushedMessage(body, GIVEN)
     outcome = event_or_reason(message)
     if isinstance(outcome, Event):
         assert publishable(outcome.attributes)
@@ -336,12 +320,12 @@ def test_any_body_is_an_event_that_pubsub_takes_or_poison(body: bytes) -> None:
         assert outcome.data == body
     else:
         assert outcome in {events.NOT_JSON, events.NOT_AN_OBJECT, events.NO_TYPE, events.BAD_TYPE}
-        assert publishable(dead_letter(message, outcome))
+        assert publishable(dead_letter(message.attributes, outcome))
 
 
 @given(given=st.dictionaries(st.sampled_from([*GIVEN, "replay", "traceparent"]), st.text()))
 def test_any_attributes_are_an_identity_or_poison(given: dict[str, Any]) -> None:
-    outcome = event_or_reason(IngressMessage(b'{"type":"x"}', given))
+    outcome = event_or_reason(PushedMessage(b'{"type":"x"}', given))
     if isinstance(outcome, Event):
         assert outcome.id == given["webhook-id"]
     else:

@@ -16,7 +16,6 @@ from starlette.responses import Response
 
 from localcloud.core.rpc import Call, RpcError
 from relay.dispatcher import function as dispatcher
-from relay.dispatcher import push
 from relay.dispatcher.claims import document_id, first_claim
 from relay.dispatcher.function import Dispatcher, create
 from relay.dispatcher.settings import Settings
@@ -24,6 +23,7 @@ from relay.dispatcher.worker import Worker
 from relay.errors import ConfigurationError
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import FirestoreStore
+from relay.web import push
 from tests.relay.dispatcher.test_claims import EVENT
 from tests.support.documents import MemoryStore
 from tests.support.emulated import Emulated, emulated, ledger_store

@@ -10,11 +10,11 @@ import pytest
 from relay.dispatcher import event as events
 from relay.dispatcher.event import Event
 from relay.dispatcher.jobs import Jobs, Settled
-from relay.dispatcher.push import IngressMessage
 from relay.errors import Unavailable
 from relay.gcp.database import Write
 from relay.gcp.store import Conflict
 from relay.jobs import documents, names, reconciled
+from relay.web.push import PushedMessage
 from tests.support.documents import MemoryDatabase
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
@@ -60,7 +60,7 @@ def event(
     given = {"webhook-id": key, "dedup-key": key, "scheme": "v1", **(attributes or {})}
     metadata = {"team": "blue"} | ({"relay_job": relay_job} if relay_job is not None else {})
     body = {"type": event_type, "data": data, "user_metadata": metadata}
-    return events.read(IngressMessage(json.dumps(body).encode(), given), source="//gemini")
+    return events.read(PushedMessage(json.dumps(body).encode(), given), source="//gemini")
 
 
 async def test_an_event_of_no_job_costs_one_read(jobs: Jobs, database: MemoryDatabase) -> None:

@@ -9,16 +9,16 @@ import pytest
 
 from relay.dispatcher import worker
 from relay.dispatcher.claims import DONE, Terms
-from relay.dispatcher.push import IngressMessage
 from relay.dispatcher.routes import Route
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import Unavailable
 from relay.gcp.store import LedgerUnavailable
+from relay.web.push import PushedMessage
 from tests.support.documents import MemoryStore
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
-MESSAGE = IngressMessage(b'{"type":"batch.succeeded"}', {"webhook-id": "1", "dedup-key": "1"})
+MESSAGE = PushedMessage(b'{"type":"batch.succeeded"}', {"webhook-id": "1", "dedup-key": "1"})
 ROUTES = (Route("events", "projects/p/topics/events"),)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from relay.errors import GeminiRefused
-from relay.gemini.webhooks import GeminiWebhooks, redacted
+from relay.gemini.webhooks import GeminiWebhooks
 from tests.support.serving import serving
 
 API_KEY = "AIza-test-key-that-nobody-may-see"
@@ -95,7 +95,6 @@ async def test_a_secret_that_is_not_shown_is_an_error(
         Response(SECRET, media_type="application/json"),
         JSONResponse(SECRET),
         Response(SECRET, media_type="text/html"),
-        Response(status_code=204),
     ],
 )
 async def test_an_odd_answer_is_an_error_without_secrets(
@@ -108,6 +107,8 @@ async def test_an_odd_answer_is_an_error_without_secrets(
         webhooks.find("w"),
         webhooks.create("name", "https://relay.example", ["batch.failed"]),
         webhooks.update("w", name="name"),
+        webhooks.ping("w"),
+        webhooks.delete("w"),
         webhooks.rotate("w", "revoke_previous_secrets_immediately"),
     ):
         with pytest.raises(GeminiRefused) as caught:
@@ -116,14 +117,6 @@ async def test_an_odd_answer_is_an_error_without_secrets(
         assert SECRET not in str(caught.value)
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
-
-
-async def test_a_behavior_that_the_sdk_refuses_is_an_error(
-    webhooks: GeminiWebhooks, script: Scripted
-) -> None:
-    with pytest.raises(GeminiRefused, match="ValidationError"):
-        await webhooks.rotate("w", "REVOKE_PREVIOUS_SECRETS_AFTER_H24")
-    assert script.requests == []
 
 
 async def test_a_missing_webhook(webhooks: GeminiWebhooks, script: Scripted) -> None:
@@ -143,10 +136,12 @@ async def test_a_refused_deletion_is_an_error(webhooks: GeminiWebhooks, script: 
     assert caught.value.status == 403
 
 
-async def test_a_webhook_that_is_deleted_was_there(
-    webhooks: GeminiWebhooks, script: Scripted
+@pytest.mark.parametrize("response", [JSONResponse({}), Response(status_code=204)])
+async def test_an_empty_answer_is_enough_where_nothing_is_read(
+    webhooks: GeminiWebhooks, script: Scripted, response: Response
 ) -> None:
-    script.responses = [JSONResponse({})]
+    script.responses = [response]
+    await webhooks.ping("w")
     assert await webhooks.delete("w")
 
 
@@ -173,7 +168,8 @@ async def test_the_description_holds_times_and_truncated_secrets(
         "create_time": "2026-01-22T12:00:00Z",
         "signing_secrets": [{"truncated_secret": "whsec_...cmV0"}],
     }
-    script.responses = [JSONResponse({**shown, "new_signing_secret": SECRET})]
+    secrets = {"new_signing_secret": SECRET, "newSigningSecret": SECRET, "name": None}
+    script.responses = [JSONResponse({**shown, **secrets})]
     created, secret = await webhooks.create("name", "https://relay.example", ["batch.failed"])
     assert secret == SECRET
     assert created.description == shown
@@ -182,13 +178,6 @@ async def test_the_description_holds_times_and_truncated_secrets(
 
 async def test_an_endpoint_that_is_down_is_an_error() -> None:
     service = GeminiWebhooks(api_key=API_KEY, base_url="http://127.0.0.1:1")
-    with pytest.raises(GeminiRefused, match="APIConnectionError"):
+    with pytest.raises(GeminiRefused, match="ConnectError"):
         await service.all()
     await service.close()
-
-
-def test_redaction_bounds_and_cleans() -> None:
-    text = redacted(f"a\n{API_KEY} {SECRET} " + "x" * 1000, API_KEY)
-    assert text.startswith("a … whsec_… xxx")
-    assert len(text) == 500
-    assert redacted("whsec_", "") == "whsec_"

@@ -1,13 +1,11 @@
 import contextlib
-import re
-from datetime import datetime
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import Refused
-from relay.receiver.delivery import Delivery, rfc3339
+from relay.receiver.delivery import Delivery
 from tests.support.signing import BODY, NOW, delivery, headers, raw
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -128,16 +126,3 @@ def test_a_malformed_traceparent_is_dropped(value: str) -> None:
 def test_a_repeated_traceparent_is_dropped() -> None:
     pairs = [*raw(headers()), (b"traceparent", TRACE.encode()), (b"traceparent", TRACE.encode())]
     assert Delivery.parse(pairs, b"", NOW).traceparent is None
-
-
-@given(st.floats(0, 4e9))
-@example(1_800_000_000.9996)
-@example(0.0)
-def test_rfc3339(seconds: float) -> None:
-    text = rfc3339(seconds)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
-    assert 0 <= seconds - datetime.fromisoformat(text).timestamp() < 0.001 + 1e-6
-
-
-def test_rfc3339_in_words() -> None:
-    assert rfc3339(1_800_000_000.25) == "2027-01-15T08:00:00.250Z"

@@ -371,6 +371,8 @@ async def test_a_converge_past_its_budget_leaves_the_rest_to_the_next(
     with pytest.raises(Busy):
         await site.controller().converge()
     assert "seconds" in (await site.state()).problem
+    # A slow machine may have come to the end of the budget before the fault.
+    world.gemini.gate.faults.clear()
     monkeypatch.undo()
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", world.firestore_address)
     await site.controller().converge()

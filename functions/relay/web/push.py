@@ -1,4 +1,4 @@
-"""Reading one Pub/Sub push request, in every form that a subscription can give it.
+"""One Pub/Sub push request, in every form that a subscription can give it, and its answer.
 
 - wrapped, the default: https://cloud.google.com/pubsub/docs/push#receive_push
 - unwrapped with metadata written to the headers:
@@ -15,11 +15,31 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from relay.errors import Refused
+from relay.web.body import read_body
+from relay.web.identity import IdentityCheck
+from relay.web.replies import Reply
 
 # The largest body that a receiver may accept, in base64, a hundred attributes with every character
 # escaped, and the envelope.
 MAX_PUSH_BYTES = 4 << 20
+
+_BODY_SECONDS = 10.0
+
+SETTLED = Reply(204, b"")
+UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "10"})
+REFUSALS = {
+    400: Reply(400, b'{"error":"not a Pub/Sub push"}'),
+    401: Reply(401, b'{"error":"unauthorized"}'),
+    403: Reply(403, b'{"error":"forbidden"}'),
+    405: Reply(405, b'{"error":"method not allowed"}', {"Allow": "POST"}),
+    # Closed: the rest of a late body would be read as the next request.
+    408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
+    413: Reply(413, b'{"error":"content too large"}'),
+}
+"""The answers to a push, and by status to a request that is refused."""
 
 _PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 _STRUCTURED = "application/cloudevents+json"
@@ -49,8 +69,8 @@ class NotAPush(Refused):
 
 
 @dataclass(frozen=True)
-class IngressMessage:
-    """One message of the ingress topic.
+class PushedMessage:
+    """One message of a topic.
 
     `delivery_attempt` counts from 1, and is None where the subscription does not count.
     `publish_time` is RFC 3339 as Pub/Sub wrote it, or empty.
@@ -63,7 +83,20 @@ class IngressMessage:
     delivery_attempt: int | None = None
 
 
-def parse(headers: Mapping[str, str], body: bytes) -> IngressMessage:
+async def read_push(request: Request, identity: IdentityCheck | None) -> PushedMessage:
+    """Return the message in a request, from a caller whom the check admits where there is one.
+
+    Raises `Refused`, with a status of `REFUSALS`, and `Unavailable`.
+    """
+    if request.method != "POST":
+        raise Refused(405, "method")
+    if identity:
+        await identity.check(request.scope["headers"])
+    body = await read_body(request, limit=MAX_PUSH_BYTES, timeout=_BODY_SECONDS)
+    return parse(request.headers, body)
+
+
+def parse(headers: Mapping[str, str], body: bytes) -> PushedMessage:
     """Return the message in a push request; header names are looked up in lower case.
 
     Raises `NotAPush`, whatever the bytes are.
@@ -95,7 +128,7 @@ def _mapping(value: object, reason: str) -> Mapping[str, object]:
     return value
 
 
-def _structured(event: Mapping[str, object]) -> IngressMessage:
+def _structured(event: Mapping[str, object]) -> PushedMessage:
     if event.get("type") != _PUBLISHED:
         raise NotAPush("cloudevent-of-another-type")
     if "data_base64" in event:
@@ -103,12 +136,12 @@ def _structured(event: Mapping[str, object]) -> IngressMessage:
     return _wrapped(_mapping(event.get("data"), "no-message"))
 
 
-def _wrapped(envelope: Mapping[str, object]) -> IngressMessage:
+def _wrapped(envelope: Mapping[str, object]) -> PushedMessage:
     message = _mapping(envelope.get("message"), "no-message")
     attributes = _attributes(message.get("attributes"))
     if not attributes and "data" not in message:
         raise NotAPush("empty-message")
-    return IngressMessage(
+    return PushedMessage(
         data=_base64(message.get("data", "")),
         attributes=attributes,
         message_id=_text(message, "messageId", "message_id"),
@@ -149,8 +182,8 @@ def _base64(value: object) -> bytes:
         raise NotAPush("data-malformed") from None
 
 
-def _unwrapped(headers: Mapping[str, str], body: bytes) -> IngressMessage:
-    return IngressMessage(
+def _unwrapped(headers: Mapping[str, str], body: bytes) -> PushedMessage:
+    return PushedMessage(
         data=body,
         attributes={name: headers[name] for name in _ATTRIBUTES if name in headers},
         message_id=headers["x-goog-pubsub-message-id"],

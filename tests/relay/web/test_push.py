@@ -9,7 +9,7 @@ from cloudevents.http import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.dispatcher.push import IngressMessage, NotAPush, parse
+from relay.web.push import NotAPush, PushedMessage, parse
 
 ATTRIBUTES = {"webhook-id": "evt_1", "dedup-key": "evt_1", "scheme": "v1"}
 PUBLISHED = {
@@ -31,12 +31,12 @@ def encoded(value: object) -> bytes:
 
 def test_a_wrapped_push() -> None:
     message = parse({}, encoded(envelope(b'{"a":1}', deliveryAttempt=3)))
-    assert message == IngressMessage(b'{"a":1}', ATTRIBUTES, "7", "T", 3)
+    assert message == PushedMessage(b'{"a":1}', ATTRIBUTES, "7", "T", 3)
 
 
 def test_a_wrapped_push_with_names_in_snake_case() -> None:
     fields = {"data": "e30=", "message_id": "8", "publish_time": "U"}
-    assert parse({}, encoded({"message": fields})) == IngressMessage(b"{}", {}, "8", "U", None)
+    assert parse({}, encoded({"message": fields})) == PushedMessage(b"{}", {}, "8", "U", None)
 
 
 @pytest.mark.parametrize("data", [{}, {"data": ""}])
@@ -102,14 +102,14 @@ def test_an_unwrapped_push_with_its_metadata() -> None:
         **ATTRIBUTES,
     }
     message = parse(headers, b"raw \xff bytes")
-    assert message == IngressMessage(b"raw \xff bytes", {**ATTRIBUTES, "replay": "r1"}, "9", "T")
+    assert message == PushedMessage(b"raw \xff bytes", {**ATTRIBUTES, "replay": "r1"}, "9", "T")
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
 def test_a_cloudevent_in_either_mode(convert: Any) -> None:
     headers, body = convert(CloudEvent(PUBLISHED, envelope(b"hello", deliveryAttempt=2)))
     message = parse({name.lower(): value for name, value in headers.items()}, body)
-    assert message == IngressMessage(b"hello", ATTRIBUTES, "7", "T", 2)
+    assert message == PushedMessage(b"hello", ATTRIBUTES, "7", "T", 2)
 
 
 def test_a_structured_cloudevent_whose_data_is_base64() -> None:

@@ -1,0 +1,264 @@
+"""Starts a job once under its key: the document first, then one POST, then its name.
+
+| what Gemini answers | the job | what is raised |
+|---|---|---|
+| 2xx with a name | `running` | |
+| 4xx but 408 and 429 | `refused` | `Refused` |
+| 429 | `refused`, and its key may start again | `Unavailable` |
+| nothing, 5xx, 408, a 200 without a name | stays `starting` | `StartUnknown` |
+
+A document that stays `starting` posts nothing again until an event, a batch's display name or
+`restart` settles it. `restart` posts again where this process still has the request, else it takes
+the fingerprint away: who comes next with the key may post.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from gemini_relay.errors import (
+    ConfigurationError,
+    JobsError,
+    KeyTaken,
+    Refused,
+    StartUnknown,
+    Unavailable,
+)
+from gemini_relay.failures import Failure
+from gemini_relay.job import Job
+from gemini_relay.lookup import Lookup
+from relay.jobs import documents, names, states
+from relay.jobs.documents import Fields, Record
+from relay.jobs.replies import Seen
+
+if TYPE_CHECKING:
+    from gemini_relay.ledger import Stored
+
+RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+_OVERLOADED = 429
+_ANSWERED = "Gemini answered "
+_REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What Gemini answered to a POST: the job's name, empty where the reply has none."""
+
+    name: str
+    status: str = ""
+
+
+Post = Callable[[str, Mapping[str, str]], Awaitable[Accepted]]
+"""Posts a request under a job's id, with the metadata that its events will bear."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A job to start. `post` is called at most once."""
+
+    kind: str
+    target: str
+    post: Post
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+    fingerprint: str | None = None
+    previous: str | None = None
+    deadline: datetime | None = None
+
+
+class Starter:
+    """Starts jobs."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._unsettled: dict[str, Draft] = {}
+        """The requests of starts that failed, for `restart`: the ledger has none."""
+
+    async def start(self, draft: Draft) -> Job:
+        """Start a job, or return the one that was started under the same key.
+
+        Raises `Refused`, `Unavailable`, `StartUnknown` and `KeyTaken`.
+        """
+        if self._lookup.ledger is None:
+            return await self._start_unrecorded(draft)
+        job = names.random_id() if draft.key is None else names.key_id(draft.key)
+        token = names.new_token()
+        fields = self._document(draft, job, token)
+        stored = await self._lookup.ledger.create(job, fields)
+        if stored is None:
+            found = await self._lookup.stored(job)
+            # Firestore may have applied a write whose reply was lost, and the client wrote again.
+            stored = found if found.record.token == token else await self._claim(found, fields)
+            if stored is None:
+                return await self._known(found, draft)
+        return await self._post(stored, draft)
+
+    async def restart(self, job: Job) -> Job:
+        """Start a job again that is not known to have been started; see `AsyncJobs.restart`."""
+        ledger = self._lookup.needed("restart")
+        while True:
+            stored = await self._lookup.stored(job.id)
+            record = stored.record
+            if record.name or record.state not in _RESTARTABLE:
+                raise JobsError(f"{job.id} was started: it is {record.state} as {record.name}")
+            draft = self._unsettled.pop(job.id, None)
+            if draft is not None:
+                fields = self._document(draft, job.id, names.new_token())
+                if (claimed := await self._claim(stored, fields, freed=True)) is not None:
+                    return await self._post(claimed, draft)
+                self._unsettled[job.id] = draft
+            elif record.fingerprint is None or await ledger.write(stored, {"fingerprint": None}):
+                return replace(Job.of(record), fingerprint=None)
+
+    def _document(self, draft: Draft, job: str, token: str) -> Fields:
+        return documents.starting(
+            job,
+            draft.kind,
+            token,
+            self._lookup.clock.now(),
+            key=draft.key,
+            fingerprint=draft.fingerprint,
+            target=draft.target,
+            metadata=draft.metadata,
+            previous=draft.previous,
+            deadline=draft.deadline,
+        )
+
+    async def _claim(
+        self, found: "Stored", fields: Fields, *, freed: bool = False
+    ) -> "Stored | None":
+        """Take a key over that may start again; None where it may not, or another was quicker."""
+        if not freed and not _free(found.record):
+            return None
+        fresh = {**dict.fromkeys(_CLEARED), **fields}
+        # What the dispatcher has announced is its own.
+        fresh.pop("announced", None)
+        ledger = self._lookup.needed("a key")
+        if not await ledger.write(found, fresh):
+            return None
+        stored = await self._lookup.stored(found.record.id)
+        return stored if stored.record.token == fields["token"] else None
+
+    async def _known(self, found: "Stored", draft: Draft) -> Job:
+        """Return the job that the key has started already."""
+        stored = await self._lookup.stored(found.record.id)
+        job = Job.of(stored.record)
+        if job.fingerprint is not None and job.fingerprint != draft.fingerprint:
+            raise KeyTaken(job)
+        if job.state == states.STARTING:
+            job = await self._settled(job)
+        if job.state == states.REFUSED:
+            raise _refused_before(job)
+        return job
+
+    async def _settled(self, job: Job) -> Job:
+        """Look for a batch by its display name; raises `StartUnknown` where that tells nothing."""
+        try:
+            found = await self._lookup.refresh(job)
+        except Unavailable as error:
+            raise StartUnknown(job, str(error)) from error
+        if found.state == states.STARTING:
+            raise StartUnknown(found)
+        return found
+
+    async def _post(self, stored: "Stored", draft: Draft) -> Job:
+        record = stored.record
+        metadata = {**draft.metadata, names.RELAY_JOB: names.relay_job(record.id, record.token)}
+        answer = await self._lookup.gemini.attempt(lambda: draft.post(record.id, metadata))
+        if isinstance(answer, Failure):
+            self._remember(record.id, draft)
+            raise await self._failed(stored, answer)
+        if not answer.name:
+            self._remember(record.id, draft)
+            raise StartUnknown(Job.of(record), "the reply has no name")
+        seen = Seen(answer.status, states.outcome(draft.kind, answer.status))
+        try:
+            return await self._lookup.record(stored, seen, answer.name, start=True)
+        except JobsError as error:
+            # It runs, and the ledger will learn so by its event alone.
+            job = replace(Job.of(record), name=answer.name, state=states.RUNNING)
+            raise StartUnknown(job, f"it runs as {answer.name}, not recorded: {error}") from error
+
+    def _remember(self, job: str, draft: Draft) -> None:
+        self._unsettled[job] = draft
+        while len(self._unsettled) > _REMEMBERED:
+            del self._unsettled[next(iter(self._unsettled))]
+
+    async def _failed(self, stored: "Stored", failure: Failure) -> JobsError:
+        job = Job.of(stored.record)
+        if failure.unknown:
+            return StartUnknown(job, failure.message)
+        # Google's message may quote the request, so the ledger gets the code alone.
+        code = RESOURCE_EXHAUSTED if failure.status == _OVERLOADED else failure.code
+        error = {"code": code, "message": f"{_ANSWERED}{failure.status}"}
+        now = self._lookup.clock.now()
+        fields = documents.refused(stored.record, error, now)
+        raised = _error(failure)
+        try:
+            # An event that came first has more to say.
+            await self._lookup.needed("recording").write(stored, fields)
+        except (Unavailable, ConfigurationError) as unrecorded:
+            raised.__cause__ = unrecorded
+        return raised
+
+    async def _start_unrecorded(self, draft: Draft) -> Job:
+        if draft.key is not None:
+            raise ConfigurationError("key needs a ledger: set JOBS_DATABASE")
+        now, identifier = self._lookup.clock.now(), names.random_id()
+        job = Job(
+            id=identifier,
+            kind=draft.kind,
+            state=states.STARTING,
+            target=draft.target,
+            metadata=draft.metadata,
+            previous=draft.previous,
+            created_at=now,
+            deadline=draft.deadline,
+        )
+        answer = await self._lookup.gemini.attempt(lambda: draft.post(identifier, draft.metadata))
+        if isinstance(answer, Failure):
+            raise StartUnknown(job, answer.message) if answer.unknown else _error(answer)
+        if not answer.name:
+            raise StartUnknown(job, "the reply has no name")
+        outcome = states.outcome(draft.kind, answer.status)
+        return replace(
+            job,
+            id=answer.name,
+            name=answer.name,
+            state=states.ENDED if outcome else states.RUNNING,
+            status=answer.status or None,
+            outcome=outcome,
+            started_at=now,
+            ended_at=now if outcome else None,
+        )
+
+
+_RESTARTABLE = frozenset({states.STARTING, states.REFUSED, states.LOST})
+_CLEARED = tuple(
+    name
+    for name in Record.__dataclass_fields__
+    if name not in {"id", "kind", "key", "announced", "metadata"}
+)
+
+
+def _free(record: Record) -> bool:
+    """Tell whether a key may start again: after 429, or because it was restarted."""
+    if record.name is not None:
+        return False
+    overloaded = record.error is not None and record.error.get("code") == RESOURCE_EXHAUSTED
+    restarted = record.fingerprint is None and record.state in _RESTARTABLE
+    return restarted or (record.state == states.REFUSED and overloaded)
+
+
+def _error(failure: Failure) -> JobsError:
+    if failure.status == _OVERLOADED:
+        return Unavailable(f"start: Gemini answered 429: {failure.message}", _OVERLOADED)
+    text = f"start: Gemini answered {failure.status} {failure.code}: {failure.message}"
+    return Refused(failure.status or 0, failure.code, text)
+
+
+def _refused_before(job: Job) -> Refused:
+    error = job.error or {}
+    status = str(error.get("message", "")).removeprefix(_ANSWERED)
+    return Refused(int(status) if status.isdigit() else 0, str(error.get("code", "")))

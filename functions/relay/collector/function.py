@@ -1,0 +1,60 @@
+"""The collector: copies the result that an event announces into the bucket, and announces that.
+
+A push subscriber of the events topic. Answers 204 once nothing is left to do, and as the dispatcher
+does otherwise: 400, 401, 403, 405, 408 and 413 for what is no push of Pub/Sub's, and 503 where a
+retry may help. Pub/Sub retries after every answer but 204.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+
+from relay.collector.settings import Settings
+from relay.collector.worker import Collector
+from relay.environment import Environment
+from relay.errors import Refused, Unavailable
+from relay.gcp.objects import create_bucket
+from relay.gcp.publisher import create_publisher
+from relay.gemini.api import GeminiApi
+from relay.log import log
+from relay.web.identity import IdentityCheck, create_identity_check
+from relay.web.push import REFUSALS, SETTLED, UNAVAILABLE, read_push
+from relay.web.replies import Reply, silence_disconnect_errors
+
+_CALL_SECONDS = 30.0
+
+
+class Service:
+    """Answers pushes."""
+
+    def __init__(self, collector: Collector, identity: IdentityCheck | None) -> None:
+        self._collector = collector
+        self._identity = identity
+
+    async def __call__(self, request: Request) -> Reply:
+        """Answer one request."""
+        try:
+            await self._collector.handle(await read_push(request, self._identity))
+        except Refused as refused:
+            log("WARNING", "push refused", reason=refused.reason)
+            return REFUSALS[refused.status]
+        except Unavailable as failure:
+            log("ERROR", "push put off", reason=failure.reason)
+            return UNAVAILABLE
+        return SETTLED
+
+
+def create(environ: Mapping[str, str]) -> Service:
+    """Make the collector of this environment; raises `ConfigurationError` if it is wrong."""
+    settings = Settings.read(environ)
+    identity = create_identity_check(Environment(environ))
+    silence_disconnect_errors()
+    # Safe before the server forks: all connect at the first result.
+    api = GeminiApi(api_key=settings.api_key, base_url=settings.base_url, timeout=_CALL_SECONDS)
+    bucket, publisher = create_bucket(environ, settings.bucket), create_publisher(environ)
+    return Service(Collector(settings, api, bucket, publisher, _now), identity)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
