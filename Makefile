@@ -119,6 +119,9 @@ lock: venv ## pin requirements*.txt anew from requirements*.in and pyproject.tom
 	@$(LOCK) requirements.in --constraint requirements-dev.txt --output-file requirements.txt
 	@$(LOCK) --group fuzz --output-file requirements-fuzz.txt
 	@$(BIN)/python .ci/extras.py requirements.txt requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --no-config --universal --no-header --no-annotate \
+		--strip-extras --python-version 3.11 pyproject.toml --constraint requirements-dev.txt \
+		--output-file requirements-hooks.txt
 
 # A pin that the lock repeats with an extra counts once.
 sbom: venv ## sbom.json: what the functions run on, as CycloneDX

@@ -169,6 +169,7 @@ def followed() -> Iterator[tuple[str, Sequence[Item]]]:
         "an end that the reconciler announces",
         [
             *_look(),
+            Item("jobs", "reads of its name", 1, READ),
             Item("ledger", "reads", 1, READ),
             Item("ingress topic", "bytes published and pushed", 2 * passed, TRAFFIC),
         ],

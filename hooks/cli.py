@@ -14,8 +14,11 @@ import typer
 from hooks.dlq import commands as dlq
 from hooks.doctor import commands as doctor
 from hooks.events import commands as events
+from hooks.events import recover_commands as recover
+from hooks.events.listen import commands as listen
 from hooks.jobs import commands as jobs
 from hooks.laptop import commands as laptop
+from hooks.verify import commands as verify
 from hooks.webhook import commands as webhook
 from hooks.why import commands as why
 from localcloud.core.errors import LocalCloudError
@@ -54,6 +57,9 @@ app.add_typer(doctor.app)
 app.add_typer(why.app)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(events.app, name="events")
+app.add_typer(listen.app, name="listen")
+app.add_typer(recover.app)
+app.add_typer(verify.app)
 app.add_typer(webhook.app, name="webhook")
 app.add_typer(jobs.app, name="jobs")
 

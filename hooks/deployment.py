@@ -42,12 +42,13 @@ class Deployment:
     """The names and addresses of a deployment's resources.
 
     `topics` maps `ingress`, `events`, `dead-letter` and the names of routes to full names.
-    `subscribers` maps the subscribers that Terraform created, and that have dead letters, to the
-    full names `subscription` and `dead_letter_subscription`. `gemini_url` is empty for Gemini
-    itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager secret) are empty
-    if unknown, `jobs_database` (an id) also where jobs are not followed. `variables` names the
-    emulators that stand in for Google Cloud. `local` is True for a stack that `hooks` runs.
-    `options` name the deployment on the command line.
+    `subscribers` maps the subscribers that Terraform created to the full names `subscription` and
+    `dead_letter_subscription`, which is empty where dead letters are not kept. `gemini_url` is
+    empty for Gemini itself. `webhook_url`, `registrar_url` and `signing_secret` (a Secret Manager
+    secret) are empty if unknown, `jobs_database` (an id) also where jobs are not followed.
+    `token_url` gives tokens for a registrar on this machine. `variables` names the emulators that
+    stand in for Google Cloud. `local` is True for a stack that `hooks` runs. `options` name the
+    deployment on the command line.
     """
 
     project: str
@@ -56,6 +57,7 @@ class Deployment:
     database: str
     webhook_url: str = ""
     registrar_url: str = ""
+    token_url: str = ""
     gemini_url: str = ""
     signing_secret: str = ""
     jobs_database: str = ""
@@ -72,7 +74,21 @@ class Deployment:
         # The first option names the deployment; `hooks webhook` takes no other.
         options = self.options[:2] if words[0] == "webhook" else self.options
         command = shlex.join(["hooks", *words, *options])
-        return f"{_WITH_TOKEN} {command}" if self.registrar_url and words[0] in _ASKING else command
+        asking = words[0] in _ASKING and self.registrar_url and not self.token_url
+        return f"{_WITH_TOKEN} {command}" if asking else command
+
+    def subscriber(self, name: str) -> Mapping[str, str]:
+        """Return the subscriptions of a subscriber: one of `subscribers`, or of `hooks subscribe`.
+
+        Raises `UsageError` if there can be none.
+        """
+        if name in self.subscribers:
+            return self.subscribers[name]
+        if self.local:
+            full = f"projects/{self.project}/subscriptions/{name}"
+            return {"subscription": full, "dead_letter_subscription": f"{full}-dead-letter"}
+        known = ", ".join(sorted(self.subscribers)) or "none: they are named by --outputs"
+        raise UsageError(f"no subscriber is called {name!r}; known are {known}")
 
     @property
     def ingress(self) -> str:
@@ -125,8 +141,11 @@ def of_stack(stack: stackfile.Description) -> Deployment:
         # `hooks dev` uses the default database; Terraform creates one.
         database=name if stack.command == "deploy" else "(default)",
         webhook_url=stack.receive_url,
+        registrar_url=stack.registrar_url,
+        token_url=stack.token_url,
         gemini_url=stack.gemini_url,
         jobs_database=variables.get("JOBS_DATABASE", ""),
+        subscribers=stack.subscribers,
         variables=variables,
         local=True,
     )
@@ -161,11 +180,7 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
             registrar_url=outputs["registrar_url"],
             signing_secret=outputs.get("signing_secret", ""),
             jobs_database=outputs.get("jobs_database") or "",
-            subscribers={
-                name: _subscriptions(outputs["project"], each)
-                for name, each in outputs["subscriptions"].items()
-                if each["dead_letter_subscription"]
-            },
+            subscribers=subscribers_of(outputs),
             variables=emulators,
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -174,13 +189,20 @@ def _of_outputs(outputs: Mapping[str, Any], emulators: Mapping[str, str]) -> Dep
         ) from error
 
 
+def subscribers_of(outputs: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the subscriptions of each subscriber in Terraform's outputs, by full name."""
+    return {
+        name: _subscriptions(outputs["project"], each)
+        for name, each in outputs["subscriptions"].items()
+    }
+
+
 def _subscriptions(project: str, output: Mapping[str, Any]) -> dict[str, str]:
     """Return a subscriber's subscriptions by full name; Terraform writes one of them short."""
+    names = {kind: output[kind] or "" for kind in ("subscription", "dead_letter_subscription")}
     return {
-        kind: output[kind]
-        if "/" in output[kind]
-        else f"projects/{project}/subscriptions/{output[kind]}"
-        for kind in ("subscription", "dead_letter_subscription")
+        kind: name if "/" in name or not name else f"projects/{project}/subscriptions/{name}"
+        for kind, name in names.items()
     }
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hooks.completion import type_globs
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -17,7 +19,22 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
-Type = Annotated[str, typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.")]
+Type = Annotated[
+    str,
+    typer.Option("--type", metavar="GLOB", help="E.g. 'batch.*'.", autocompletion=type_globs),
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--type",
+        metavar="GLOB,…",
+        help="Only these types, e.g. 'batch.*'; repeatable.",
+        autocompletion=type_globs,
+    ),
+]
+Filter = Annotated[
+    str, typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".')
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Payload = Annotated[bool, typer.Option("--payload", help="Also show payloads.")]
 
@@ -49,6 +66,11 @@ class Target:
         from hooks.deployment import Where, find
 
         return find(Where(**vars(self)), os.environ)
+
+
+def globs(types: Sequence[str] | None) -> list[str]:
+    """Return the globs of `--type`, each of which may be a list."""
+    return [glob.strip() for entry in types or () for glob in entry.split(",")]
 
 
 Command = Callable[..., None]

@@ -40,6 +40,22 @@ class Registrar:
         return report
 
 
+def identity_token(deployment: Deployment, environ: Mapping[str, str]) -> str:
+    """Return a token that may invoke the registrar, or nothing if there is none.
+
+    It is the one in `environ`, or one of the local cloud that the registrar runs in. Raises
+    `HooksError` if that gives none.
+    """
+    token = environ.get(TOKEN, "")
+    if token or not deployment.token_url:
+        return token
+    try:
+        answer = httpx2.get(deployment.token_url, trust_env=False, timeout=_SECONDS)
+        return answer.raise_for_status().text
+    except httpx2.HTTPError as error:
+        raise HooksError(f"the local cloud gave no identity token: {error}") from error
+
+
 def no_access(deployment: Deployment, *words: str) -> str:
     """Return the error for a command that has neither an identity token nor an API key."""
     if deployment.registrar_url:

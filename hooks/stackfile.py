@@ -12,9 +12,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hooks.errors import NoStack, UsageError
 
@@ -29,7 +30,8 @@ class Description:
 
     `webhook` is the id of the webhook that was registered when the stack started. `topics` maps
     `ingress`, `events`, `dead-letter` and the routes' names to full names. `variables` is what a
-    client needs in its environment.
+    client needs in its environment. A deployment to a local cloud has a registrar besides, at
+    `token_url` the tokens that may invoke it, and the `subscribers` of Terraform by name.
     """
 
     pid: int
@@ -40,6 +42,9 @@ class Description:
     webhook: str
     topics: Mapping[str, str]
     variables: Mapping[str, str]
+    registrar_url: str = ""
+    token_url: str = ""
+    subscribers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class StackFile:
@@ -122,6 +127,23 @@ async def until_ended(start: Path | None = None) -> None:
     # A daemon: the command may end before the stack does.
     threading.Thread(target=wait, name="until-ended", daemon=True).start()
     await ended.wait()
+
+
+async def beside(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` beside the stack that `find` returns; raises `NoStack` once the stack has ended.
+
+    Raises what `work` raises, and returns when it does.
+    """
+    working, ending = asyncio.ensure_future(work), asyncio.ensure_future(until_ended())
+    try:
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+    finally:
+        working.cancel()
+        ending.cancel()
+        await asyncio.gather(working, ending, return_exceptions=True)
+    raise NoStack("the stack has ended")
 
 
 def _read(home: Path) -> Description | None:

@@ -3,33 +3,58 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
 from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError
 from google.cloud.pubsub_v1 import SubscriberClient
+from google.cloud.pubsub_v1.types import FlowControl
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
-from google.pubsub_v1.types import ExpirationPolicy
+from google.pubsub_v1.types import ExpirationPolicy, RetryPolicy, SeekRequest
 
+from hooks.connections import credentials_explained
 from hooks.errors import HooksError, UsageError
 from localcloud.core import clients
 
 _EXPIRES = timedelta(days=1)
+# The pace at which what is given back comes again.
+_RETRIES = RetryPolicy(minimum_backoff=timedelta(seconds=1), maximum_backoff=timedelta(minutes=1))
+_MOST_HELD = 100
 _ENDING_SECONDS = 5.0
+
+
+def _settled(_acknowledged: bool) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message that the subscriber received."""
+    """A message that the subscriber received; `published` is in UTC.
+
+    `settle` takes whether it is acknowledged, or else given back, once that is to be decided. By
+    default it is acknowledged already.
+    """
 
     message_id: str
     data: bytes
     attributes: Mapping[str, str]
     published: datetime
+    settle: Callable[[bool], None] = field(default=_settled, compare=False, repr=False)
+
+    @property
+    def id(self) -> str:
+        """The event's id, or Pub/Sub's id of the message if it bears none."""
+        given = self.attributes
+        return given.get("ce-id") or given.get("webhook-id") or self.message_id
+
+    @property
+    def type(self) -> str:
+        """The event's type; empty outside the topics of events."""
+        return self.attributes.get("ce-type", "")
 
 
 class Listener:
@@ -55,13 +80,20 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def listening(
-    topic: str, *, emulator: str = "", message_filter: str = "", prefix: str = "hooks"
+    topic: str,
+    *,
+    emulator: str = "",
+    message_filter: str = "",
+    prefix: str = "hooks",
+    since: datetime | None = None,
+    hold: bool = False,
 ) -> AsyncIterator[Listener]:
     """Listen on `topic` (its full name) from now on, through a temporary subscription.
 
-    `message_filter` is in Pub/Sub's syntax. The subscription is deleted with the block; if this
-    process is killed, Pub/Sub deletes it after a day. `emulator` is `host:port`. Raises
-    `UsageError` if there is no such topic or the filter does not parse.
+    With `since`, it begins with what the topic has retained from then on. With `hold`, whoever gets
+    a message settles it. `message_filter` is in Pub/Sub's syntax. The subscription is deleted with
+    the block; if this process is killed, Pub/Sub deletes it after a day. `emulator` is `host:port`.
+    Raises `UsageError` if there is no such topic or the filter does not parse.
     """
     project = topic.split("/")[1]
     name = f"projects/{project}/subscriptions/{prefix}-{secrets.token_hex(6)}"
@@ -70,14 +102,19 @@ async def listening(
         topic=topic,
         filter=message_filter,
         expiration_policy=ExpirationPolicy(ttl=_EXPIRES),
+        retry_policy=_RETRIES if hold else None,
     )
-    async with clients.subscriber(emulator) as admin:
+    with credentials_explained():
+        opened = clients.subscriber(emulator)
+    async with opened as admin:
         try:
             await admin.create_subscription(wanted)
         except GoogleAPICallError as error:
             raise UsageError(f"cannot subscribe to {topic}: {error.message}") from error
         try:
-            async with _streaming(name, emulator) as listener:
+            if since:
+                await admin.seek(SeekRequest(subscription=name, time=since))
+            async with _streaming(name, emulator, hold=hold) as listener:
                 yield listener
         finally:
             # If that fails, the subscription expires after a day.
@@ -86,23 +123,32 @@ async def listening(
 
 
 @contextlib.asynccontextmanager
-async def _streaming(subscription: str, emulator: str) -> AsyncIterator[Listener]:
+async def _streaming(subscription: str, emulator: str, *, hold: bool) -> AsyncIterator[Listener]:
     loop = asyncio.get_running_loop()
     listener = Listener()
 
     def take(message: Any) -> None:
+        def settle(acknowledged: bool) -> None:
+            (message.ack if acknowledged else message.nack)()
+
         received = Received(
-            message.message_id, message.data, dict(message.attributes), message.publish_time
+            message.message_id,
+            message.data,
+            dict(message.attributes),
+            message.publish_time,
+            settle if hold else _settled,
         )
         loop.call_soon_threadsafe(listener.put, received)
-        message.ack()
+        if not hold:
+            message.ack()
 
     def ended(future: Any) -> None:
         if not future.cancelled() and (error := future.exception()):
             loop.call_soon_threadsafe(listener.put, error)
 
     with _client(emulator) as client:
-        stream = client.subscribe(subscription, callback=take)
+        flow = FlowControl(max_messages=_MOST_HELD) if hold else ()
+        stream = client.subscribe(subscription, callback=take, flow_control=flow)
         stream.add_done_callback(ended)
         try:
             yield listener

@@ -14,27 +14,28 @@ module "jobs" {
 }
 
 module "reconciler" {
-  source             = "./modules/reconciler"
-  count              = var.jobs == null ? 0 : 1
-  project            = local.project
-  project_number     = local.project_number
-  region             = var.region
-  name               = var.name
-  adopt              = var.jobs.adopt
-  alerts             = local.alerts
-  budget_seconds     = var.jobs.budget_seconds
-  build              = module.builder.build
-  database           = module.ledger.database
-  database_condition = module.ledger.condition
-  events             = sort(var.webhook.events)
-  gemini_api_key     = module.secrets.gemini_api_key
-  gemini_base_url    = var.gemini_base_url
-  give_up_hours      = var.jobs.give_up_hours
-  ingress_topic      = module.topics.topics["ingress"]
-  jobs               = module.jobs[0].access
-  kms_key            = local.kms_key
-  labels             = var.labels
-  per_second         = var.jobs.per_second
-  runtime            = var.runtime
-  size               = var.functions.reconciler
+  source              = "./modules/reconciler"
+  count               = var.jobs == null ? 0 : 1
+  project             = local.project
+  project_number      = local.project_number
+  region              = var.region
+  name                = var.name
+  adopt               = var.jobs.adopt
+  alerts              = local.alerts
+  budget_seconds      = var.jobs.budget_seconds
+  build               = module.builder.build
+  database            = module.ledger.database
+  database_condition  = module.ledger.condition
+  events              = sort(var.webhook.events)
+  gemini_api_key      = module.secrets.gemini_api_key
+  gemini_base_url     = var.gemini_base_url
+  give_up_hours       = var.jobs.give_up_hours
+  ingress_topic       = module.topics.topics["ingress"]
+  jobs                = module.jobs[0].access
+  kms_key             = local.kms_key
+  labels              = var.labels
+  per_second          = var.jobs.per_second
+  propagation_seconds = var.propagation_seconds
+  runtime             = var.runtime
+  size                = var.functions.reconciler
 }

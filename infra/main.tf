@@ -1,4 +1,14 @@
 locals {
+  # Where Gemini delivers to if that is not the receiver's own address.
+  own_uri = try(
+    coalesce(var.webhook.uri, "https://${var.load_balancer.domain}/"),
+    var.webhook.uri,
+  )
+  # The address that is known before the receiver exists.
+  receiver_uri = coalesce(local.own_uri, join("", [
+    "https://${var.name}-receiver-${local.project_number}",
+    ".${var.region}.run.app",
+  ]))
   routes = [
     for name, route in var.routes : {
       name     = name
@@ -18,6 +28,18 @@ locals {
     },
     { for route in local.routes : route.name => route.topic },
   )
+}
+
+module "load_balancer" {
+  source              = "./modules/load-balancer"
+  count               = var.load_balancer == null ? 0 : 1
+  project             = local.project
+  region              = var.region
+  name                = "${var.name}-receiver"
+  domain              = var.load_balancer.domain
+  labels              = var.labels
+  requests_per_minute = var.load_balancer.requests_per_minute
+  service             = module.receiver.function
 }
 
 module "builder" {
@@ -91,6 +113,8 @@ module "secrets" {
 
 module "receiver" {
   source         = "./modules/receiver"
+  load_balanced  = var.load_balancer != null
+  public         = var.public
   project        = local.project
   region         = var.region
   name           = var.name
@@ -142,19 +166,18 @@ module "registrar" {
   kms_key                = local.kms_key
   labels                 = var.labels
   operators              = var.operators
+  propagation_seconds    = var.propagation_seconds
   registered             = var.registered
   rotation               = var.rotation
   runtime                = var.runtime
   signing_secret         = module.secrets.signing_secret
   signing_secret_role    = module.secrets.keeper_role
   size                   = var.functions.registrar
-  wait = (
-    var.wait ? { propagation_seconds = var.propagation_seconds } : null
-  )
+  wait                   = var.wait
   webhook = {
     events = sort(var.webhook.events)
     name   = coalesce(var.webhook.name, var.name)
-    uri    = coalesce(var.webhook.uri, module.receiver.uri)
+    uri    = coalesce(local.own_uri, module.receiver.uri)
   }
 }
 
@@ -204,10 +227,13 @@ module "monitoring" {
   region              = var.region
   name                = var.name
   alerts              = var.alerts
+  converge_job        = module.registrar.jobs.converge
   dispatcher          = module.dispatcher.function
   further_services    = local.further_services
   propagation_seconds = var.propagation_seconds
   receiver            = module.receiver.function
+  receiver_host       = regex("^https://([^/:]+)", local.receiver_uri)[0]
+  receiver_path       = regex("^https://[^/]+(.*)$", local.receiver_uri)[0]
   registrar           = module.registrar.function
   rotates             = var.rotation.days != null
   rotation_job        = module.registrar.jobs.rotate

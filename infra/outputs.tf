@@ -37,13 +37,20 @@ output "ledger_database" {
   value       = module.ledger.database
 }
 
+output "load_balancer_address" {
+  description = <<-EOT
+    IP address that the domain of `load_balancer` has to point to; null without.
+  EOT
+  value       = one(module.load_balancer[*].address)
+}
+
 output "next_steps" {
   description = <<-EOT
     Commands that subscribe, check the deployment, send a test delivery and pull
     the event.
   EOT
   value       = <<-EOT
-    Webhook    ${module.receiver.uri}
+    Webhook    ${coalesce(local.own_uri, module.receiver.uri)}
     Dashboard  ${module.monitoring.dashboard}
 
     Subscribe  gcloud pubsub subscriptions create my-events \
@@ -128,5 +135,5 @@ output "topics" {
 
 output "webhook_url" {
   description = "Address that Gemini delivers to."
-  value       = coalesce(var.webhook.uri, module.receiver.uri)
+  value       = coalesce(local.own_uri, module.receiver.uri)
 }

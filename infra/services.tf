@@ -27,6 +27,7 @@ locals {
       "secretmanager.googleapis.com",
       "storage.googleapis.com",
     ],
+    var.load_balancer == null ? [] : ["compute.googleapis.com"],
     # Eventarc's agent handles a part of every function that has a key.
     var.kms_key == null
     ? []

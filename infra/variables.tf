@@ -501,6 +501,39 @@ variable "ledger" {
   }
 }
 
+variable "load_balancer" {
+  description = <<-EOT
+    Puts a load balancer before the receiver, which is then reached in no other
+    way: with a certificate for `domain`, and with Cloud Armor, which answers
+    429 to an address that sends more than `requests_per_minute`. Gemini sends
+    from few addresses: leave room for all that you expect. Null has none.
+  EOT
+  type = object({
+    domain              = string
+    requests_per_minute = optional(number, 6000)
+  })
+  default = null
+
+  validation {
+    condition = var.load_balancer == null || can(regex(
+      "^([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,}$",
+      var.load_balancer.domain,
+    ))
+    error_message = join(" ", [
+      "load_balancer.domain is a domain of yours, without https:// and without",
+      "a path, as in events.example.com.",
+    ])
+  }
+
+  validation {
+    condition = try(var.load_balancer.requests_per_minute, 6000) >= 60
+    error_message = join(" ", [
+      "load_balancer.requests_per_minute is at least 60: Gemini's deliveries",
+      "come from few addresses.",
+    ])
+  }
+}
+
 variable "message_storage_regions" {
   description = <<-EOT
     Regions in which Pub/Sub may store messages; empty allows any.
@@ -583,6 +616,17 @@ variable "propagation_seconds" {
     )
     error_message = "propagation_seconds must be between 0 and 600."
   }
+}
+
+variable "public" {
+  description = <<-EOT
+    Whether `allUsers` may invoke the receiver: Gemini cannot sign in. With
+    `false`, where a policy of the organisation forbids that grant, switch off
+    the check of the invoker: docs/deploy.md, "Organisation policies".
+  EOT
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "region" {

@@ -106,6 +106,28 @@ def test_the_locks_pin_all_that_is_listed() -> None:
             assert each.specifier.contains(version.version), f"{each} in {lock}"
 
 
+def test_the_command_installs_by_itself_with_what_the_tests_run_with() -> None:
+    """A constraint is needed for all that is installed, and takes neither extras nor hashes."""
+    alone = {canonicalize_name(pin.name): pin for pin in pins("requirements-hooks.txt")}
+    tested = {canonicalize_name(pin.name): pin.specifier for pin in pins("requirements-dev.txt")}
+    assert {name: pin.specifier for name, pin in alone.items()} == {
+        name: tested[name] for name in alone
+    }
+    assert not [pin for pin in alone.values() if pin.extras]
+    needed, seen = list(project()), set()
+    while needed:
+        requirement = needed.pop()
+        name = canonicalize_name(requirement.name)
+        known = name, frozenset(requirement.extras)
+        if known in seen or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        seen.add(known)
+        [version] = alone[name].specifier
+        assert requirement.specifier.contains(version.version), requirement
+        needed += wanted(Requirement(f"{name}[{','.join(requirement.extras)}]"))
+    assert len(seen) > 30
+
+
 def test_the_command_depends_on_all_that_the_functions_depend_on() -> None:
     """The distribution holds the functions' modules, too."""
     command = {(each.name, str(each.marker)) for each in project()}

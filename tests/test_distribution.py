@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -45,6 +46,25 @@ def test_the_wheel_brings_the_functions_and_their_lock(installed: Path) -> None:
     source = {path.relative_to(ROOT / "functions") for path in (ROOT / "functions").rglob("*.py")}
     assert {path.relative_to(functions) for path in functions.rglob("*")} >= source
     assert not list(functions.rglob("*.pyc"))
+
+
+def test_the_wheel_installs_the_command_in_an_environment_of_its_own(
+    installed: Path, tmp_path: Path
+) -> None:
+    [wheel] = installed.parent.glob("*.whl")
+    python = tmp_path / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, "--no-index", "--no-deps", str(wheel)], check=True)
+    # The dependencies are those of this environment, whose versions requirements-hooks.txt pins.
+    [site] = tmp_path.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    shown = subprocess.check_output([tmp_path / "bin" / "hooks", "--version"], text=True, env={})
+    where = "import hooks, relay; print(hooks.__file__, relay.__file__)"
+    files = subprocess.check_output([python, "-I", "-c", where], text=True, env={}).split()
+    assert shown.startswith("hooks ")
+    assert all(Path(file).is_relative_to(site) for file in files)
 
 
 def test_the_wheel_brings_no_tests_and_no_terraform(installed: Path) -> None:

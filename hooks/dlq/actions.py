@@ -60,10 +60,9 @@ async def _queue(deployment: Deployment, subscriber: str) -> AsyncIterator[Queue
 async def _of_subscriber(
     client: SubscriberAsyncClient, deployment: Deployment, subscriber: str
 ) -> tuple[str, str]:
-    if subscriber not in deployment.subscribers:
-        known = ", ".join(sorted(deployment.subscribers)) or "none: they are named by --outputs"
-        raise UsageError(f"no subscriber {subscriber!r} has dead letters; known are {known}")
-    names = deployment.subscribers[subscriber]
+    names = deployment.subscriber(subscriber)
+    if not names["dead_letter_subscription"]:
+        raise UsageError(f"the subscriber {subscriber} has no dead letters (dead_letter = null)")
     try:
         found = await client.get_subscription(subscription=names["subscription"])
     except GoogleAPICallError as error:

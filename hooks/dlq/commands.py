@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hooks import completion
 from hooks.options import AsJson, Payload, Target, Type, Yes, takes_target
 
 if TYPE_CHECKING:
@@ -15,10 +16,17 @@ app = typer.Typer(
 )
 
 Subscriber = Annotated[
-    str, typer.Option(help="A subscriber that Terraform created, instead of the dispatcher.")
+    str,
+    typer.Option(
+        help="A subscriber, instead of the dispatcher: of Terraform or `hooks subscribe`.",
+        autocompletion=completion.subscriptions,
+    ),
 ]
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="ID...", help="Ids of messages or events.")
+    list[str] | None,
+    typer.Argument(
+        metavar="ID...", help="Ids of messages or events.", autocompletion=completion.events
+    ),
 ]
 Reason = Annotated[str, typer.Option(help="E.g. attempts-exhausted, not-json, publish-refused.")]
 All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
@@ -49,7 +57,12 @@ def list_(
 @takes_target
 def show(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="The id of a message or an event.")
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The id of a message or an event.",
+            autocompletion=completion.events,
+        ),
     ],
     subscriber: Subscriber = "",
     payload: Payload = False,

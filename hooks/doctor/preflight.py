@@ -29,7 +29,6 @@ MAX_INSTANCES = 10
 ROLES: Mapping[str, str] = {
     "artifactregistry.repositories.create": "roles/artifactregistry.admin",
     "cloudfunctions.functions.create": "roles/cloudfunctions.admin",
-    "run.services.setIamPolicy": "roles/run.admin",
     "cloudscheduler.jobs.create": "roles/cloudscheduler.admin",
     "datastore.databases.create": "roles/datastore.owner",
     "logging.notificationRules.create": "roles/logging.configWriter",
@@ -40,7 +39,7 @@ ROLES: Mapping[str, str] = {
     "secretmanager.secrets.create": "roles/secretmanager.admin",
     "iam.serviceAccounts.create": "roles/iam.serviceAccountAdmin",
     "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser",
-    "serviceusage.services.enable": "roles/serviceusage.serviceUsageAdmin",
+    "serviceusage.operations.get": "roles/serviceusage.serviceUsageAdmin",
     "storage.buckets.create": "roles/storage.admin",
 }
 """A permission that an apply needs, and the role of docs/deploy.md that gives it."""

@@ -28,16 +28,8 @@ _HEADS = ("received", "id", "type", "subject", "state", "attempt", "routes", "re
 _IMPORTANCE = ("id", "state", "replay", "type", "received", "subject", "attempt", "routes")
 _FIELDS = (
     *("id", "type", "subject", "state", "replay", "replayed_at", "received_at", "attempt"),
-    *(
-        "routes_done",
-        "absorbed_by",
-        "scheme",
-        "lease_until",
-        "expire_at",
-        "owner",
-        "shard",
-        "document",
-    ),
+    *("routes_done", "absorbed_by", "scheme", "lease_until", "expire_at", "owner", "shard"),
+    "document",
 )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hooks import completion
 from hooks.options import AsJson, Payload, Target, Type, moment, takes_target
 
 app = typer.Typer(
@@ -20,7 +21,10 @@ Until = Annotated[str, typer.Option(metavar="TIME", help="Received before this t
 @app.command("list")
 @takes_target
 def list_(
-    identifier: Annotated[str, typer.Option("--id", help="This event and its replays.")] = "",
+    identifier: Annotated[
+        str,
+        typer.Option("--id", help="This event and its replays.", autocompletion=completion.events),
+    ] = "",
     type_glob: Type = "",
     subject: Annotated[str, typer.Option(help="The job's id.")] = "",
     state: Annotated[str, typer.Option(help="claimed, done or dead-lettered.")] = "",
@@ -67,7 +71,10 @@ def list_(
 @app.command()
 @takes_target
 def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="The webhook id.")],
+    identifier: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="The webhook id.", autocompletion=completion.events),
+    ],
     payload: Payload = False,
     *,
     target: Target,
@@ -84,7 +91,10 @@ def show(
 @app.command()
 @takes_target
 def replay(
-    ids: Annotated[list[str] | None, typer.Option("--id", help="This event; repeatable.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="This event; repeatable.", autocompletion=completion.events),
+    ] = None,
     type_glob: Type = "",
     since: Since = "",
     until: Until = "",

@@ -68,19 +68,25 @@ async def retention(deployment: Deployment) -> timedelta:
 
     Raises `UsageError` if it retains none, and `HooksError` if Pub/Sub refuses.
     """
-    with credentials_explained():
-        async with clients.publisher(deployment.pubsub) as client:
-            try:
-                topic = await client.get_topic(topic=deployment.ingress)
-            except GoogleAPICallError as error:
-                raise HooksError(f"cannot read {deployment.ingress}: {error.message}") from error
-    kept: timedelta = topic.message_retention_duration or timedelta(0)
-    if not kept:
+    lasting = await kept(deployment, deployment.ingress)
+    if not lasting:
         raise UsageError(
             f"{deployment.ingress} retains no messages, so that it has no payloads, nothing to"
             " replay and no undispatched events; set topic_retention.ingress in Terraform"
         )
-    return kept
+    return lasting
+
+
+async def kept(deployment: Deployment, topic: str) -> timedelta:
+    """Return how long a topic (its full name) retains its messages; raises `HooksError`."""
+    with credentials_explained():
+        async with clients.publisher(deployment.pubsub) as client:
+            try:
+                found = await client.get_topic(topic=topic)
+            except GoogleAPICallError as error:
+                raise HooksError(f"cannot read {topic}: {error.message}") from error
+    lasting: timedelta | None = found.message_retention_duration
+    return lasting or timedelta(0)
 
 
 def earliest(now: datetime, kept: timedelta, since: datetime | None) -> datetime:

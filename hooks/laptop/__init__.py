@@ -1,4 +1,4 @@
-"""`hooks dev`, `demo`, `deploy`, `send` and `tail`: the stack on this machine.
+"""`hooks dev`, `demo`, `deploy`, `env`, `send`, `subscribe`, `tail`: the stack on this machine.
 
 Imports the shared modules of `hooks`, `hooks.webhook.states`, and `localcloud`.
 """

@@ -1,11 +1,22 @@
-"""The options of `hooks demo`, `deploy`, `dev`, `send` and `tail`."""
+"""The options of `hooks demo`, `deploy`, `dev`, `env`, `send`, `subscribe`, `tail`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from hooks.options import AsJson, AsJsonLines, Payload
+from hooks.completion import event_types
+from hooks.options import (
+    AsJson,
+    AsJsonLines,
+    Filter,
+    Payload,
+    Target,
+    Types,
+    globs,
+    takes_target,
+)
+from localcloud.laptop.ports import BASE, COUNT
 
 app = typer.Typer()
 
@@ -82,9 +93,23 @@ def dev(
     routes: Annotated[
         str, typer.Option(help="The dispatcher's ROUTES: JSON, or the path of a JSON file.")
     ] = "",
-    port: Annotated[
-        int, typer.Option(help="The receiver's port; 0: a free one.", min=0, max=65535)
-    ] = 0,
+    port_base: Annotated[
+        int,
+        typer.Option(
+            envvar="HOOKS_PORT_BASE",
+            help="The first of the stack's four ports in a row: the receiver's, the dispatcher's, "
+            "Gemini's, the emulators'. 0: free ones.",
+            min=0,
+            max=65535 - COUNT,
+        ),
+    ] = BASE,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep messages, ledger, webhooks and secrets here from one run to the next.",
+        ),
+    ] = None,
     jobs: Annotated[
         bool, typer.Option("--jobs", help="Follow jobs too: a ledger, a reconciler, a collector.")
     ] = False,
@@ -94,18 +119,37 @@ def dev(
 ) -> None:
     """Run the laptop stack until Ctrl-C.
 
-    `hooks send` and `hooks tail` work in the same directory meanwhile.
+    `hooks send`, `hooks tail` and other commands find it in the same directory. `--keep` saves
+    within about a second of each change; deliveries under way, jobs and public keys are not kept.
+
+    Example: hooks dev --keep .hooks/state --port-base 9000
     """
     from hooks.interrupts import run_until_stopped
     from hooks.laptop.dev import serve
 
-    run_until_stopped(serve(routes, port, jobs=jobs, as_json=as_json))
+    run_until_stopped(serve(routes, port_base, keep, jobs=jobs, as_json=as_json))
+
+
+@app.command()
+def env(as_json: AsJson = False) -> None:
+    """Print the variables with which any client finds the stack that runs in this directory.
+
+    Example: eval "$(hooks env)"
+    """
+    from hooks.laptop.env import show
+
+    show(as_json=as_json)
 
 
 @app.command()
 def send(
     event_type: Annotated[
-        str, typer.Argument(metavar="TYPE", help="The event type, e.g. batch.succeeded.")
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="The event type, e.g. batch.succeeded.",
+            autocompletion=event_types,
+        ),
     ],
     scheme: Annotated[
         Scheme,
@@ -153,40 +197,74 @@ def send(
 
 
 @app.command()
-def tail(
-    event_types: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--type", metavar="GLOB,…", help="Only these types, e.g. 'batch.*'; repeatable."
-        ),
-    ] = None,
-    message_filter: Annotated[
-        str,
-        typer.Option("--filter", help='In Pub/Sub\'s syntax, e.g. attributes.scheme = "v1a".'),
+def subscribe(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.")],
+    push: Annotated[
+        str, typer.Option(metavar="URL", help="Have events posted there; default: pull.")
     ] = "",
+    message_filter: Filter = "",
+    dead_letter: Annotated[
+        bool, typer.Option("--dead-letter", help="Set events aside after 100 failed attempts.")
+    ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace one of that name that is different.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Subscribe to the events of the stack in this directory, as Terraform does in a deployment.
+
+    It prints the entry that does the same there. The exit status is 1 if another subscription has
+    that name.
+
+    Example: hooks subscribe videos --filter 'attributes.ce-type = "video.generated"'
+    """
+    import asyncio
+
+    from hooks.laptop.subscribe import Options
+    from hooks.laptop.subscribe import subscribe as run
+
+    options = Options(
+        name=name,
+        push=push,
+        message_filter=message_filter,
+        dead_letter=dead_letter,
+        replace=replace,
+    )
+    asyncio.run(run(options, json=as_json))
+
+
+@app.command()
+@takes_target
+def tail(
+    event_types: Types = None,
+    message_filter: Filter = "",
     topic: Annotated[
         str, typer.Option(help="events, ingress, dead-letter, or the name of a route.")
     ] = "events",
     count: Annotated[int, typer.Option(help="End after N events; 0: at Ctrl-C.", min=0)] = 0,
     payload: Payload = False,
+    *,
+    target: Target,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Show the events of the stack that runs in this directory, as they come, until Ctrl-C.
+    """Show the events of the stack in this directory, or of a deployment, until Ctrl-C.
 
     It listens through a temporary subscription, which is deleted at the end.
+
+    Example: hooks tail --type 'batch.*,video.generated' --outputs deployment.json
     """
     from hooks.interrupts import run_until_stopped
     from hooks.laptop import tail as tailer
 
     options = tailer.Options(
         topic=topic,
-        types=[glob.strip() for entry in event_types or () for glob in entry.split(",")],
+        types=globs(event_types),
         message_filter=message_filter,
         count=count,
         payload=payload,
         as_json=as_json,
     )
-    run_until_stopped(tailer.tail(options))
+    run_until_stopped(tailer.tail(target.find(), options))
 
 
 def _deploy_demo(variables: dict[str, str], *, verbose: bool, as_json: bool) -> None:

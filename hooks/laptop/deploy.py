@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from hooks import console, stackfile
+from hooks.deployment import subscribers_of
 from hooks.laptop.phases import Phases
 from localcloud.laptop.site import Options, Site, site
 from localcloud.runner.process import OnLine
@@ -56,6 +58,7 @@ async def describe(made: Site, outputs: Mapping[str, Any]) -> stackfile.Descript
     ours = outputs["webhook_url"]
     found = [webhook.id for webhook in made.gemini.webhooks if webhook.uri == ours]
     dispatcher = next(name for name in made.cloud.deployments if name.endswith("-dispatcher"))
+    audience = urlencode({"audience": made.registrar_audience})
     variables = await made.cloud.variables_for(made.cloud.state.deployer)
     if database := outputs.get("jobs_database"):
         variables["JOBS_DATABASE"] = database
@@ -72,6 +75,9 @@ async def describe(made: Site, outputs: Mapping[str, Any]) -> stackfile.Descript
             "GOOGLE_GEMINI_BASE_URL": made.gemini_url,
             **variables,
         },
+        registrar_url=outputs["registrar_url"],
+        token_url=f"{made.cloud.url}/control/identity-token?{audience}",
+        subscribers=subscribers_of(outputs),
     )
 
 

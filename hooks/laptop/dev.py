@@ -7,23 +7,31 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from hooks import console, stackfile
+from hooks.laptop import env
 from localcloud.laptop import jobs as following
 from localcloud.laptop import stack
+from localcloud.laptop.ports import Ports
 from localcloud.runner.process import FunctionProcess, OnLine
 
 
-async def serve(routes: str, port: int, *, jobs: bool, as_json: bool) -> None:
+async def serve(
+    routes: str, port_base: int, keep: Path | None, *, jobs: bool, as_json: bool
+) -> None:
     """Run a stack, describe it in the stack file, and print its logs, until cancelled.
 
-    `routes` is JSON or a path, `port` the receiver's; `jobs` follows jobs too. Raises
-    `LocalCloudError`.
+    `routes` is JSON or a path, `port_base` the first port, `keep` a directory that keeps the
+    stack's state; `jobs` follows jobs too. Raises `LocalCloudError`.
     """
     on_line = _print_json if as_json else _print
     with stackfile.locked() as file:
         on_line("hooks", "starting")
         dispatch = {"JOBS_DATABASE": following.DATABASE} if jobs else {}
         options = stack.Options(
-            routes=_routes(routes), receive_port=port, dispatch=dispatch, on_line=on_line
+            routes=_routes(routes),
+            ports=Ports.starting_at(port_base),
+            keep=keep,
+            dispatch=dispatch,
+            on_line=on_line,
         )
         async with stack.run(options) as running, contextlib.AsyncExitStack() as further:
             described = describe(running, "dev")
@@ -88,9 +96,9 @@ def _summarise(running: stackfile.Description, *, as_json: bool) -> None:
         console.out.print(f"\n[bold]{title}[/bold]")
         console.out.print(console.pairs(entries))
     console.out.print("\n[bold]Variables[/bold]")
-    for name, value in running.variables.items():
-        console.out.print(f"  export {name}={value}")
+    console.out.print(env.exports(running.variables, indent="  "))
     console.out.print(
-        "\nIn another terminal, in the same directory: [bold]hooks send batch.succeeded[/bold],"
-        " [bold]hooks tail[/bold]. Ctrl-C stops everything.\n"
+        '\nIn another terminal, in the same directory: [bold]eval "$(hooks env)"[/bold] sets the'
+        " variables;\n[bold]hooks send batch.succeeded[/bold], [bold]hooks tail[/bold]."
+        " Ctrl-C stops everything.\n"
     )

@@ -1,6 +1,5 @@
-"""What `hooks tail` does: it shows the events of a running stack as they come."""
+"""What `hooks tail` does: it shows the events of a stack or a deployment as they come."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,8 +9,9 @@ from rich.text import Text
 
 from hooks import console, stackfile
 from hooks.bodies import presentable
+from hooks.deployment import Deployment
 from hooks.display import WIDE, document, fitting
-from hooks.errors import NoStack, UsageError
+from hooks.errors import UsageError
 from hooks.subscription import Received, listening
 
 _INDENT = " " * 9
@@ -23,8 +23,8 @@ _TELLING = ("replay", "ce-subject", "reason", "scheme")
 class Options:
     """What to show.
 
-    `topic` is the short name of one of the stack's. `types` are globs, any of which an event must
-    match. `message_filter` is in Pub/Sub's syntax. `count` ends the tail, 0 does not.
+    `topic` is the short name of one of the deployment's. `types` are globs, any of which an event
+    must match. `message_filter` is in Pub/Sub's syntax. `count` ends the tail, 0 does not.
     """
 
     topic: str
@@ -36,41 +36,32 @@ class Options:
 
     def takes(self, message: Received) -> bool:
         """Tell whether a message is shown."""
-        kind = message.attributes.get("ce-type", "")
-        return not self.types or any(fnmatchcase(kind, glob) for glob in self.types)
+        return not self.types or any(fnmatchcase(message.type, glob) for glob in self.types)
 
 
-async def tail(options: Options) -> None:
+async def tail(deployment: Deployment, options: Options) -> None:
     """Print each selected event that is published from now on, until cancelled.
 
-    Raises `UsageError` for an unknown topic, and `NoStack` if no stack runs or once it has ended.
+    Raises `UsageError` for an unknown topic, and `NoStack` once a local stack has ended.
     """
-    stack = stackfile.find()
-    if options.topic not in stack.topics:
-        raise UsageError(f"--topic takes one of {', '.join(stack.topics)}, not {options.topic!r}")
-    printing = asyncio.ensure_future(_tail(stack, options))
-    ending = asyncio.ensure_future(stackfile.until_ended())
-    try:
-        await asyncio.wait({printing, ending}, return_when=asyncio.FIRST_COMPLETED)
-        if printing.done():
-            return printing.result()
-    finally:
-        printing.cancel()
-        ending.cancel()
-        await asyncio.gather(printing, ending, return_exceptions=True)
-    raise NoStack("the stack has ended")
+    topics = deployment.topics
+    if options.topic not in topics:
+        raise UsageError(f"--topic takes one of {', '.join(topics)}, not {options.topic!r}")
+    tailing = _tail(deployment, options)
+    await (stackfile.beside(tailing) if deployment.local else tailing)
 
 
-async def _tail(stack: stackfile.Description, options: Options) -> None:
+async def _tail(deployment: Deployment, options: Options) -> None:
     shown = 0
+    topic = deployment.topics[options.topic]
     async with listening(
-        stack.topics[options.topic],
-        emulator=stack.variables["PUBSUB_EMULATOR_HOST"],
+        topic,
+        emulator=deployment.pubsub,
         message_filter=options.message_filter,
         prefix="hooks-tail",
     ) as messages:
         if not options.as_json:
-            console.err.print(f"listening on {stack.topics[options.topic]}", style="dim")
+            console.err.print(f"listening on {topic}", style="dim")
         async for message in messages:
             if options.takes(message):
                 _print(message, options)

@@ -162,7 +162,7 @@ class Registration:
             raise HooksError(refused.reason) from None
 
 
-def show(webhook: Described, *, as_json: bool) -> None:
+def show(webhook: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a webhook, or what was done to it."""
     if as_json:
         print_json(webhook)
@@ -189,7 +189,7 @@ def show_page(page: Described, *, as_json: bool) -> None:
         out.print(f"More: --page-token {page['next_page_token']}")
 
 
-def _advise(webhook: Described) -> None:
+def _advise(webhook: Mapping[str, Any]) -> None:
     # What was deleted or pinged has no state to tell of.
     meaning, remedy = explain(webhook.get("state", ENABLED), str(webhook.get("id", "")))
     if meaning:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from hooks.completion import webhooks
 from hooks.options import AsJson, Target, Yes, takes_webhook_target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hooks.webhook.actions import Registration
-    from hooks.webhook.managed import ManagedWebhook
+    from hooks.webhook.managed import ManagedWebhook, Report
     from hooks.webhook.secret_store import SecretStore
 
 app = typer.Typer(
@@ -22,7 +23,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Identifier = Annotated[str, typer.Argument(metavar="[ID]", help="The webhook's id.")]
+Identifier = Annotated[
+    str, typer.Argument(metavar="[ID]", help="The webhook's id.", autocompletion=webhooks)
+]
 ByUri = Annotated[str, typer.Option("--uri", help="The webhook's URI, instead of its id.")]
 Uri = Annotated[str, typer.Option(help="Where events are delivered: https.")]
 Name = Annotated[str, typer.Option(help="A name for people.")]
@@ -68,17 +71,15 @@ def apply(
     A webhook that exists is updated where it differs and enabled; its secret is rotated if none is
     stored that could be its own. Other webhooks stay as they are.
     """
-    from hooks.webhook import actions
-
-    access = _access(target)
-    if access.managed:
-        _only_declared(uri, event, signing_secret, secret_file)
-        access.managed.show(access.managed.converge(), as_json=as_json)
-        return
-    with access.registration() as registration:
-        keeper = access.store(signing_secret, secret_file)
-        applied = registration.apply(access.required(uri), name, event, keeper)
-    actions.show(applied, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.converge(),
+        lambda access, registration: registration.apply(
+            access.required(uri), name, event, access.store(signing_secret, secret_file)
+        ),
+        declared=(uri, event, signing_secret, secret_file),
+        as_json=as_json,
+    )
 
 
 @app.command("list")
@@ -95,13 +96,13 @@ def list_webhooks(
     """List the webhooks: all of them, or one page. A registrar has one."""
     from hooks.webhook import actions
 
-    access = _access(target)
-    if access.managed:
-        access.managed.show(access.managed.get(), as_json=as_json)
-        return
-    with access.registration() as registration:
-        page = registration.list(page_size, page_token)
-    actions.show_page(page, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.get(),
+        lambda _access, registration: registration.list(page_size, page_token),
+        show=actions.show_page,
+        as_json=as_json,
+    )
 
 
 @app.command("show")
@@ -110,15 +111,14 @@ def show(
     identifier: Identifier = "", uri: ByUri = "", *, target: Target, as_json: AsJson = False
 ) -> None:
     """Show one webhook; its secrets only in part, as Gemini does."""
-    from hooks.webhook import actions
-
-    access = _access(target)
-    if access.managed:
-        access.managed.show(access.managed.get(identifier), as_json=as_json)
-        return
-    with access.registration() as registration:
-        webhook = registration.get(access.identify(registration, identifier, uri))
-    actions.show(webhook, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.get(identifier),
+        lambda access, registration: registration.get(
+            access.identify(registration, identifier, uri)
+        ),
+        as_json=as_json,
+    )
 
 
 @app.command("create")
@@ -134,17 +134,15 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a webhook and store the signing secret, which Gemini shows this once."""
-    from hooks.webhook import actions
-
-    access = _access(target)
-    if access.managed:
-        _only_declared(uri, event, signing_secret, secret_file)
-        access.managed.show(access.managed.converge(), as_json=as_json)
-        return
-    with access.registration() as registration:
-        keeper = access.store(signing_secret, secret_file)
-        created = registration.create(access.required(uri), name, event, keeper)
-    actions.show(created, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.converge(),
+        lambda access, registration: registration.create(
+            access.required(uri), name, event, access.store(signing_secret, secret_file)
+        ),
+        declared=(uri, event, signing_secret, secret_file),
+        as_json=as_json,
+    )
 
 
 @app.command("update")
@@ -160,17 +158,16 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Change the given fields of a webhook, and nothing else."""
-    from hooks.webhook import actions
-
-    access = _access(target)
-    if access.managed:
-        _only_declared(name, uri, event, state if state != "enabled" else None)
-        access.managed.show(access.managed.enable(identifier), as_json=as_json)
-        return
     changes = {"name": name, "uri": uri, "subscribed_events": event, "state": state}
-    with access.registration() as registration:
-        updated = registration.update(access.identify(registration, identifier, ""), changes)
-    actions.show(updated, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.enable(identifier),
+        lambda access, registration: registration.update(
+            access.identify(registration, identifier, ""), changes
+        ),
+        declared=(name, uri, event, state if state != "enabled" else None),
+        as_json=as_json,
+    )
 
 
 @app.command("ping")
@@ -179,15 +176,14 @@ def ping(
     identifier: Identifier = "", uri: ByUri = "", *, target: Target, as_json: AsJson = False
 ) -> None:
     """Have Gemini deliver a test event."""
-    from hooks.webhook import actions
-
-    access = _access(target)
-    if access.managed:
-        access.managed.show(access.managed.ping(identifier), as_json=as_json)
-        return
-    with access.registration() as registration:
-        pinged = registration.ping(access.identify(registration, identifier, uri))
-    actions.show(pinged, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.ping(identifier),
+        lambda access, registration: registration.ping(
+            access.identify(registration, identifier, uri)
+        ),
+        as_json=as_json,
+    )
 
 
 @app.command("rotate")
@@ -203,17 +199,17 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new signing secret and store it; Gemini shows it this once."""
-    from hooks.webhook import actions
-
-    access = _access(target)
-    if access.managed:
-        _only_declared(signing_secret, secret_file)
-        access.managed.show(access.managed.rotate(identifier, behavior), as_json=as_json)
-        return
-    with access.registration() as registration:
-        found = access.identify(registration, identifier, uri)
-        rotated = registration.rotate(found, behavior, access.store(signing_secret, secret_file))
-    actions.show(rotated, as_json=as_json)
+    _run(
+        target,
+        lambda managed: managed.rotate(identifier, behavior),
+        lambda access, registration: registration.rotate(
+            access.identify(registration, identifier, uri),
+            behavior,
+            access.store(signing_secret, secret_file),
+        ),
+        declared=(signing_secret, secret_file),
+        as_json=as_json,
+    )
 
 
 @app.command("delete")
@@ -228,18 +224,19 @@ def delete(
 ) -> None:
     """Delete a webhook: Gemini does not repeat deliveries that are on their way."""
     from hooks.console import confirmed
-    from hooks.webhook import actions
 
-    access = _access(target)
-    if access.managed:
-        found = str(access.managed.get(identifier).get("id"))
-        if confirmed(f"delete the webhook {found}", yes=yes, json=as_json):
-            access.managed.show(access.managed.delete(found), as_json=as_json)
-        return
-    with access.registration() as registration:
+    def agreed(found: str) -> bool:
+        return confirmed(f"delete the webhook {found}", yes=yes, json=as_json)
+
+    def through_registrar(managed: "ManagedWebhook") -> "Report | None":
+        found = str(managed.get(identifier).get("id"))
+        return managed.delete(found) if agreed(found) else None
+
+    def directly(access: Access, registration: "Registration") -> "Report | None":
         found = access.identify(registration, identifier, uri)
-        if confirmed(f"delete the webhook {found}", yes=yes, json=as_json):
-            actions.show(registration.delete(found), as_json=as_json)
+        return registration.delete(found) if agreed(found) else None
+
+    _run(target, through_registrar, directly, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -282,7 +279,7 @@ class Access:
 def _access(target: Target) -> Access:
     """Return the way to the deployment that is named, to the stack here, or to Gemini itself."""
     from hooks.errors import NoStack, UsageError
-    from hooks.registrar import TOKEN, no_access
+    from hooks.registrar import identity_token, no_access
     from hooks.webhook.managed import ManagedWebhook
 
     try:
@@ -293,8 +290,8 @@ def _access(target: Target) -> Access:
         raise UsageError(
             f"{error}; or set GEMINI_API_KEY, to act on all webhooks of its project"
         ) from None
-    token = os.environ.get(TOKEN, "")
-    if deployment.registrar_url and token:
+    token = identity_token(deployment, os.environ) if deployment.registrar_url else ""
+    if token:
         return Access(os.environ, managed=ManagedWebhook(deployment, token))
     if deployment.local:
         # The simulator takes any key; a real one must not leave for it, nor the stack for Gemini.
@@ -303,6 +300,35 @@ def _access(target: Target) -> Access:
     if not os.environ.get("GEMINI_API_KEY", "").strip():
         raise UsageError(no_access(deployment, "webhook", "list"))
     return Access(os.environ)
+
+
+def _run(
+    target: Target,
+    through_registrar: "Callable[[ManagedWebhook], Report | None]",
+    directly: "Callable[[Access, Registration], Report | None]",
+    *,
+    as_json: bool,
+    declared: "Sequence[object]" = (),
+    show: "Callable[..., None] | None" = None,
+) -> None:
+    """Do something through a deployment's registrar or directly, and show what came of it.
+
+    `declared` are the options that the registrar does not take. `show` prints what `directly`
+    returns, by default as one webhook; None is not shown.
+    """
+    from hooks.webhook import actions
+
+    access = _access(target)
+    if access.managed:
+        _only_declared(*declared)
+        done = through_registrar(access.managed)
+        show = access.managed.show
+    else:
+        with access.registration() as registration:
+            done = directly(access, registration)
+        show = show or actions.show
+    if done is not None:
+        show(done, as_json=as_json)
 
 
 def _only_declared(*given: object) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hooks.completion import events
 from hooks.options import AsJson, Target, takes_target
 
 app = typer.Typer()
@@ -14,7 +15,12 @@ app = typer.Typer()
 @takes_target
 def why(
     wanted: Annotated[
-        str, typer.Argument(metavar="ID|SUBJECT", help="A webhook id, or the id of a job or file.")
+        str,
+        typer.Argument(
+            metavar="ID|SUBJECT",
+            help="A webhook id, or the id of a job or file.",
+            autocompletion=events,
+        ),
     ],
     *,
     target: Target,

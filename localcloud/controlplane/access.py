@@ -137,14 +137,20 @@ class Policies:
                 for member in held["members"]:
                     yield Binding(resource, held["role"], member, _expression(held))
 
-    def allows(self, member: str, permission: str, resource: str) -> bool:
-        """Return whether `member`, such as `serviceAccount:a@b`, has a permission on a resource."""
+    def allows(
+        self, member: str, permission: str, resource: str, *, inherited: bool = True
+    ) -> bool:
+        """Return whether `member`, such as `serviceAccount:a@b`, has a permission on a resource.
+
+        `inherited` says whether what is granted above the resource counts.
+        """
+        scopes = self._scopes(resource) if inherited else [self._project.by_id(resource)]
         attributes = {"name": resource, "type": _type(resource), "service": _service(resource)}
         return any(
             self._holds(held["role"], permission)
             and _includes(held["members"], member)
             and _is_met(_expression(held), attributes)
-            for scope in self._scopes(resource)
+            for scope in scopes
             for held in self._in_force(scope)
         )
 

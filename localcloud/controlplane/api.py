@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from localcloud.controlplane.errors import ApiError, from_rpc, invalid, service_disabled
-from localcloud.controlplane.journal import Entry
+from localcloud.controlplane.journal import Entry, Exchange
 from localcloud.controlplane.permissions import needed, resource_of
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
@@ -132,13 +132,15 @@ class Router:
     async def __call__(self, request: Request) -> Response:
         """Answer one request; never raises for what a caller sends."""
         identity = self._state.identify(request.headers.get("authorization", ""))
-        path = request.url.path.lstrip("/")
+        path = request.url.path.strip("/")
         found = self._find(request.method, path)
         plane, route, names = found or (None, None, {})
         call = ApiCall(
             identity, names, dict(request.query_params), request.headers, await request.body()
         )
         response = await self._answer(call, plane, route, f"{request.method} /{path}")
+        writes = route.writes if route else request.method != "GET"
+        self._tell(request, call, response, writes=writes)
         self._state.journal.add(
             Entry(
                 time=self._state.clock.time(),
@@ -146,10 +148,24 @@ class Router:
                 service=plane.service if plane else "",
                 call=f"{request.method} /{path}",
                 status=response.status_code,
-                writes=route.writes if route else request.method != "GET",
+                writes=writes,
             )
         )
         return response
+
+    def _tell(self, request: Request, call: ApiCall, response: Response, *, writes: bool) -> None:
+        query = request.url.query
+        exchange = Exchange(
+            method=request.method,
+            target=request.scope["raw_path"].decode() + (f"?{query}" if query else ""),
+            content_type=request.headers.get("content-type", ""),
+            content=call.content,
+            status=response.status_code,
+            answer=bytes(response.body),
+            writes=writes,
+        )
+        for listener in self._state.journal.listeners:
+            listener(exchange)
 
     def _find(self, method: str, path: str) -> tuple[Plane, Route, dict[str, str]] | None:
         for plane, route in self._routes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from google.cloud.secretmanager_v1 import types as secrets_api
 from google.pubsub_v1 import types as pubsub_api
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from localcloud.controlplane.api import Plane, Router, application, invoke, message
 from localcloud.controlplane.builds import Builder
@@ -86,8 +86,9 @@ class Settings:
 class Cloud:
     """A Google Cloud with one project; `async with` runs it.
 
-    `url` serves its REST APIs, Google's public keys (`/oauth2/v3/certs`) and the journal
-    (`/control/calls`); `endpoints` are the google provider's arguments that point there.
+    `url` serves its REST APIs, Google's public keys (`/oauth2/v3/certs`), the journal
+    (`/control/calls`) and the deployer's tokens (`/control/identity-token?audience=…`). `endpoints`
+    are the google provider's arguments that point there.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -157,6 +158,11 @@ class Cloud:
         found = {f"{name}_EMULATOR_HOST": address for name in emulators}
         storage = {"STORAGE_EMULATOR_HOST": f"{self.url}{_AS}{member}"}
         return {**self.settings.surroundings, **found, **storage}
+
+    def deployers_token(self, audience: str) -> str:
+        """Return what `gcloud auth print-identity-token` prints for the deployer."""
+        email = self.state.deployer.partition(":")[2]
+        return self.state.issuer.identity_token(email, audience)
 
     async def remains(self) -> list[str]:
         """Return the names of all resources and grants that exist.
@@ -268,6 +274,8 @@ class Cloud:
         if request.url.path == "/control/calls":
             calls = [asdict(entry) for entry in self.state.journal.since()]
             return JSONResponse({"calls": calls})
+        if request.url.path == "/control/identity-token":
+            return PlainTextResponse(self.deployers_token(request.query_params["audience"]))
         return await self._router(self._authorized(request))
 
     def _authorized(self, request: Request) -> Request:

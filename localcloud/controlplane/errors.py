@@ -6,23 +6,7 @@ https://cloud.google.com/apis/design/errors
 from collections.abc import Sequence
 
 from localcloud.core.rpc import RpcError
-
-_STATUS = {
-    "INVALID_ARGUMENT": 400,
-    "FAILED_PRECONDITION": 400,
-    "OUT_OF_RANGE": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "ABORTED": 409,
-    "RESOURCE_EXHAUSTED": 429,
-    "INTERNAL": 500,
-    "UNKNOWN": 500,
-    "UNIMPLEMENTED": 501,
-    "UNAVAILABLE": 503,
-    "DEADLINE_EXCEEDED": 504,
-}
+from localcloud.core.statuses import HTTP
 
 
 class ApiError(Exception):
@@ -37,7 +21,7 @@ class ApiError(Exception):
     @property
     def status(self) -> int:
         """The HTTP status that goes with the code."""
-        return _STATUS[self.code]
+        return HTTP[self.code]
 
     def body(self) -> dict[str, object]:
         """Return the reply's JSON."""

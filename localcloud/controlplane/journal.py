@@ -23,10 +23,30 @@ class Entry:
     writes: bool
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """One REST call and its reply in full; `target` is the path with the query, as it was sent.
+
+    `writes` is that of `Entry`.
+    """
+
+    method: str
+    target: str
+    content_type: str
+    content: bytes
+    status: int
+    answer: bytes
+    writes: bool
+
+
 class Journal:
-    """Every call in order; the oldest are dropped over `limit`."""
+    """Every call in order; the oldest are dropped over `limit`.
+
+    `listeners` are told each REST call in full, which is kept nowhere.
+    """
 
     def __init__(self, limit: int = 100_000) -> None:
+        self.listeners: list[Callable[[Exchange], None]] = []
         self._entries: deque[Entry] = deque(maxlen=limit)
         self._count = 0
         self._added = asyncio.Event()

@@ -35,6 +35,8 @@ _ACTION = {
 }
 # Anybody may ask what they may do; tokens are minted by a check of their own.
 _FREE = frozenset({"testIamPermissions", "generateIdToken", "generateAccessToken"})
+# Whoever began it may ask for it: no role of Google's holds a permission for that.
+_FREE_KINDS = frozenset({"artifactregistry.operations"})
 
 
 def needed(service: str, method: str, pattern: str) -> str:
@@ -52,7 +54,7 @@ def needed(service: str, method: str, pattern: str) -> str:
     collection = _COLLECTION.get((api, literals[-1]), literals[-1])
     kind = f"{api}.{collection}"
     action = verb or _action(api, method, named=path.endswith("}"))
-    if action in _FREE:
+    if action in _FREE or kind in _FREE_KINDS:
         return ""
     action = _ACTION.get((kind, action), action)
     return action if "." in action else f"{kind}.{action}"

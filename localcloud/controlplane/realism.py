@@ -63,6 +63,7 @@ class Realism:
     """How long a deleted custom role can be undeleted, as the provider does: 7 days at Google.
 
     The default is the worst case: a deployment that is applied again more than a week later.
+    https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/google_project_iam_custom_role
     """
 
     role_id_blocked_seconds: float = 37 * _DAY
@@ -99,6 +100,21 @@ class Realism:
     needs `logging.notificationRules.*`, which Monitoring Editor lacks.
     """
 
+    operations_are_asked_for: bool = True
+    """Whether a long-running call answers before it is done, so that its caller must ask for it.
+
+    Asking needs a right, such as `serviceusage.operations.get`, which Service Usage Admin alone
+    holds: https://google.aip.dev/151 and https://cloud.google.com/service-usage/docs/access-control
+    """
+
+    repository_granted_by_itself: bool = True
+    """Whether the functions' agent reads a repository only by a grant on that.
+
+    Its role on the project, which would do, may not count yet at the first deployment:
+    https://github.com/Liscor/terraform_cloud_run_sgtm/issues/3 and
+    https://github.com/onmyway133/notes/issues/683
+    """
+
     keys_for_every_agent: bool = True
     """Whether a function with a key needs it granted to all five agents that handle its parts.
 
@@ -116,6 +132,8 @@ LENIENT = Realism(
     storage_duration_within_deadline=False,
     cpu_quota=None,
     callers_need_permissions=False,
+    operations_are_asked_for=False,
+    repository_granted_by_itself=False,
     keys_for_every_agent=False,
 )
 """None of these delays and refusals."""

@@ -19,8 +19,9 @@ from localcloud.core.fast_clock import FastClock
 class State:
     """One project: its resources, policies, clock, journal, and the tokens of those who call.
 
-    `deployer` is the member that deploys, by default the owner of the project; `access_tokens` says
-    who bears which token.
+    `deployer` is the member that deploys, by default an owner of the project; `owner` always is.
+    `access_tokens` says who bears which token. `used` holds the permissions that the deployer's
+    calls were checked for.
     `agenda` holds what Google does later by itself; reading `resources` or `policies` carries out
     what is due. `billed` says whether an account pays, `org_policies` holds the rules of the
     organisation policies in effect, by constraint.
@@ -41,7 +42,9 @@ class State:
         self.realism = realism
         self.deployer = deployer
         self.journal = Journal()
-        self.access_tokens = {"x": deployer}
+        self.owner = "user:owner@example.com"
+        self.access_tokens = {"x": deployer, "owner": self.owner}
+        self.used: set[str] = set()
         self.billed = True
         self.org_policies: dict[str, Sequence[Mapping[str, object]]] = {}
         self.issuer = Issuer(clock)
@@ -55,7 +58,10 @@ class State:
             delay=realism.grant_propagation_seconds,
         )
         self._active_from: dict[str, float] = {}
-        self._given = [Binding(self.root, role, deployer) for role in deployer_roles]
+        self._given = [
+            Binding(self.root, OWNER, self.owner),
+            *(Binding(self.root, role, deployer) for role in deployer_roles),
+        ]
         for binding in self._given:
             self._policies.grant(binding)
 
@@ -112,6 +118,8 @@ class State:
 
     def check_caller(self, identity: str, permission: str, resource: str) -> None:
         """Refuse the caller of a REST API that lacks a permission, if callers need any."""
+        if identity == self.deployer:
+            self.used.add(permission)
         if not self.realism.callers_need_permissions:
             return
         if not self.policies.allows(identity, permission, self.project.by_id(resource)):

@@ -5,6 +5,7 @@ serve the same state in memory, each for one identity: a guard sees every call b
 does, and may refuse, delay or count it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -65,14 +66,20 @@ async def allow(_call: Call) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """A listening address, `host:port`, and the server behind it."""
+    """A listening address, `host:port`, the server behind it, and the tasks of its calls."""
 
     address: str
     server: grpc.aio.Server
+    calls: set[asyncio.Task[Any]]
 
     async def stop(self) -> None:
-        """Stop at once, ending the calls under way."""
+        """Stop at once; return once the calls under way have ended."""
         await self.server.stop(grace=None)
+        # gRPC cancels them and waits for none. For each that is left at the end of the loop, a
+        # traceback is printed.
+        while self.calls:
+            await asyncio.wait(self.calls)
+        await asyncio.sleep(0)
 
 
 async def listen(
@@ -83,17 +90,18 @@ async def listen(
     address: str = "127.0.0.1:0",
 ) -> Listener:
     """Serve services by their full names on `address` (port 0: a free one), as `identity`."""
+    calls: set[asyncio.Task[Any]] = set()
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *_LIMITS])
     for name, service in services.items():
         handlers = {
-            method: _handler(f"{name}/{method}", definition, identity, guard)
+            method: _handler(f"{name}/{method}", definition, identity, guard, calls)
             for method, definition in service.items()
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     host = address.rpartition(":")[0]
     port = server.add_insecure_port(address)
     await server.start()
-    return Listener(f"{host}:{port}", server)
+    return Listener(f"{host}:{port}", server, calls)
 
 
 # Pub/Sub takes requests of 10 MB; gRPC's own default is 4 MiB.
@@ -103,8 +111,19 @@ _LIMITS: Sequence[tuple[str, int]] = (
 )
 
 
+def _begin(calls: set[asyncio.Task[Any]]) -> None:
+    """Add the task of a call to those that are under way."""
+    if task := asyncio.current_task():
+        calls.add(task)
+        task.add_done_callback(calls.discard)
+
+
 def _handler(
-    name: str, method: Method, identity: str | None, guard: Guard
+    name: str,
+    method: Method,
+    identity: str | None,
+    guard: Guard,
+    calls: set[asyncio.Task[Any]],
 ) -> grpc.RpcMethodHandler:
     async def admit(request: Message | None, context: Any) -> None:
         metadata = {key: str(value) for key, value in context.invocation_metadata() or ()}
@@ -116,6 +135,7 @@ def _handler(
             yield request
 
     async def unary(incoming: Any, context: Any) -> Any:
+        _begin(calls)
         try:
             streamed = method.kind.startswith("stream")
             await admit(None if streamed else incoming, context)
@@ -124,6 +144,7 @@ def _handler(
             await context.abort(error.code, error.message)
 
     async def stream(incoming: Any, context: Any) -> AsyncIterator[Any]:
+        _begin(calls)
         try:
             streamed = method.kind.startswith("stream")
             await admit(None if streamed else incoming, context)

@@ -1,8 +1,26 @@
-"""The statuses that a service ends a call with."""
+"""The statuses that a service ends a call with, as gRPC and as HTTP have them."""
 
 import grpc
 
 from localcloud.core.rpc import RpcError
+
+HTTP = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "OUT_OF_RANGE": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "ABORTED": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "INTERNAL": 500,
+    "UNKNOWN": 500,
+    "UNIMPLEMENTED": 501,
+    "UNAVAILABLE": 503,
+    "DEADLINE_EXCEEDED": 504,
+}
+"""The HTTP status of each code: https://cloud.google.com/apis/design/errors#handling_errors"""
 
 
 def invalid(message: str) -> RpcError:

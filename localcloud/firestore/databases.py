@@ -1,6 +1,6 @@
 """Named databases: separate documents, and whether a database exists at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from localcloud.core.clock import Clock
 from localcloud.core.raw import micros
@@ -42,6 +42,11 @@ class Databases:
         if name not in self._databases:
             self._databases[name] = Database(name, self._clock)
         return self._databases[name]
+
+    def stores(self) -> Iterator[Store]:
+        """Yield the documents of every database."""
+        for database in self._databases.values():
+            yield database.store
 
     def drop(self, name: str) -> None:
         """Delete a database with its documents."""

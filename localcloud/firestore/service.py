@@ -8,6 +8,7 @@ from google.cloud.firestore_v1.types import firestore as api
 
 from localcloud.core import rpc
 from localcloud.core.clock import Clock
+from localcloud.core.packed import packed_bytes, unpacked
 from localcloud.core.raw import timestamp
 from localcloud.core.statuses import not_found, unimplemented
 from localcloud.firestore import aggregations, commits, fieldpaths, indexes, names, queries
@@ -53,6 +54,19 @@ class Firestore:
         for document in documents:
             store = self._databases.of(document.name).store
             store.set(document.name, document)
+
+    def mark(self) -> object:
+        """Return what differs after any change that `dump` shows."""
+        return [store.mark for store in self._databases.stores()]
+
+    def dump(self) -> Any:
+        """Return all documents as a JSON document."""
+        stores = self._databases.stores()
+        return [packed_bytes(serial) for store in stores for serial in store.serials()]
+
+    def restore(self, dumped: Any) -> None:
+        """Store the documents that `dump` returned."""
+        self.load(Document.FromString(unpacked(text)) for text in dumped)
 
     def expire(self, database: str, collection_group: str, field: str) -> int:
         """Delete expired documents, as a TTL policy does; return how many.

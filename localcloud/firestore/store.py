@@ -51,6 +51,16 @@ class Store:
         if not documents:
             self._collections.pop(collection, None)
 
+    @property
+    def mark(self) -> object:
+        """What differs after any change of the documents."""
+        return self._last_commit, sum(map(len, self._collections.values()))
+
+    def serials(self) -> Iterator[bytes]:
+        """Yield every document in its serial form."""
+        for documents in self._collections.values():
+            yield from documents.values()
+
     def collections(self) -> list[str]:
         """Return the names of the collections that hold a document, sorted."""
         return sorted(self._collections)

@@ -61,6 +61,18 @@ class Gemini:
         """Announce an event; the options are the fields of `Emission`."""
         return self._emitter.emit(Emission(event_type=event_type, **options))
 
+    def mark(self) -> object:
+        """Return what differs after any change that `dump` shows."""
+        return self.webhooks.dump()
+
+    def dump(self) -> Any:
+        """Return the webhooks as a JSON document: no deliveries, no jobs and no public keys."""
+        return self.webhooks.dump()
+
+    def restore(self, dumped: Any) -> None:
+        """Take over the webhooks that `dump` returned."""
+        self.webhooks.restore(dumped)
+
     async def close(self) -> None:
         """Stop deliveries and scheduled ends of jobs."""
         await self.jobs.close()

@@ -1,7 +1,8 @@
 """WebhookService: the registered webhooks of a project, in memory."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from localcloud.core.clock import Clock
@@ -10,7 +11,7 @@ from localcloud.gemini.ids import new_id
 from localcloud.gemini.paging import page
 from localcloud.gemini.settings import Settings
 from localcloud.gemini.uris import check_uri
-from localcloud.gemini.webhook import UPDATABLE, Webhook, check_events, check_name
+from localcloud.gemini.webhook import UPDATABLE, Secret, Webhook, check_events, check_name
 
 _REVOKE_LATER = "revoke_previous_secrets_after_h24"
 _REVOKE_NOW = "revoke_previous_secrets_immediately"
@@ -88,6 +89,17 @@ class WebhookService:
             return self._webhooks[identifier]
         except KeyError:
             raise not_found("Webhook", identifier) from None
+
+    def dump(self) -> Any:
+        """Return the webhooks with their signing secrets as a JSON document."""
+        return [asdict(webhook) for webhook in self]
+
+    def restore(self, dumped: Iterable[Any]) -> None:
+        """Take over the webhooks that `dump` returned."""
+        for each in dumped:
+            secrets = [Secret(**secret) for secret in each["secrets"]]
+            webhook = Webhook(**{**each, "secrets": secrets, "number": next(self._numbers)})
+            self._webhooks[webhook.id] = webhook
 
     def _shown(self, webhook: Webhook) -> dict[str, Any]:
         return webhook.describe(self._clock.time(), with_times=not self._settings.omit_times)

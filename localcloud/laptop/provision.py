@@ -1,7 +1,8 @@
 """Creates the topics, subscriptions and secret that Terraform creates in a deployment.
 
 Existing ones are used as they are, since an emulator may outlive the stack; only the push
-subscription, whose endpoint is this stack's, is always recreated, and deleted with the stack.
+subscription, whose endpoint is this stack's, is recreated, and deleted with the stack. Where the
+stack's state is kept, it is kept too, and pushes nothing between two runs.
 """
 
 import contextlib
@@ -12,12 +13,13 @@ from typing import Any
 
 from google.api_core.exceptions import AlreadyExists, GoogleAPIError, NotFound
 from google.cloud.secretmanager_v1 import Replication, Secret, SecretPayload
-from google.pubsub_v1 import Subscription, Topic
+from google.pubsub_v1 import SubscriberAsyncClient, Subscription, Topic
 from google.pubsub_v1.types import (
     DeadLetterPolicy,
     ExpirationPolicy,
     PushConfig,
     RetryPolicy,
+    UpdateSubscriptionRequest,
 )
 
 from localcloud.core import clients
@@ -26,6 +28,7 @@ from localcloud.laptop.names import Names
 
 _KEPT = timedelta(days=31)
 _RETAINED = timedelta(days=7)
+_OF_THE_RUN = ("ack_deadline_seconds", "push_config", "dead_letter_policy", "retry_policy")
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ async def provision(
     endpoint: str,
     topics: Iterable[str] = (),
     times: PushTimes | None = None,
+    keep: bool = False,
 ) -> AsyncIterator[None]:
     """Create the topics and subscriptions at `pubsub` (`host:port`) for the block.
 
-    `topics` are further ones, by full name. The ingress topic is pushed to `endpoint`. Raises
-    `LocalCloudError` if Pub/Sub does not answer there, or refuses.
+    `topics` are further ones, by full name. The ingress topic is pushed to `endpoint`. `keep`
+    leaves the push subscription with its messages for the next run. Raises `LocalCloudError` if
+    Pub/Sub does not answer there, or refuses.
     """
     wanted = (names.ingress, names.events, names.dead_letter, *topics)
     push = _push_subscription(names, endpoint, times or PushTimes())
@@ -61,9 +66,7 @@ async def provision(
                     await publisher.create_topic(_topic(names, topic), retry=None)
             with contextlib.suppress(AlreadyExists):
                 await subscriber.create_subscription(_dead_letters(names), retry=None)
-            with contextlib.suppress(NotFound):
-                await subscriber.delete_subscription(subscription=push.name, retry=None)
-            await subscriber.create_subscription(push, retry=None)
+            await _push(subscriber, push, keep=keep)
         except GoogleAPIError as error:
             raise LocalCloudError(f"cannot use Pub/Sub at {pubsub}: {error}") from error
         try:
@@ -71,9 +74,34 @@ async def provision(
         finally:
             # The emulator may have stopped already, and the subscription with it.
             with contextlib.suppress(GoogleAPIError):
-                await subscriber.delete_subscription(
-                    subscription=push.name, retry=None, timeout=5.0
-                )
+                await _stop_pushing(subscriber, push.name, keep=keep)
+
+
+async def _push(subscriber: SubscriberAsyncClient, push: Subscription, *, keep: bool) -> None:
+    try:
+        if not keep:
+            await subscriber.delete_subscription(subscription=push.name, retry=None)
+        await subscriber.create_subscription(push, retry=None)
+    except NotFound:
+        await subscriber.create_subscription(push, retry=None)
+    except AlreadyExists:
+        await _update(subscriber, push, *_OF_THE_RUN)
+
+
+async def _stop_pushing(subscriber: SubscriberAsyncClient, name: str, *, keep: bool) -> None:
+    if keep:
+        await _update(subscriber, Subscription(name=name), "push_config")
+    else:
+        await subscriber.delete_subscription(subscription=name, retry=None, timeout=5.0)
+
+
+async def _update(
+    subscriber: SubscriberAsyncClient, subscription: Subscription, *fields: str
+) -> None:
+    request = UpdateSubscriptionRequest(
+        subscription=subscription, update_mask={"paths": list(fields)}
+    )
+    await subscriber.update_subscription(request, retry=None, timeout=5.0)
 
 
 async def keep_signing_secret(names: Names, secret_manager: str, value: str) -> None:

@@ -68,7 +68,7 @@ class Site:
             endpoints=cloud.endpoints,
             proxy=cloud.outside.url,
             variables={**self._variables(), **options.variables},
-            environ={"REGISTRAR_IDENTITY_TOKEN": self._deployers_token()},
+            environ={"REGISTRAR_IDENTITY_TOKEN": cloud.deployers_token(self.registrar_audience)},
             on_line=options.on_line,
         )
 
@@ -94,13 +94,11 @@ class Site:
             },
         }
 
-    def _deployers_token(self) -> str:
-        """Return the deployer's token, as `gcloud auth print-identity-token` prints it."""
+    @property
+    def registrar_audience(self) -> str:
+        """The audience of the tokens that the registrar accepts."""
         name = self.options.variables.get("name", NAME)
-        project = self.cloud.state.project
-        audience = f"https://{name}-registrar-{project.number}.{REGION}.run.app"
-        email = self.cloud.state.deployer.partition(":")[2]
-        return self.cloud.state.issuer.identity_token(email, audience)
+        return f"https://{name}-registrar-{self.cloud.state.project.number}.{REGION}.run.app"
 
 
 @contextlib.asynccontextmanager

@@ -10,17 +10,22 @@ import dataclasses
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from localcloud.core import rpc
 from localcloud.core.clock import Clock, SystemClock
 from localcloud.core.errors import OptionError
+from localcloud.core.front import Front
 from localcloud.core.serving import AppServer
 from localcloud.firestore import Firestore
 from localcloud.gemini import Gemini, Settings
+from localcloud.laptop.keeper import Keeper, Part, locked
 from localcloud.laptop.names import Names
+from localcloud.laptop.ports import Ports, taking
 from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
 from localcloud.laptop.webhook import LaptopWebhook, registered
 from localcloud.pubsub import PubSub
+from localcloud.pubsub.rest import rules
 from localcloud.runner.process import FunctionProcess, OnLine, discard
 from localcloud.secretmanager import SecretManager
 from relay.dispatcher.routes import read_routes
@@ -42,7 +47,8 @@ class Options:
     """The options of a laptop stack.
 
     `environ` is where emulator variables are looked for. `routes` is the dispatcher's `ROUTES`.
-    `receive_port` is where the receiver listens, 0 for a free port.
+    `ports` are free ones by default. `keep` is a directory from which the embedded emulators go on
+    with what they held when the stack last ended, and where they keep it.
     `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
     an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
     one's.
@@ -52,7 +58,8 @@ class Options:
     name: str = "gemini-webhooks"
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     routes: str = ""
-    receive_port: int = 0
+    ports: Ports = field(default_factory=Ports)
+    keep: Path | None = None
     receive: Mapping[str, str] = field(default_factory=dict)
     dispatch: Mapping[str, str] = field(default_factory=dict)
     gemini: Settings = field(default_factory=Settings)
@@ -60,6 +67,16 @@ class Options:
     push: PushTimes = field(default_factory=PushTimes)
     on_line: OnLine = discard
     clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The emulators that `environ` names and that are not this stack's own.
+
+        A shell in which `hooks env` was evaluated names those of a stack that has ended.
+        """
+        ours = f"127.0.0.1:{self.ports.emulators}"
+        hosts = {name: self.environ.get(name, "") for name in (PUBSUB, FIRESTORE, SECRET_MANAGER)}
+        return {name: host for name, host in hosts.items() if host not in ("", ours)}
 
 
 class Stack:
@@ -74,10 +91,11 @@ class Stack:
     receive: FunctionProcess
     dispatch: FunctionProcess
     webhook: LaptopWebhook
-    _listener: rpc.Listener
+    _front: Front
+    _direct: Mapping[str, str]
 
     def __init__(self, options: Options) -> None:
-        clock, named = options.clock, options.environ
+        clock, named = options.clock, options.named
         self.options = options
         self.names = Names(options.project, options.name)
         self.pubsub = None if named.get(PUBSUB) else PubSub(clock)
@@ -86,7 +104,8 @@ class Stack:
         audience = options.gemini.jwt_audience or options.project
         self.gemini = Gemini(clock, dataclasses.replace(options.gemini, jwt_audience=audience))
         self.gemini_url = ""
-        self.hosts: dict[str, str] = {}
+        self.hosts: Mapping[str, str] = {}
+        self._direct = {}
         self.topics: dict[str, str] = {}
 
     @property
@@ -100,23 +119,25 @@ class Stack:
 
     async def interrupt(self) -> None:
         """Stop serving the embedded emulators, as in an outage; they keep their state."""
-        await self._listener.stop()
+        await self._front.close()
 
     async def resume(self) -> None:
-        """Serve the embedded emulators at the same address again."""
-        guard, address = self.options.guard, self._listener.address
-        self._listener = await rpc.listen(self._services, guard=guard, address=address)
+        """Serve the embedded emulators at the same addresses again."""
+        await self._front.open()
 
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
         """Start everything; `unwinding` stops what has started, in reverse order."""
         routes = _routes(self._dispatch_environ())
         await self._emulate(unwinding)
-        simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
+        ports = self.options.ports
+        with taking(ports.gemini, "Gemini"):
+            server = AppServer(self.gemini.app, port=ports.gemini)
+        simulator = await unwinding.enter_async_context(server)
         unwinding.push_async_callback(self.gemini.close)
         self.gemini_url = simulator.url
-        port = self.options.receive_port
-        self.receive = self._function("receive", self._receive_environ(), unwinding, port)
-        self.dispatch = self._function("dispatch", self._dispatch_environ(), unwinding)
+        self.receive = self._function("receive", self._receive_environ(), unwinding, ports.receive)
+        dispatching = self._dispatch_environ()
+        self.dispatch = self._function("dispatch", dispatching, unwinding, ports.dispatch)
         await _start(self.receive, self.dispatch)
         ingress, dead_letter = self.names.ingress, self.names.dead_letter
         self.topics = {"ingress": ingress, **routes, "dead-letter": dead_letter}
@@ -127,10 +148,13 @@ class Stack:
             endpoint=self.dispatch.url,
             topics=routes.values(),
             times=self.options.push,
+            keep=self.options.keep is not None,
         )
         await unwinding.enter_async_context(pushing)
         registering = registered(self.gemini_url, self.receive.url, self._keep_secret)
         self.webhook = await unwinding.enter_async_context(registering)
+        if self.pubsub:
+            await self.pubsub.deliver()
 
     async def _emulate(self, unwinding: contextlib.AsyncExitStack) -> None:
         emulators: dict[str, PubSub | Firestore | SecretManager | None] = {
@@ -143,13 +167,36 @@ class Stack:
             if emulator:
                 unwinding.push_async_callback(emulator.close)
                 services.update(emulator.services)
-        self._services = services
-        self._listener = await rpc.listen(services, guard=self.options.guard)
+        if self.options.keep:
+            await self._keep(self.options.keep, emulators, unwinding)
+        port, named = self.options.ports.emulators, self.options.named
+        calls = rules() if self.pubsub else ()
+        self._front = Front(services, calls, guard=self.options.guard, port=port)
+        with taking(port, "the emulators"):
+            await self._front.open()
         unwinding.push_async_callback(self.interrupt)
-        self.hosts = {
-            variable: self._listener.address if emulator else self.options.environ[variable]
+        self.hosts = {name: named.get(name, self._front.address) for name in emulators}
+        self._direct = {name: named.get(name, self._front.direct) for name in emulators}
+
+    async def _keep(
+        self,
+        directory: Path,
+        emulators: Mapping[str, PubSub | Firestore | SecretManager | None],
+        unwinding: contextlib.AsyncExitStack,
+    ) -> None:
+        unwinding.enter_context(locked(directory))
+        parts: dict[str, Part] = {
+            variable.removesuffix("_EMULATOR_HOST").lower(): emulator
             for variable, emulator in emulators.items()
+            if emulator
         }
+        parts["gemini"] = self.gemini
+        keeper = Keeper(directory, parts, self.options.clock, self.options.on_line)
+        keeper.restore()
+        # Nothing changes any more once everything that is started after this has stopped.
+        unwinding.callback(keeper.stop)
+        saving = asyncio.create_task(keeper.run())
+        unwinding.push_async_callback(_cancelled, saving)
 
     async def _keep_secret(self, secret: str) -> None:
         await keep_signing_secret(self.names, self.hosts[SECRET_MANAGER], secret)
@@ -159,21 +206,20 @@ class Stack:
         target: str,
         environ: Mapping[str, str],
         unwinding: contextlib.AsyncExitStack,
-        port: int = 0,
+        port: int,
     ) -> FunctionProcess:
         on_line = self.options.on_line
-        try:
+        with taking(port, f"the function {target}"):
             function = FunctionProcess(
                 target, target=target, environ=environ, on_line=on_line, port=port
             )
-        except OSError as error:
-            raise OptionError(f"cannot listen on port {port}: {error.strerror}") from error
         unwinding.push_async_callback(function.close)
         return function
 
     def _receive_environ(self) -> dict[str, str]:
         return {
             **self.variables,
+            **self._direct,
             "INGRESS_TOPIC": self.names.ingress,
             "SIGNING_SECRET": self.names.signing_secret,
             "JWKS_URI": f"{self.gemini_url}/.well-known/jwks.json",
@@ -185,6 +231,7 @@ class Stack:
     def _dispatch_environ(self) -> dict[str, str]:
         return {
             **self.variables,
+            **self._direct,
             "EVENTS_TOPIC": self.names.events,
             "DEAD_LETTER_TOPIC": self.names.dead_letter,
             "ROUTES": self.options.routes,
@@ -210,6 +257,11 @@ def _routes(environ: Mapping[str, str]) -> dict[str, str]:
         return {route.name: route.topic for route in read_routes(Environment(environ))}
     except ConfigurationError as error:
         raise OptionError(str(error)) from error
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _start(*functions: FunctionProcess) -> None:

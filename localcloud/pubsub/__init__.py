@@ -3,7 +3,8 @@
 Imports `localcloud.core` alone.
 
 Imitated: topics, subscriptions, filters, acknowledgement deadlines and redelivery, retry and
-dead-letter policies, retention, snapshots, seeking, pull, streaming pull and push.
+dead-letter policies, retention, snapshots, seeking, pull, streaming pull and push. `rest` has the
+bindings by which `localcloud.core.transcoding` serves the methods over HTTP/1.1 too.
 
 Refused as UNIMPLEMENTED, by name: lists and updates of snapshots, schemas, message transforms,
 ingestion, exactly-once delivery, detaching, a topic's list of subscriptions, `ModifyPushConfig`.

@@ -28,7 +28,8 @@ class Backlog:
 
     `exhausted` is called for a message whose delivery attempts are used up: where it returns
     False, the message stays and is delivered again. An expired lease is forgotten: an
-    acknowledgement with its id changes nothing, and the message is delivered again.
+    acknowledgement with its id changes nothing, and the message is delivered again. What was
+    published before `discard_before`, in Unix seconds, counts as acknowledged.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Backlog:
         self._leases: dict[str, Lease] = {}
         self._waiters = Waiters(timers, lambda: bool(self._ready))
         self._acknowledged = 0
+        self._cleared = 0
         self._retention_timer: Timer | None = None
-        self._discard_before = 0.0
+        self.discard_before = 0.0
         self._closed: RpcError | None = None
 
     @property
@@ -72,6 +74,32 @@ class Backlog:
         """How many messages are leased."""
         return len(self._leases)
 
+    @property
+    def mark(self) -> object:
+        """What differs after any change that `held` shows."""
+        counts = len(self._entries), self._acknowledged, self._ids.given, len(self._leases)
+        return *counts, self._cleared, self.discard_before
+
+    def held(self) -> Iterator[tuple[Message, int, bool]]:
+        """Return each message, how often its delivery failed, and whether it is acknowledged."""
+        for entry in self._entries.values():
+            yield entry.message, entry.failures, entry.state is State.ACKNOWLEDGED
+
+    def continue_with(
+        self, held: Iterable[tuple[Message, int, bool]], discard_before: float
+    ) -> None:
+        """Add what `held` returned to an empty backlog; what was leased is ready again."""
+        self.discard_before = discard_before
+        for message, failures, acknowledged in held:
+            entry = Entry(message)
+            entry.failures = failures
+            self._entries[message.number] = entry
+            if acknowledged:
+                self._finish(entry)
+            else:
+                self._make_ready(entry)
+        self._watch_retention()
+
     def unacknowledged_messages(self) -> Iterator[Message]:
         """Return the messages that are not acknowledged, leased ones included, oldest first."""
         return (
@@ -86,7 +114,7 @@ class Backlog:
             entry = Entry(message)
             self._entries[message.number] = entry
             self._watch_retention()
-            if message.published_at < self._discard_before:
+            if message.published_at < self.discard_before:
                 self._finish(entry)
             else:
                 self._make_ready(entry)
@@ -152,7 +180,7 @@ class Backlog:
         known = {number: entry.message for number, entry in self._entries.items()}
         known |= {message.number: message for message in retained}
         self._clear()
-        self._discard_before = when
+        self.discard_before = when
         horizon = self._clock.time() - self._policy.retention
         for number in sorted(known):
             if known[number].published_at > horizon:
@@ -162,7 +190,7 @@ class Backlog:
     def restore(self, messages: Iterable[Message]) -> None:
         """Make these the unacknowledged messages, and forget all others."""
         self._clear()
-        self._discard_before = 0.0
+        self.discard_before = 0.0
         for message in messages:
             self.offer(message)
 
@@ -173,6 +201,7 @@ class Backlog:
         self._waiters.fail(error)
 
     def _clear(self) -> None:
+        self._cleared += 1
         for ack_id in list(self._leases):
             self._end(ack_id)
         for entry in self._entries.values():

@@ -69,8 +69,13 @@ class Broker:
         return message
 
     async def subscribe(self, proto: Any) -> Subscription:
-        """Add the subscription that a complete, valid `Subscription` describes."""
-        topic = self.topics[proto.topic]
+        """Add the subscription that a complete, valid `Subscription` describes, and deliver."""
+        subscription = self.add(proto)
+        await subscription.deliver()
+        return subscription
+
+    def add(self, proto: Any) -> Subscription:
+        """Add a subscription that is not pushed to before its `deliver` is called."""
         backlog = Backlog(
             self.clock,
             self.timers,
@@ -79,9 +84,14 @@ class Broker:
         )
         subscription = Subscription(proto, backlog, self._pusher)
         self.subscriptions[proto.name] = subscription
-        topic.subscriptions[proto.name] = subscription
-        await subscription.deliver()
+        # The topic may have been deleted before a snapshot was taken.
+        if topic := self.topics.get(proto.topic):
+            topic.subscriptions[proto.name] = subscription
         return subscription
+
+    def continue_after(self, number: int) -> None:
+        """Assign only message ids above that number from now on."""
+        self._stamps.continue_after(number)
 
     async def adopt(self, subscription: Subscription, proto: Any) -> None:
         """Apply a changed description to a subscription."""

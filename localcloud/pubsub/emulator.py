@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from localcloud.core.clock import Clock
+from localcloud.pubsub import state
 from localcloud.pubsub.broker import Broker, Permit
 from localcloud.pubsub.identity import shaped_identity_token
 from localcloud.pubsub.publisher import PublisherService
@@ -59,6 +60,23 @@ class PubSub:
         """Stop every push, stream and timer; return once no task is left on the loop."""
         await self._broker.close()
         await self._http.close()
+
+    def mark(self) -> object:
+        """Return what differs after any change that `dump` shows."""
+        return state.mark(self._broker)
+
+    def dump(self) -> Any:
+        """Return all topics, subscriptions and messages as a JSON document."""
+        return state.dump(self._broker)
+
+    def restore(self, dumped: Any) -> None:
+        """Take over what `dump` returned; nothing is pushed before `deliver` is called."""
+        state.restore(self._broker, dumped)
+
+    async def deliver(self) -> None:
+        """Push what the restored subscriptions hold."""
+        for subscription in tuple(self._broker.subscriptions.values()):
+            await subscription.deliver()
 
     def published(self, topic: str) -> Sequence[Any]:
         """Return the newest messages of a topic (1000 at most), oldest first.

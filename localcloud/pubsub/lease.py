@@ -1,6 +1,5 @@
 """A message on a subscription, and the lease on it while someone holds it."""
 
-import itertools
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -66,15 +65,16 @@ class Lease:
 
 
 class AckIds:
-    """Acknowledgement ids of one subscription, unique across subscriptions."""
+    """Acknowledgement ids of one subscription, unique across subscriptions; `given` counts them."""
 
     def __init__(self) -> None:
         self._mark = secrets.token_hex(6)
-        self._numbers = itertools.count(1)
+        self.given = 0
 
     def next(self) -> str:
         """Return an id that has not been given before."""
-        return f"{self._mark}-{next(self._numbers)}"
+        self.given += 1
+        return f"{self._mark}-{self.given}"
 
     def checked(self, ack_ids: Iterable[str]) -> list[str]:
         """Return the ids; raises `RpcError` (`INVALID_ARGUMENT`) if one was never given here."""

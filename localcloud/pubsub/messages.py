@@ -27,6 +27,12 @@ class Message:
     proto: Any
     size: int
 
+    @classmethod
+    def of(cls, proto: Any) -> "Message":
+        """Return the message whose `PubsubMessage` bears its id and publish time."""
+        published_at = proto.publish_time.ToMilliseconds() / 1000
+        return cls(int(proto.message_id), published_at, proto, proto.ByteSize())
+
     @property
     def publish_time(self) -> datetime:
         """When it was published, in UTC, to the millisecond."""
@@ -49,4 +55,8 @@ class Stamps:
             data=data, attributes=attributes, ordering_key=ordering_key, message_id=str(number)
         )
         proto.publish_time.FromMilliseconds(milliseconds)
-        return Message(number, milliseconds / 1000, proto, proto.ByteSize())
+        return Message.of(proto)
+
+    def continue_after(self, number: int) -> None:
+        """Assign only ids above that number from now on."""
+        self._numbers = itertools.count(max(next(self._numbers), number + 1))

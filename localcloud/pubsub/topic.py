@@ -1,7 +1,7 @@
 """A topic: its description, its subscriptions, and its retained messages."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from localcloud.pubsub.delivery_policy import seconds
@@ -40,11 +40,16 @@ class Topic:
         self.published += 1
         self.remembered.append(message)
         if self.retention:
-            self._retained.append(message)
-            self._retained_bytes += message.size
+            self.retain([message])
         self._prune(message.published_at)
         for subscription in self.subscriptions.values():
             subscription.backlog.offer(message)
+
+    def retain(self, messages: Iterable[Message]) -> None:
+        """Add messages to the retained ones, which no subscription gets by that."""
+        for message in messages:
+            self._retained.append(message)
+            self._retained_bytes += message.size
 
     def retained(self, now: float) -> Iterator[Message]:
         """Return the messages kept at that time, oldest first."""

@@ -48,6 +48,18 @@ class SecretManager:
     async def close(self) -> None:
         """Do nothing: nothing runs in the background."""
 
+    def mark(self) -> object:
+        """Return what differs after any change that `dump` shows."""
+        return self._store.dump()
+
+    def dump(self) -> Any:
+        """Return all secrets with their payloads as a JSON document."""
+        return self._store.dump()
+
+    def restore(self, dumped: Any) -> None:
+        """Take over the secrets that `dump` returned."""
+        self._store.restore(dumped)
+
     async def create_secret(self, request: Any) -> Message:
         """Create a secret without versions."""
         name = SecretName(parse_project(request.parent), check_secret_id(request.secret_id))

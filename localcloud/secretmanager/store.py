@@ -1,10 +1,12 @@
 """The secrets, by name, each with its versions."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from localcloud.core.clock import Clock
+from localcloud.core.packed import packed, packed_bytes, unpacked
 from localcloud.core.raw import timestamp
 from localcloud.core.statuses import already_exists, failed_precondition, not_found
 from localcloud.secretmanager.messages import Secret, SecretVersion
@@ -104,6 +106,36 @@ class Store:
         if number not in secret.versions:
             raise not_found(f"Secret Version [{secret.message.name}/versions/{wanted}] not found.")
         return secret.versions[number]
+
+    def dump(self) -> list[Any]:
+        """Return the secrets as a JSON document, in the order of their creation.
+
+        What lagging lists still show of earlier states is left out.
+        """
+        return [
+            {
+                "secret": packed(stored.message),
+                "versions": [
+                    [packed(version.message), packed_bytes(version.payload)]
+                    for version in stored.versions.values()
+                ],
+            }
+            for stored in sorted(self._secrets.values(), key=lambda each: each.serial)
+        ]
+
+    def restore(self, dumped: Iterable[Any]) -> None:
+        """Take over the secrets that `dump` returned."""
+        for each in dumped:
+            message = Secret.FromString(unpacked(each["secret"]))
+            versions = [
+                Version(number, SecretVersion.FromString(unpacked(version)), unpacked(payload))
+                for number, (version, payload) in enumerate(each["versions"], 1)
+            ]
+            stored = Stored(next(self._serials), message, {one.number: one for one in versions})
+            self._secrets[parse_secret(message.name)] = stored
+            etags = (each.message.etag for each in versions)
+            newest = max(int(etag.strip('"'), 16) for etag in (message.etag, *etags))
+            self._etags = itertools.count(max(next(self._etags), newest + 1))
 
     def _canonical(self, name: SecretName) -> SecretName:
         return SecretName(self.project(name.project), name.secret)

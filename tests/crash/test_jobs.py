@@ -1,8 +1,9 @@
 """One end, one fan-out: the dispatcher's worker and a reconciler in every order, dying at any step.
 
-The worker is the production code. The reconciler is a model of its order, over the decisions that
-it shares with the dispatcher: the names that it has learnt, then what is known of them in the
-ledger of deliveries, then the publish, then the job's document.
+The worker is the production code, and so is the reconciler's, except where it is to make a mistake:
+then it is a model of its order, over the decisions that it shares with the dispatcher. The order:
+the names that it has learnt, then what is known of them in the ledger of deliveries, then the
+publish, then the job's document.
 """
 
 import itertools
@@ -24,9 +25,14 @@ from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.errors import Unavailable
 from relay.gcp.database import Write
+from relay.gcp.queries import Found, Query
 from relay.gcp.store import Conflict, Snapshot
 from relay.jobs import DELIVERIES, JOB_NAMES, JOBS, documents, names, reconciled, states
 from relay.jobs.documents import Record
+from relay.reconciler.asking import Asking
+from relay.reconciler.settings import Settings as ReconcilerSettings
+from relay.reconciler.worker import Job
+from relay.reconciler.worker import Worker as Reconciler
 from relay.web.push import PushedMessage
 from tests.crash.explorer import (
     Call,
@@ -55,6 +61,8 @@ PATH = f"{JOBS}/{JOB}"
 END = reconciled.event_id(JOB, reconciled.END)
 ACTION = reconciled.event_id(JOB, reconciled.ACTION)
 
+OPERATION = "models/veo/operations/o"
+RECONCILER = ReconcilerSettings(ingress_topic="ingress", api_key="")
 SETTINGS = Settings("p", "dead", (Route(EVENTS, "events"),), Terms())
 RECONCILE, LIBRARY = "reconcile", "library"
 MOST_RUNS = 6
@@ -86,6 +94,21 @@ class Scenario:
     @property
     def name(self) -> str:
         return {"batch": "batches/1", "interaction": "v1_A", "video": "files/f"}[self.kind]
+
+    @property
+    def api_name(self) -> str:
+        """The name by which the API is asked: not the one that the event of a video bears."""
+        return OPERATION if self.kind == "video" else self.name
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        if self.kind == "interaction":
+            return {"status": self.word}
+        if self.kind == "batch":
+            return {"name": self.name, "metadata": {"state": self.word}}
+        samples = [{"video": {"uri": "https://gemini.example/v1beta/files/f:download"}}]
+        response = {"generateVideoResponse": {"generatedSamples": samples}}
+        return {"done": True, "response": response}
 
     @property
     def alias(self) -> str:
@@ -121,6 +144,11 @@ class Flaws:
     lookup_before_names: bool = False
     reconciler_announces: bool = False
     unconditional: bool = False
+
+    @property
+    def reconcilers(self) -> bool:
+        """Whether it is the reconciler that makes a mistake."""
+        return self.no_lookup or self.lookup_before_names or self.reconciler_announces
 
 
 class Clients:
@@ -165,6 +193,43 @@ class Database(Clients):
         return await self.of(*paths)
 
 
+class Ledger(Database):
+    """What the reconciler sees of the ledger of deliveries."""
+
+    def __init__(self, seam: Seam, event_type: str) -> None:
+        super().__init__(seam)
+        self._type = event_type
+
+    async def find(self, query: Query) -> Sequence[Found]:
+        [(field, operator, subjects)] = query.conditions
+        assert (query.collection, field, operator) == (DELIVERIES, "subject", "in")
+        known = await self.known(subjects, self._type)
+        return [Found("1", Snapshot({"type": self._type}, None))] if known else []
+
+    async def count(self, query: Query) -> int:
+        raise NotImplementedError
+
+
+class Ingress(Clients):
+    async def publish(
+        self, topic: str, data: bytes, attributes: Mapping[str, str], *, timeout: float = 0.0
+    ) -> str:
+        return await super().publish(
+            topic, data, {"ce-id": attributes["webhook-id"]}, timeout=timeout
+        )
+
+
+class Gemini(Asking):
+    """What Gemini says of a scenario's job."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+
+    async def job(self, kind: str, name: str) -> Mapping[str, Any]:
+        assert (kind, name) == (self._scenario.kind, self._scenario.api_name)
+        return self._scenario.answer
+
+
 current: ContextVar[Identity] = ContextVar("current")
 
 
@@ -189,6 +254,9 @@ class World:
     def first(self, faults: int) -> State:
         fields = documents.starting(JOB, self.scenario.kind, TOKEN, EPOCH)
         fields |= {"state": states.RUNNING, "check_at": LOOK}
+        if self.scenario.kind != "batch" or self.scenario.named:
+            # The name of a batch may have been lost with the reply; the list has it.
+            fields["name"] = self.scenario.api_name
         stored = {PATH: fields}
         if self.scenario.named:
             stored[self.scenario.alias] = documents.alias(JOB)
@@ -215,7 +283,7 @@ class World:
         if identity.handles in {RECONCILE, LIBRARY}:
             with suppress(Unavailable):
                 if identity.handles == RECONCILE:
-                    await self._reconcile(database)
+                    await self._reconcile(seam, database)
                 else:
                     await self._change(database, self._learnt)
             return None
@@ -230,7 +298,26 @@ class World:
         except Unavailable:
             return Outcome.UNFINISHED
 
-    async def _reconcile(self, database: Database) -> None:
+    async def _reconcile(self, seam: Seam, database: Database) -> None:
+        if self.flaws.reconcilers:
+            await self._model(database)
+            return
+        scenario = self.scenario
+        # As the query of what is due has found it.
+        [found] = await database.read(PATH)
+        assert found is not None
+        job = Job(Record.of(JOB, found.fields), found.version)
+        reconciler = Reconciler(
+            RECONCILER,
+            database,
+            Ledger(seam, scenario.type),
+            Ingress(seam),
+            Gemini(scenario),
+            lambda: LOOK,
+        )
+        await reconciler.look(job, scenario.answer if job.nameless_batch else None)
+
+    async def _model(self, database: Database) -> None:
         if self.flaws.lookup_before_names:
             known = await self._lookup(database)
             await self._record_name(database)

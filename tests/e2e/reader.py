@@ -85,6 +85,8 @@ def variables() -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
         "PYTHON": sys.executable,
+        # What several tests start at a time cannot share the ports that a reader gets.
+        "HOOKS_PORT_BASE": "0",
     }
 
 
@@ -143,6 +145,12 @@ async def lines(process: asyncio.subprocess.Process, until: str) -> list[str]:
     raise AssertionError("".join(seen))
 
 
-def exported(printed: list[str]) -> dict[str, str]:
-    """The variables that `make dev` printed for a reader to paste."""
-    return dict(re.findall(r"^\s*export (\w+)=(\S+)$", "".join(printed), re.MULTILINE))
+async def exported(directory: Path) -> dict[str, str]:
+    """The variables that `hooks env` gives a reader of the stack in a directory."""
+    return dict(
+        re.findall(
+            r"^export (\w+)=(\S+)$",
+            await succeed(".venv/bin/hooks env", directory),
+            re.MULTILINE,
+        )
+    )

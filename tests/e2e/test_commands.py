@@ -1,6 +1,7 @@
 """The command as a person runs it: demo, dev, and what works beside dev."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -15,12 +16,15 @@ from typing import Any
 
 import pytest
 
+from localcloud.laptop import keeper
+
 ROOT = Path(__file__).parents[2]
 HOOKS = (sys.executable, "-c", "from hooks.cli import main; main()")
 ENVIRON = {
     "PATH": os.environ["PATH"],
     "HOME": os.environ.get("HOME", "/"),
     "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}",
+    "HOOKS_PORT_BASE": "0",
 }
 
 
@@ -195,10 +199,11 @@ async def tailed(dev: Dev) -> list[str]:
         return [each.name async for each in listed if "hooks-tail" in each.name]
 
 
-async def test_dev_replaces_a_function_that_ends_and_leaves_nothing_when_killed(
+async def test_dev_replaces_a_function_that_ends_and_keeps_its_state_when_killed(
     tmp_path: Path,
 ) -> None:
-    async with developing(tmp_path) as dev:
+    keeping = ("--keep", "state")
+    async with developing(tmp_path, *keeping) as dev:
         masters = functions(dev.family)
         assert len(masters) == 2
         for pid in masters:
@@ -206,6 +211,10 @@ async def test_dev_replaces_a_function_that_ends_and_leaves_nothing_when_killed(
         assert (await dev.hooks("send", "batch.succeeded")).returncode == 0
         replaced = replace(dev, family=descendants(dev.process.pid))
         assert len(functions(replaced.family)) == 2
+        async with asyncio.timeout(30):
+            while not any(b"done" in each for each in kept_documents(tmp_path)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        events = await done(dev)
 
         os.kill(dev.process.pid, signal.SIGKILL)
 
@@ -213,6 +222,23 @@ async def test_dev_replaces_a_function_that_ends_and_leaves_nothing_when_killed(
     beside = await hooks("send", "batch.succeeded", cwd=tmp_path)
     assert beside.returncode == 1
     assert "hooks dev" in beside.stderr
+
+    async with developing(tmp_path, *keeping) as dev:
+        assert "the stack that used state was killed" in "".join(dev.started)
+        assert dev.stack["webhook"] == replaced.stack["webhook"]
+        assert await done(dev) == events
+        assert (await dev.hooks("send", "batch.succeeded")).returncode == 0
+
+
+def kept_documents(directory: Path) -> list[bytes]:
+    saved = keeper.read(directory / "state" / "stack-state.json")
+    return [base64.b64decode(each) for each in saved.parts["firestore"]] if saved else []
+
+
+async def done(dev: Dev) -> list[str]:
+    """Return the ids of the events that the ledger has as done."""
+    listed = await dev.hooks("events", "list", "--json")
+    return [each["id"] for each in json.loads(listed.stdout)["events"] if each["state"] == "done"]
 
 
 def functions(family: Sequence[int]) -> list[int]:

@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from standardwebhooks import Webhook
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -126,6 +128,32 @@ async def test_send_refuses_a_disabled_webhook_and_finds_one_that_was_made_anew(
     finally:
         webhook.uri = before
     await world.dispatched()
+
+
+async def test_a_captured_delivery_is_verified_with_the_keys_of_the_stack(
+    operator: Operator, webhook: Any
+) -> None:
+    captured: list[tuple[dict[str, str], bytes]] = []
+
+    async def capture(request: Request) -> Response:
+        captured.append((dict(request.headers), await request.body()))
+        return Response(status_code=204)
+
+    gemini = operator.world.stack.gemini
+    async with serving(Starlette(routes=[Route("/", capture, methods=["POST"])])) as url:
+        deliveries = gemini.emit("batch.failed", uris=[f"{url}/"], scheme="v1a")
+        await gemini.courier.settled(deliveries, 30)
+    [(headers, body)] = captured
+    moment = datetime.now(UTC)
+    secret = webhook.active_secrets(moment.timestamp())[0]
+    signature = Webhook(secret).sign(headers["webhook-id"], moment, body.decode())
+    static = {"webhook-timestamp": str(int(moment.timestamp())), "webhook-signature": signature}
+    (operator.directory / "body").write_bytes(body)
+    for given, scheme in ((headers, "v1a"), ({**headers, **static}, "v1")):
+        (operator.directory / "headers").write_text(json.dumps(given))
+        result = await operator.runs("verify", "body", "--headers", "headers", "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["scheme"] == scheme
 
 
 async def test_of_a_stack_that_is_well_the_doctor_finds_nothing_wrong(operator: Operator) -> None:

@@ -16,7 +16,6 @@ from tests.e2e.reader import (
     ROOT,
     Page,
     commands,
-    exported,
     lay_checkout,
     line,
     lines,
@@ -32,6 +31,7 @@ RUN = (
     ".venv/bin/hooks send",
     ".venv/bin/hooks tail",
     ".venv/bin/python subscriber.py",
+    'eval "$(.venv/bin/hooks env)"',
     "export GOOGLE_CLOUD_PROJECT",
     ".venv/bin/functions-framework",
     # Of the deployment, what can be known without a cloud; tests/infra apply it to a local one.
@@ -67,13 +67,13 @@ async def test_make_test_runs_these_tests(checkout: Path) -> None:
 async def test_make_dev_and_what_runs_beside_it(checkout: Path) -> None:
     (checkout / "subscriber.py").write_text(README.block("python", "subscriber.py"))
     *sends, tail = commands(README.block("sh", ".venv/bin/hooks send"))
-    (subscribe,) = commands(README.block("sh", "subscriber.py"))
+    subscribe = README.block("sh", "subscriber.py")
+    assert subscribe.startswith('eval "$(.venv/bin/hooks env)"\n')
     async with shell(README.block("sh", "make dev"), checkout) as developing:
-        variables = exported(await lines(developing, "Ctrl-C stops everything"))
-        named = {name: variables[name] for name in ("GOOGLE_CLOUD_PROJECT", "PUBSUB_EMULATOR_HOST")}
+        await lines(developing, "Ctrl-C stops everything")
         for send in sends:
             assert ("401" if "--forge" in send else "200") in await succeed(send, checkout)
-        async with shell(tail, checkout) as tailing, shell(subscribe, checkout, named) as service:
+        async with shell(tail, checkout) as tailing, shell(subscribe, checkout) as service:
             await line(tailing, "listening on")
             await line(service, "waiting for events")
             await succeed(sends[0], checkout)

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from localcloud.core import clients
 from localcloud.core.serving import AppServer
 from tests.e2e.reader import (
     ROOT,
@@ -39,14 +40,17 @@ from tests.e2e.reader import (
 PAGE = Page("docs/subscribing.md")
 RUN = (
     "make dev",
-    ".venv/bin/python subscribe.py ",
+    'eval "$(.venv/bin/hooks env)"',
+    ".venv/bin/hooks subscribe ",
     ".venv/bin/python worker.py ",
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
     ".venv/bin/hooks send ",
+    ".venv/bin/hooks listen ",
+    'curl "http://$PUBSUB_EMULATOR_HOST/v1/',
+    ".venv/bin/hooks recover ",
     *(f".venv/bin/hooks events {action} " for action in ("list", "show", "replay")),
 )
 PROGRAMS = {
-    "subscribe.py": "python",
     "worker.py": "python",
     "push.py": "python",
     "subscriber.mjs": "javascript",
@@ -56,7 +60,7 @@ PROGRAMS = {
 def test_no_command_is_left_out() -> None:
     assert not [command for command in PAGE.commands if not command.startswith(RUN)]
     # What is shown as HCL is planned by tests/infra/test_pages.py.
-    assert PAGE.languages == {"sh", "text", "python", "javascript", "json", "hcl"}
+    assert PAGE.languages == {"sh", "python", "javascript", "json", "hcl"}
 
 
 @dataclass
@@ -81,9 +85,8 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     for name, language in PROGRAMS.items():
         (directory / name).write_text(PAGE.block(language, name))
     async with shell(PAGE.block("sh", "make dev"), directory) as developing:
-        variables = exported(await lines(developing, "Ctrl-C stops everything"))
-        names = re.findall(r"^export (\w+)=", PAGE.block("text", "export"), re.MULTILINE)
-        yield Desk(directory, {name: variables[name] for name in names})
+        await lines(developing, "Ctrl-C stops everything")
+        yield Desk(directory, await exported(directory))
 
 
 def free_port() -> str:
@@ -91,8 +94,14 @@ def free_port() -> str:
         return str(listening.getsockname()[1])
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl on the PATH")
+async def test_topics_are_listed_by_rest(desk: Desk) -> None:
+    said = await desk.run(PAGE.block("sh", "curl"))
+    assert "projects/laptop/topics/gemini-webhooks-events" in said
+
+
 async def test_subscriptions_workers_and_replays(desk: Desk) -> None:
-    for command in commands(PAGE.block("sh", "subscribe.py everything")):
+    for command in commands(PAGE.block("sh", "subscribe everything")):
         assert "created projects/laptop/subscriptions/" in await desk.run(command)
     (work,) = commands(PAGE.block("sh", "worker.py batches"))
     first, repeated, other = commands(PAGE.block("sh", "interaction.completed"))
@@ -109,6 +118,13 @@ async def test_subscriptions_workers_and_replays(desk: Desk) -> None:
         await desk.run(replay.replace("EVENT_ID", identifier))
         # The next thing that the worker says: it heard neither a repeat nor another type.
         assert await line(worker, "") == seen[0]
+        (recover,) = commands(PAGE.block("sh", "hooks recover"))
+        through = (await desk.run(recover)).split()
+        assert through[:2] == ["2", "events,"]
+    (recovered,) = [each for each in through if "/hooks-recover-batches-" in each]
+    async with desk.start(work.replace("batches", recovered.rpartition("/")[2])) as worker:
+        await line(worker, "waiting for events")
+        assert {await line(worker, " batch.") for _ in range(2)} == set(seen)
 
     assert all(re.match(r"\S+ batch\.succeeded \{'id': ", each) for each in seen)
     assert len({each.split()[0] for each in seen}) == 2
@@ -122,9 +138,9 @@ async def test_a_worker_that_fails_is_given_the_event_again(desk: Desk) -> None:
     work = re.sub(r"(def work\(.*\n)", lambda found: found[1] + failing, program)
     (desk.directory / "failing.py").write_text(work)
     # No pause between attempts, unlike the page's subscription.
-    subscribe = (desk.directory / "subscribe.py").read_text()
-    (desk.directory / "eager.py").write_text(re.sub(r'    "retry_policy".*\n', "", subscribe))
-    await desk.run(".venv/bin/python eager.py eager")
+    async with clients.subscriber(desk.environ["PUBSUB_EMULATOR_HOST"]) as client:
+        topic = "projects/laptop/topics/gemini-webhooks-events"
+        await client.create_subscription(name="projects/laptop/subscriptions/eager", topic=topic)
     async with desk.start(".venv/bin/python failing.py eager") as worker:
         await line(worker, "waiting for events")
         await desk.run(".venv/bin/hooks send batch.expired")
@@ -139,15 +155,29 @@ async def test_pushes(desk: Desk, program: str) -> None:
         if not shutil.which("node"):
             pytest.skip("needs Node.js (node) on the PATH")
         serve = serve.replace(".venv/bin/python push.py", "node subscriber.mjs")
-    subscribe, send = commands(PAGE.block("sh", "subscribe.py pushed"))
+    subscribe, send = commands(PAGE.block("sh", "subscribe pushed"))
     port = free_port()
     async with desk.start(f"env {serve.replace('8081', port)}") as server:
         assert port in await line(server, "listening on port")
-        await desk.run(subscribe.replace("8081", port).replace("pushed", f"pushed-to-{program}"))
+        name = f"pushed-to-{program.partition('.')[0]}"
+        await desk.run(subscribe.replace("8081", port).replace("pushed", name))
         await desk.run(send)
         said = await line(server, "video.generated")
 
-    assert re.match(r"\S+ video\.generated \{['\"]file_id", said)
+        assert re.match(r"\S+ video\.generated \{['\"]file_id", said)
+        if program == "push.py":
+            await listened(desk, port)
+
+
+async def listened(desk: Desk, port: str) -> None:
+    (listen,) = commands(PAGE.block("sh", "hooks listen --forward-to"))
+    (resend,) = commands(PAGE.block("sh", "hooks listen resend"))
+    async with desk.start(listen.replace("8081", port)) as listening:
+        await line(listening, "sending the events of")
+        sent = re.findall(r"evt_\w+", await desk.run(".venv/bin/hooks send video.generated"))
+        shown = await line(listening, sent[0])
+    assert " 204 " in shown
+    assert " 204 " in await desk.run(resend.replace("EVENT_ID", sent[0]))
 
 
 AUDIENCE, PUSHER = "https://worker.example/", "my-pusher@laptop.iam.gserviceaccount.com"

@@ -43,6 +43,7 @@ PROJECT = "my-project"
 NAMES = Names(PROJECT)
 BLUE = NAMES.topic("route-blue")
 DATABASE = "gemini-webhooks"
+DISPATCHER = "http://dispatch"
 ROUTES = (Route("events", NAMES.events), Route("blue", BLUE, ("batch.*",)))
 _DONE = {Outcome.DONE, Outcome.DUPLICATE, Outcome.DEAD_LETTERED}
 OUTPUTS: dict[str, Any] = {
@@ -92,6 +93,7 @@ class Relay:
     refuse: Callable[[Call], bool] = lambda _call: False
     watch: Callable[[Call], None] = lambda _call: None
     pushes: Counter[int] = field(default_factory=Counter)
+    pushed: list[PushRequest] = field(default_factory=list)
     handling: int = 0
     worker: Worker | None = None
 
@@ -109,7 +111,10 @@ class Relay:
             raise RpcError(grpc.StatusCode.PERMISSION_DENIED, "an outage")
 
     async def take(self, request: PushRequest) -> int:
-        """Answer a push as the dispatcher does."""
+        """Answer a push as the dispatcher does; one to another endpoint is `pushed`."""
+        if request.url != DISPATCHER:
+            self.pushed.append(request)
+            return 204
         self.handling += 1
         try:
             status = await self._answer(request)
@@ -160,8 +165,9 @@ class Relay:
     async def create_topic(self, suffix: str) -> None:
         await self.call("CreateTopic", types.Topic(name=NAMES.topic(suffix)))
 
-    async def subscribe(self, suffix: str, topic: str) -> None:
-        subscription = types.Subscription(name=NAMES.subscription(suffix), topic=topic)
+    async def subscribe(self, suffix: str, topic: str, **fields: Any) -> None:
+        name = NAMES.subscription(suffix)
+        subscription = types.Subscription(name=name, topic=topic, **fields)
         await self.call("CreateSubscription", subscription)
 
     async def delete_subscription(self, name: str) -> None:
@@ -259,7 +265,7 @@ async def relaying(
     try:
         topics = [route.topic for route in ROUTES]
         async with (
-            provision(NAMES, relay.address, endpoint="http://dispatch", topics=topics, times=times),
+            provision(NAMES, relay.address, endpoint=DISPATCHER, topics=topics, times=times),
             _worker(relay) as handler,
         ):
             relay.worker = handler

@@ -24,18 +24,10 @@ def test_help_names_every_command() -> None:
 
     assert shown.exit_code == 0
     for command in (
-        "demo",
-        "deploy",
-        "dev",
-        "send",
-        "tail",
-        "doctor",
-        "dlq",
-        "events",
-        "jobs",
-        "webhook",
+        *("demo", "deploy", "dev", "env", "send", "subscribe", "tail"),
+        *("doctor", "dlq", "events", "jobs", "listen", "recover", "verify", "webhook", "why"),
     ):
-        assert command in shown.stdout
+        assert f" {command} " in shown.stdout
 
 
 def test_version_is_that_of_the_installed_distribution() -> None:

@@ -57,7 +57,8 @@ def test_a_subscribers_subscriptions_have_full_names_whether_the_outputs_are_sho
     path = tmp_path / "plain.json"
     path.write_text(json.dumps(OUTPUTS | {"subscriptions": {"a": with_letters, "b": without}}))
     assert find(Where(outputs=path), {}).subscribers == {
-        "a": {"subscription": f"{full}/s", "dead_letter_subscription": f"{full}/d"}
+        "a": {"subscription": f"{full}/s", "dead_letter_subscription": f"{full}/d"},
+        "b": {"subscription": f"{full}/s", "dead_letter_subscription": ""},
     }
 
 

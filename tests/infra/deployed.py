@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import os
+import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,13 +18,21 @@ from hooks.subscription import listening
 from localcloud.controlplane.cloud import Cloud
 from localcloud.controlplane.door import INTERNAL
 from localcloud.controlplane.journal import Entry
+from localcloud.controlplane.realism import Realism
 from localcloud.gemini.deliveries import Delivery
-from localcloud.laptop.site import Options, Site, site
+from localcloud.laptop.site import Options, Site, copy_deployable, site
+from localcloud.laptop.terraform import Workspace
+from tests.infra import deployer
+from tests.infra.discovery import Referee
 from tests.infra.workspace import missing_terraform
 
 SECONDS = 120.0
 NAME = "gemini-webhooks"
 PLAN = "test.tfplan"
+STATE = "terraform.tfstate"
+ARCHIVES = ".terraform/*-source.zip"
+UNKIND = Realism(rate=60)
+"""All that Google does, in a sixtieth of the time: an apply waits for some seconds, not minutes."""
 
 DEFAULT = [
     pytest.mark.asyncio(loop_scope="session"),
@@ -32,12 +42,26 @@ DEFAULT = [
 
 
 @asynccontextmanager
-async def deployment(directory: Path, **options: Any) -> AsyncIterator[Site]:
-    """Yield a site on which nothing is applied yet."""
+async def deployment(
+    directory: Path, *, referee: Referee | None = None, **options: Any
+) -> AsyncIterator[Site]:
+    """Yield a site on which nothing is applied yet.
+
+    It is as unkind as Google, and its deployer has the documented roles alone. A referee checks
+    every call.
+    """
     if reason := missing_terraform():
         pytest.skip(reason)
-    async with site(Options(directory=directory, **options)) as made:
+    referee = referee or Referee()
+    unkind = Options(
+        directory=directory,
+        deployer_roles=sorted(deployer.ROLES),
+        **{"realism": UNKIND, **options},
+    )
+    async with site(unkind) as made:
+        made.cloud.state.journal.listeners.append(referee)
         yield made
+    assert not referee.disagreements, dict(referee.disagreements)
 
 
 class Subscriber:
@@ -158,12 +182,18 @@ async def invoke_as(
         return (await client.request(method, url, headers=headers)).status_code
 
 
-async def rest(made: Site, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """Call the local cloud's REST API as the deployer; a failed operation fails as well."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=SECONDS) as client:
-        headers = {"Authorization": "Bearer x"}
-        answer = await client.request(method, f"{made.cloud.url}{path}", json=body, headers=headers)
-    found: dict[str, Any] = answer.json()
+async def rest(
+    made: Site, method: str, path: str, body: Any = None, *, who: str = "owner"
+) -> dict[str, Any]:
+    """Call the local cloud's REST API, as an owner by default; a failed operation fails as well."""
+    headers = {"Authorization": f"Bearer {who}"}
+    async with httpx2.AsyncClient(
+        base_url=made.cloud.url, headers=headers, trust_env=False, timeout=SECONDS
+    ) as client:
+        found: dict[str, Any] = (await client.request(method, path, json=body)).json()
+        if "/operations/" in found.get("name", ""):
+            api = "/".join(path.split("/")[1:3])
+            found = (await client.get(f"/{api}/{found['name']}")).json()
     if "error" in found:
         raise Refused(found["error"]["message"])
     return found
@@ -186,6 +216,41 @@ async def changes(made: Site, variables: Mapping[str, Any]) -> dict[str, list[st
         change["address"]: change["change"]["actions"]
         for change in plan.get("resource_changes", ())
         if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
+    }
+
+
+async def applied_elsewhere(made: Site, directory: Path) -> None:
+    """Apply `PLAN` on another machine, as `docs/deploy.md` has a pipeline do it.
+
+    That has a checkout, the state, the plan with the archive that it uploads, and the API key.
+    """
+    copy_deployable(directory)
+    here, there = made.terraform.directory, directory / made.options.root
+    carried = [PLAN, STATE, *(f".terraform/{path.name}" for path in here.glob(ARCHIVES))]
+    assert len(carried) == 3
+    (there / ".terraform").mkdir()
+    for name in carried:
+        shutil.copy(here / name, there / name)
+    elsewhere = Workspace(
+        there,
+        endpoints=made.cloud.endpoints,
+        proxy=made.cloud.outside.url,
+        variables={"gemini_api_key": made.terraform.variables["gemini_api_key"]},
+    )
+    await elsewhere.init()
+    await elsewhere.apply(PLAN)
+    shutil.copy(there / STATE, here / STATE)
+
+
+def has_access_tokens_alone(made: Site, directory: Path) -> None:
+    """Leave the deployer a gcloud with access tokens alone, as in a pipeline without a key."""
+    gcloud = directory / "gcloud"
+    gcloud.write_text('#!/bin/sh\ncase "$*" in *access-token) echo x;; *) exit 1;; esac\n')
+    gcloud.chmod(0o755)
+    made.terraform.environ |= {
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{made.cloud.url}/iamcredentials/",
+        "PATH": f"{directory}{os.pathsep}{os.environ['PATH']}",
+        "REGISTRAR_IDENTITY_TOKEN": "",
     }
 
 

@@ -1,12 +1,20 @@
 """What the operator's commands see of a deployment on the local cloud."""
 
+import asyncio
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from hooks import connections
+import pytest
+from typer.testing import CliRunner
+
+from hooks import connections, stackfile
+from hooks.cli import app
 from hooks.deployment import Deployment, Where, find
 from hooks.doctor.actions import Options, examine
+from hooks.laptop.deploy import describe
 from hooks.ledger import Wanted, count, search
 from localcloud.laptop.site import API_KEY, Site
 from tests.infra.deployed import NAME
@@ -26,6 +34,31 @@ async def the_doctor_finds_nothing_wrong(made: Site, directory: Path) -> None:
         found = await examine(where, Options(), key)
         assert [finding for finding in found if finding.status != "ok"] == []
         assert len(found) == 6
+
+
+async def the_registrar_is_asked(made: Site, directory: Path) -> None:
+    """Run `hooks webhook` beside `hooks deploy --local`, without a key or a token of its own."""
+    described = await describe(made, await made.terraform.outputs())
+    [webhook] = made.gemini.webhooks
+
+    def run(*words: str) -> dict[str, Any]:
+        with contextlib.chdir(directory), pytest.MonkeyPatch.context() as patch:
+            for name in ("GEMINI_API_KEY", "REGISTRAR_IDENTITY_TOKEN", "HOOKS_OUTPUTS"):
+                patch.delenv(name, raising=False)
+            result = CliRunner().invoke(app, ["webhook", *words, "--json"])
+        if result.exit_code:
+            raise AssertionError(result.output) from result.exception
+        return dict(json.loads(result.stdout))
+
+    with stackfile.locked(directory) as file:
+        file.announce(described)
+        webhook.state = "disabled"
+        shown = await asyncio.to_thread(run, "show")
+        # Only the registrar says which state it was told to reach.
+        assert (shown["id"], shown["state"]) == (webhook.id, "disabled")
+        assert "generation" in shown
+        enabled = await asyncio.to_thread(run, "update", "--state", "enabled")
+        assert (enabled["state"], webhook.state) == ("enabled", "enabled")
 
 
 async def the_ledger_is_listed(made: Site, directory: Path) -> None:

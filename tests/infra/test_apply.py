@@ -10,7 +10,11 @@ from tests.infra.deployed import (
     reads_only,
     secrets_of,
 )
-from tests.infra.examined import the_doctor_finds_nothing_wrong, the_ledger_is_listed
+from tests.infra.examined import (
+    the_doctor_finds_nothing_wrong,
+    the_ledger_is_listed,
+    the_registrar_is_asked,
+)
 
 pytestmark = DEFAULT
 
@@ -34,6 +38,12 @@ async def test_the_declared_indexes_serve_every_query_of_the_ledger(
 ) -> None:
     await deliveries_arrive(default)
     await the_ledger_is_listed(default, tmp_path)
+
+
+async def test_webhook_commands_in_its_directory_go_through_the_registrar(
+    default: Site, tmp_path: Path
+) -> None:
+    await the_registrar_is_asked(default, tmp_path)
 
 
 async def test_the_next_plan_changes_nothing_and_no_secret_is_kept(default: Site) -> None:

@@ -13,15 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from localcloud.controlplane.access import Binding
 from localcloud.core.serving import AppServer
 from localcloud.laptop.site import Options, Site
-from tests.infra.deployed import SECONDS, answered, deployment, emulated, rest, subscribed
+from tests.infra.deployed import SECONDS, UNKIND, answered, deployment, emulated, rest, subscribed
 from tests.infra.followed import jobs_are_followed
 
 pytestmark = [pytest.mark.long_apply, pytest.mark.timeout(900)]
 
 NAME = "relay-staging"
-LOCATION = "projects/local-project/locations/europe-west1"
+PROJECT = "projects/local-project"
+LOCATION = f"{PROJECT}/locations/europe-west1"
 KEY = f"{LOCATION}/keyRings/ring/cryptoKeys/key"
 SUBSCRIBER = "google.pubsub.v1.Subscriber"
 WORKER = "https://worker.example.com"
@@ -30,8 +32,8 @@ WORKER = "https://worker.example.com"
 HERE = """
 module "relay" {
   gemini_base_url     = "%s"
-  activation_seconds  = 0
-  propagation_seconds = 0
+  activation_seconds  = %d
+  propagation_seconds = %d
   verification        = { jwks_uri = "%s/.well-known/jwks.json" }
   webhook = {
     events = ["batch.failed", "batch.succeeded", "interaction.completed", "video.generated"]
@@ -41,6 +43,8 @@ module "relay" {
 """
 
 APPLICATION = "serviceAccount:reports@local-project.iam.gserviceaccount.com"
+WAITS = ("activation", "propagation")
+
 VARIABLES = {
     "application": APPLICATION,
     "events_bucket": "local-lake",
@@ -80,6 +84,8 @@ async def what_others_made(made: Site) -> None:
     """Make what the example takes as given: a key, a table, a bucket, an account and so on."""
     for name in ("cloudkms", "iam", "run"):
         made.cloud.state.enable(f"{name}.googleapis.com")
+    # By the clock of the cloud, on which services take effect.
+    await made.cloud.state.delays.sleep(UNKIND.service_activation_seconds + 1)
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings?keyRingId=ring", {})
     await rest(made, "POST", f"/kms/v1/{LOCATION}/keyRings/ring/cryptoKeys?cryptoKeyId=key", {})
     accounts = "/iam/v1/projects/local-project/serviceAccounts"
@@ -92,6 +98,11 @@ async def what_others_made(made: Site) -> None:
     channel = await rest(made, "POST", channels, {"type": "email"})
     made.terraform.variables["notification_channel"] = channel["name"]
     made.cloud.state.resources.put(f"{LOCATION}/services/worker", {"name": "worker"})
+    for resource, role in (
+        (KEY, "roles/cloudkms.admin"),
+        (f"{PROJECT}/datasets/lake/tables/events", "roles/bigquery.dataOwner"),
+    ):
+        made.cloud.state.policies.grant(Binding(resource, role, made.cloud.state.deployer))
 
 
 async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest.Subtests) -> None:
@@ -99,7 +110,8 @@ async def test_everything_on_beside_the_default(tmp_path: Path, subtests: pytest
     # Lists of secret versions lag, as Secret Manager's may; what is read by its number does not.
     options: dict[str, Any] = {"root": root, "variables": VARIABLES, "list_lag_seconds": 20.0}
     async with deployment(tmp_path / "first", **options) as made:
-        here = HERE % (made.gemini_url, made.gemini_url)
+        waits = [made.terraform.variables[f"{name}_seconds"] for name in WAITS]
+        here = HERE % (made.gemini_url, *waits, made.gemini_url)
         (made.terraform.directory / "here_override.tf").write_text(here)
         await what_others_made(made)
         before = await made.cloud.remains()

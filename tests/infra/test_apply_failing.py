@@ -1,5 +1,7 @@
 """An apply that cannot succeed says why, and the next one goes on from there."""
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ from localcloud.gemini import Settings
 from localcloud.gemini.faults import Fault
 from localcloud.laptop.site import API_KEY, Site
 from localcloud.laptop.terraform import TerraformFailed
-from tests.infra.deployed import NAME, deliveries_arrive, deployment
+from tests.infra.deployed import NAME, UNKIND, deliveries_arrive, deployment
+from tests.infra.killed import killed
+from tests.infra.workspace import REPOSITORY
 
 pytestmark = [pytest.mark.long_apply, pytest.mark.timeout(900)]
 
@@ -17,7 +21,15 @@ pytestmark = [pytest.mark.long_apply, pytest.mark.timeout(900)]
 async def test_a_failing_registration(tmp_path: Path, subtests: pytest.Subtests) -> None:
     settings = Settings(api_keys=frozenset({API_KEY}))
     variables: dict[str, Any] = {"gemini_api_key": "not-the-api-key", "wait_seconds": 15}
-    async with deployment(tmp_path, gemini=settings, variables=variables) as made:
+    # Firestore's own delay is short, and Terraform would not always meet it.
+    unkind = dataclasses.replace(UNKIND, database_visibility_seconds=600.0)
+    options: dict[str, Any] = {"gemini": settings, "variables": variables, "realism": unkind}
+    async with deployment(tmp_path, **options) as made:
+        with subtests.test("the database is not found after it was made, and is imported"):
+            await the_ledger_is_lost_and_found(made)
+        with subtests.test("the apply is interrupted, twice"):
+            assert await killed(made, 10)
+            assert await killed(made, 20)
         broken = made.options.directory / "functions" / "relay" / "registrar" / "__init__.py"
         source = broken.read_text()
         with subtests.test("the registrar does not start"):
@@ -41,9 +53,25 @@ async def test_a_failing_registration(tmp_path: Path, subtests: pytest.Subtests)
             made.gemini.gate.faults.clear()
             await made.terraform.apply()
             await deliveries_arrive(made)
+            planned = await made.terraform.plan()
+            assert "No changes." in planned, planned[-4000:]
 
 
-async def apply_fails(made: Site) -> str:
+async def the_ledger_is_lost_and_found(made: Site) -> None:
+    """Lose the database as Terraform does, and import it as `docs/deploy.md` says."""
+    ledger = "-target=module.ledger.google_firestore_database.ledger"
+    assert "Root object was present, but now absent" in await apply_fails(made, ledger)
+    await made.cloud.state.delays.sleep(made.options.realism.database_visibility_seconds)
+    assert "already exists" in await apply_fails(made, ledger)
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    (block,) = re.findall(r"^```hcl\n(import \{\n.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    importing = made.terraform.directory / "import.tf"
+    importing.write_text(block.replace("my-project/", f"{made.cloud.state.project.id}/"))
+    assert "1 imported" in await made.terraform.apply(ledger)
+    importing.unlink()
+
+
+async def apply_fails(made: Site, *arguments: str) -> str:
     with pytest.raises(TerraformFailed) as failed:
-        await made.terraform.apply()
+        await made.terraform.apply(*arguments)
     return str(failed.value)

@@ -108,7 +108,7 @@ def test_each_environment_is_whole_and_in_its_own_project(planned: dict[str, Res
         environment: len([r for r in found if r["type"] == "google_monitoring_alert_policy"])
         for environment, found in planned.items()
     }
-    assert alerts == {"production": 10, "staging": 0}
+    assert alerts == {"production": 12, "staging": 0}
 
 
 def test_environments_do_not_share_an_archive(

@@ -70,6 +70,8 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("kms_key", "projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1", "without"),
     ("labels", {"Team": "Blue"}, "lower-case"),
     ("ledger", {"dedup_retention_days": 0}, "24 hours"),
+    ("load_balancer", {"domain": "https://events.example.com"}, "as in events.example.com"),
+    ("load_balancer", {"domain": "a.example.com", "requests_per_minute": 1}, "at least 60"),
     ("name", "goog-webhooks", "not with"),
     ("name", "a-name-that-is-too-long", "4 to 19"),
     ("name", "Relay", "lower-case"),

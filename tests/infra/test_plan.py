@@ -11,7 +11,7 @@ import pytest
 
 from relay.dispatcher.function import create as create_dispatcher
 from relay.receiver.function import create as create_receiver
-from tests.infra.plans import API_KEY, EVERYTHING, Plan
+from tests.infra.plans import API_KEY, EVERYTHING, MINIMAL, Plan
 from tests.infra.plans import environment as _environment
 from tests.infra.plans import of as _of
 from tests.infra.plans import resources as _resources
@@ -19,6 +19,16 @@ from tests.infra.workspace import Workspace
 
 INVENTORY = Path(__file__).parent / "inventory"
 ROLES: dict[str, list[str]] = json.loads(Path(__file__).with_name("roles.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def guarded(workspace: Workspace) -> Plan:
+    """A deployment behind a load balancer, in an organisation that forbids public grants."""
+    given = MINIMAL | {
+        "load_balancer": json.dumps({"domain": "events.example.com", "requests_per_minute": 600}),
+        "public": "false",
+    }
+    return workspace.plan(".", given, api_key=API_KEY)
 
 
 @pytest.mark.parametrize("name", ["minimal", "everything"])
@@ -96,6 +106,37 @@ def test_only_the_receiver_is_public_and_the_dispatcher_is_internal(minimal: Pla
     assert public == [
         'module.receiver.module.function.google_cloud_run_v2_service_iam_member.invokers["public"]'
     ]
+
+
+def test_behind_a_load_balancer_the_receiver_is_reached_in_no_other_way(
+    minimal: Plan, guarded: Plan
+) -> None:
+    assert [name for name in _resources(minimal) if "google_compute" in name] == []
+    receiver = _resources(guarded)[
+        "module.receiver.module.function.google_cloudfunctions2_function.function"
+    ]
+    assert receiver["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_AND_GCLB"
+    (policy,) = _of(guarded, "google_compute_security_policy").values()
+    limit, rest = sorted(policy["rule"], key=lambda rule: rule["priority"])
+    assert (limit["action"], rest["action"]) == ("throttle", "allow")
+    assert limit["rate_limit_options"][0]["exceed_action"] == "deny(429)"
+    assert limit["rate_limit_options"][0]["rate_limit_threshold"] == [
+        {"count": 600, "interval_sec": 60}
+    ]
+    (certificate,) = _of(guarded, "google_compute_managed_ssl_certificate").values()
+    assert certificate["managed"] == [{"domains": ["events.example.com"]}]
+    # Gemini and the health check are given the domain.
+    outputs = guarded["planned_values"]["outputs"]
+    assert outputs["webhook_url"]["value"] == "https://events.example.com/"
+    (check,) = _of(guarded, "google_monitoring_uptime_check_config").values()
+    assert check["monitored_resource"][0]["labels"]["host"] == "events.example.com"
+    services = {each["service"] for each in _of(guarded, "google_project_service").values()}
+    assert "compute.googleapis.com" in services
+
+
+def test_where_a_policy_forbids_it_nobody_is_granted_the_public(guarded: Plan) -> None:
+    members = {values.get("member") for values in _resources(guarded).values()}
+    assert "allUsers" not in members
 
 
 def test_every_function_has_an_identity_of_its_own(minimal: Plan) -> None:
@@ -329,6 +370,25 @@ def _reaches(needed: Mapping[str, set[str]], start: str) -> set[str]:
     return found
 
 
+def test_the_old_archive_goes_before_the_new_one_comes(workspace: Workspace) -> None:
+    # Terraform creates before it destroys whatever something depends on that is handled so.
+    needed = _dependencies(workspace.require("graph"))
+    first = [
+        f"{kind}.{name}"
+        for path in workspace.infra.glob("modules/*/*.tf")
+        for kind, name, body in re.findall(
+            r'^resource "(\w+)" "(\w+)" \{\n(.*?)^\}', path.read_text(), re.MULTILINE | re.DOTALL
+        )
+        if "create_before_destroy = true" in body
+    ]
+    assert len(first) >= 3
+    archive = "module.builder.google_storage_bucket_object.source"
+    assert archive in needed
+    for address in needed:
+        if address.endswith(tuple(first)):
+            assert archive not in _reaches(needed, address) | {address}, address
+
+
 def test_everything_waits_until_the_services_are_active(
     workspace: Workspace, everything: Plan, minimal: Plan
 ) -> None:
@@ -376,7 +436,9 @@ def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan)
     # run.googleapis.com/request_count leaves it out.
     metrics = _of(minimal, "google_logging_metric").values()
     filters = {each["name"]: each["filter"] for each in metrics}
-    assert set(filters) == {"gemini-webhooks-forbidden", "gemini-webhooks-saturated"}
+    assert set(filters) == {
+        f"gemini-webhooks-{name}" for name in ("converged", "forbidden", "saturated")
+    }
     for name, status in (("forbidden", 403), ("saturated", 429)):
         counted = filters[f"gemini-webhooks-{name}"]
         assert "/logs/run.googleapis.com%2Frequests" in counted
@@ -390,6 +452,6 @@ def test_what_reaches_no_instance_is_counted_from_the_request_log(minimal: Plan)
 
 def test_every_alert_says_what_it_cannot_see(minimal: Plan) -> None:
     policies = _of(minimal, "google_monitoring_alert_policy")
-    assert len(policies) == 10
+    assert len(policies) == 12
     for address, values in policies.items():
         assert "cannot see" in values["documentation"][0]["content"], address

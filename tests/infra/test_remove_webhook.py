@@ -1,5 +1,6 @@
 """The last step of `terraform destroy`: it removes the webhook, or says how, and never fails."""
 
+import json
 import socket
 import subprocess
 import threading
@@ -16,13 +17,19 @@ SCRIPT = REPOSITORY / "infra" / "modules" / "registrar" / "remove-webhook.sh"
 AUDIENCE = "https://relay-registrar-123456789012.europe-west1.run.app"
 WEBHOOK = "https://relay-receiver-abcdefghij-ew.a.run.app"
 TOKEN = "an.identity.token"
+IDENTITY = "relay-schedules@my-project.iam.gserviceaccount.com"
+ACCESS = "an-access-token"
 
 
 @dataclass
 class Registrar:
+    """The registrar and, at the same address, Google's IAM credentials."""
+
     status: int = 200
+    minted: int = 200
     url: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    minting: list[tuple[str, str | None, object]] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -30,6 +37,15 @@ def registrar() -> Iterator[Registrar]:
     served = Registrar()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            served.minting.append((self.path, self.headers["authorization"], asked))
+            content = json.dumps({"token": TOKEN}, indent=2).encode()
+            self.send_response(served.minted)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def do_DELETE(self) -> None:
             served.requests.append((self.command, self.path, self.headers["authorization"]))
             self.send_response(served.status)
@@ -65,6 +81,8 @@ def _gcloud(tools: Path, script: str) -> None:
 def _destroy(registrar_url: str, path: str, token: str = "") -> subprocess.CompletedProcess[str]:
     environ = {
         "AUDIENCE": AUDIENCE,
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{registrar_url}/",
+        "IDENTITY": IDENTITY,
         "PATH": path,
         "REGISTRAR_IDENTITY_TOKEN": token,
         "REGISTRAR_URI": registrar_url,
@@ -101,15 +119,43 @@ def test_removes_with_a_given_token(registrar: Registrar, tools: Path) -> None:
     assert TOKEN not in done.stdout
 
 
+@pytest.mark.parametrize("login", ["application-default print", "print"])
+def test_removes_as_the_schedules_where_there_are_access_tokens_alone(
+    registrar: Registrar, tools: Path, login: str
+) -> None:
+    # As under workload identity federation.
+    _gcloud(tools, f'case "$*" in "auth {login}-access-token") echo {ACCESS};; *) exit 1;; esac')
+    done = _destroy(registrar.url, f"{tools}:/usr/bin:/bin")
+    assert (done.returncode, done.stderr) == (0, "")
+    path = f"/v1/projects/-/serviceAccounts/{IDENTITY}:generateIdToken"
+    asked = {"audience": AUDIENCE, "includeEmail": True}
+    assert registrar.minting == [(path, f"Bearer {ACCESS}", asked)]
+    assert registrar.requests == [("DELETE", "/webhook", f"Bearer {TOKEN}")]
+    assert ACCESS not in done.stdout
+
+
+def test_goes_on_with_gclouds_own_token_where_it_may_not_impersonate(
+    registrar: Registrar, tools: Path
+) -> None:
+    registrar.minted = 403
+    _gcloud(
+        tools,
+        f'case "$*" in *access-token) echo x;; *--audiences*) exit 1;; *) echo own.{TOKEN};; esac',
+    )
+    done = _destroy(registrar.url, f"{tools}:/usr/bin:/bin")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert registrar.requests == [("DELETE", "/webhook", f"Bearer own.{TOKEN}")]
+
+
 def test_removes_with_a_service_accounts_token(registrar: Registrar, tools: Path) -> None:
-    _gcloud(tools, f'case "$*" in *--audiences={AUDIENCE}*) echo {TOKEN};; *) exit 1;; esac')
+    _gcloud(tools, f'case "$*" in *--audiences={AUDIENCE}) echo {TOKEN};; *) exit 1;; esac')
     done = _destroy(registrar.url, f"{tools}:/usr/bin:/bin")
     assert (done.returncode, done.stderr) == (0, "")
     assert registrar.requests == [("DELETE", "/webhook", f"Bearer {TOKEN}")]
 
 
 def test_removes_with_a_persons_token(registrar: Registrar, tools: Path) -> None:
-    _gcloud(tools, f'case "$*" in *--audiences*) exit 1;; *) echo {TOKEN};; esac')
+    _gcloud(tools, f'case "$*" in *identity-token) echo {TOKEN};; *) exit 1;; esac')
     done = _destroy(registrar.url, f"{tools}:/usr/bin:/bin")
     assert (done.returncode, done.stderr) == (0, "")
     assert registrar.requests == [("DELETE", "/webhook", f"Bearer {TOKEN}")]

@@ -15,7 +15,6 @@ import pytest_asyncio
 from localcloud.controlplane.access import Binding
 from localcloud.controlplane.door import INTERNAL
 from localcloud.controlplane.errors import ApiError
-from localcloud.controlplane.roles import OWNER
 from localcloud.core.errors import StartFailed
 from localcloud.laptop.site import Site
 from relay.web.identity import STRIPPED
@@ -33,6 +32,7 @@ from tests.infra.deployed import (
     rest,
     set_converging,
 )
+from tests.infra.deployer import ROLES
 
 pytestmark = DEFAULT
 
@@ -147,13 +147,13 @@ INVOKES = {
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def granted(default: Site) -> AsyncIterator[Site]:
-    """The default deployment while its deployer is no owner: what Terraform grants is all."""
-    policies, deployer = default.cloud.state.policies, default.cloud.state.deployer
-    owner = Binding(default.cloud.state.root, OWNER, deployer)
-    before = policies.get(owner.resource)
-    policies.revoke(owner)
+    """The default deployment while its deployer has no role: what Terraform grants is all."""
+    state = default.cloud.state
+    before = state.policies.get(state.root)
+    for role in ROLES:
+        state.policies.revoke(Binding(state.root, role, state.deployer))
     yield default
-    policies.set(owner.resource, {**before, "etag": ""})
+    state.policies.begin(state.root, {**before, "etag": ""})
 
 
 async def test_the_table_of_rights(granted: Site, subtests: pytest.Subtests) -> None:
@@ -378,7 +378,7 @@ async def gives_up_after_its_attempts(made: Site) -> bool:
             outcome.cancel()
         return outcomes[1] in done
     finally:
-        policies.set(needed.resource, {**before, "etag": ""})
+        policies.begin(needed.resource, {**before, "etag": ""})
         await clear(made, DISPATCH)
 
 
@@ -418,16 +418,25 @@ async def converges(made: Site) -> bool:
 
 async def waits(made: Site) -> bool:
     """Read the webhook as apply does: with a token that the deployer has minted."""
-    minting = f"/iamcredentials/v1/projects/-/serviceAccounts/{account('wait').partition(':')[2]}"
-    try:
-        await rest(made, "POST", f"{minting}:generateIdToken", {"audience": "https://a"})
-    except Refused:
+    if not await mints(made, "wait"):
         return False
     return await invoke_as(made, account("wait"), "registrar", path="/webhook") == 200
 
 
+async def mints(made: Site, hop: str) -> bool:
+    """Have the deployer mint an identity token of a hop's."""
+    path = f"/iamcredentials/v1/projects/-/serviceAccounts/{account(hop).partition(':')[2]}"
+    try:
+        await rest(made, "POST", f"{path}:generateIdToken", {"audience": "https://a"}, who="x")
+    except Refused:
+        return False
+    return True
+
+
 async def removes(made: Site) -> bool:
-    """Converge as the deployer, whom a destroy asks as."""
+    """Converge as those whom a destroy asks as: the schedules' identity, and the deployer."""
+    if not await mints(made, "schedules"):
+        return False
     status = await invoke_as(
         made, made.cloud.state.deployer, "registrar", method="POST", path="/converge"
     )
@@ -471,7 +480,7 @@ async def test_without_any_one_grant_something_breaks(
             before = made.cloud.state.policies.get(grant.resource)
             made.cloud.state.policies.revoke(grant)
             broken = await what_breaks(made, grant)
-            made.cloud.state.policies.set(grant.resource, {**before, "etag": ""})
+            made.cloud.state.policies.begin(grant.resource, {**before, "etag": ""})
             record((f"{grant.role} of {grant.member} on {grant.resource}", broken))
             assert broken
             assert await fire(made, f"{NAME}-converge") == 200
@@ -499,6 +508,7 @@ def likely(grant: Binding) -> list[Probe]:
         "-wait@": 6,
         "deployer@": 6,
         "-build@": 8,
+        "gcf-admin-robot": 8,
     }
     first = next(index for hint, index in hints.items() if hint in grant.member)
     return [*PROBES[first:], *PROBES[:first]]

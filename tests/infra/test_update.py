@@ -1,5 +1,7 @@
 """The default deployment is changed, drifts, and is destroyed: the last that is done with it."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +11,17 @@ from tests.infra.deployed import (
     DEFAULT,
     NAME,
     PLAN,
+    applied_elsewhere,
     changes,
     deliveries_arrive,
     fire,
+    has_access_tokens_alone,
     reads_only,
     set_converging,
 )
+from tests.infra.deployer import ROLES
+from tests.infra.discovery import Referee
+from tests.infra.test_plan import ROLES as GOOGLES
 
 pytestmark = DEFAULT
 
@@ -24,7 +31,7 @@ DRIFT = "The webhook at Gemini is not as it should be"
 
 
 @pytest.mark.long_apply
-async def test_a_change_touches_only_what_depends_on_it(default: Site) -> None:
+async def test_a_change_touches_only_what_depends_on_it(default: Site, tmp_path: Path) -> None:
     events = {"webhook": {"events": EVENTS}}
     assert await changes(default, events) == {REGISTRAR: ["update"]}
 
@@ -40,8 +47,12 @@ async def test_a_change_touches_only_what_depends_on_it(default: Site) -> None:
     assert changed.keys() == {version, REGISTRAR}
     assert changed[REGISTRAR] == ["update"]
 
+    # New code, too, which is planned here and applied on another machine.
     default.terraform.variables |= events | subscriber | api_key
-    await default.terraform.apply()
+    code = default.options.directory / "functions" / "main.py"
+    code.write_text(f"{code.read_text()}\n# Upgraded.\n")
+    await default.terraform.plan(f"-out={PLAN}")
+    await applied_elsewhere(default, tmp_path)
     (webhook,) = default.gemini.webhooks
     assert sorted(webhook.subscribed_events) == sorted(EVENTS)
 
@@ -70,8 +81,27 @@ async def healed(default: Site) -> None:
     assert (sorted(webhook.subscribed_events), webhook.state) == (sorted(EVENTS), "enabled")
 
 
-async def test_destroy_reads_before_it_writes_and_leaves_nothing(default: Site) -> None:
+async def test_destroy_reads_before_it_writes_and_leaves_nothing(
+    default: Site, tmp_path: Path
+) -> None:
     await reads_only(default, "-destroy")
+    has_access_tokens_alone(default, tmp_path)
     await default.terraform.apply(PLAN)
     assert await default.cloud.remains() == []
     assert list(default.gemini.webhooks) == []
+
+
+@pytest.mark.usefixtures("default")
+async def test_every_call_is_one_that_google_documents(
+    referee: Referee, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("calls", dict(referee.calls))
+    assert sum(referee.calls.values()) > 600
+    assert referee.disagreements == {}
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+async def test_the_deployer_needed_each_of_its_roles(default: Site, role: str) -> None:
+    used = default.cloud.state.used
+    others = {permission for each in ROLES - {role} for permission in GOOGLES[each]}
+    assert used - others != set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-READERS = {"text", "required", "integer", "items", "topic", "secret", "https_uri"}
+READERS = {"text", "required", "integer", "items", "topic", "secret", "https_uri", "database"}
 
 BY_OTHERS = {"K_SERVICE", "FIRESTORE_EMULATOR_HOST"}
 """Set by the platform alone, and read by a client library alone."""

@@ -25,9 +25,6 @@ from relay.web.identity import IdentityCheck, create_identity_check
 from relay.web.push import REFUSALS, SETTLED, UNAVAILABLE, read_push
 from relay.web.replies import Reply, silence_disconnect_errors
 
-# Unset, nobody follows jobs here, and no event costs a call more.
-_JOBS = "JOBS_DATABASE"
-
 _BUSY = Reply(409, b'{"error":"another worker holds the event"}')
 _REPLIES = {Outcome.BUSY: _BUSY, Outcome.UNFINISHED: UNAVAILABLE}
 
@@ -63,12 +60,15 @@ class Dispatcher:
 
 def create(environ: Mapping[str, str]) -> Dispatcher:
     """Make the dispatcher of this environment; raises `ConfigurationError` if it is wrong."""
-    settings = Settings.read(environ)
-    identity = create_identity_check(Environment(environ))
+    settings, environment = Settings.read(environ), Environment(environ)
+    identity = create_identity_check(environment)
     silence_disconnect_errors()
     # Safe before the server forks: all connect at the first message.
     publisher, store = create_publisher(environ), create_store(environ, DELIVERIES)
-    jobs = Jobs(create_database(environ, _JOBS), _now) if Environment(environ).text(_JOBS) else None
+    jobs = None
+    # Unset, nobody follows jobs here, and no event costs a call more.
+    if environment.text("JOBS_DATABASE"):
+        jobs = Jobs(create_database(environ, "JOBS_DATABASE"), _now)
     return Dispatcher(Worker(settings, store, publisher, _now, jobs), identity)
 
 

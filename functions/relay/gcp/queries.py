@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from google.api_core import exceptions
 from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.types import (
     RunAggregationQueryRequest,
@@ -91,7 +92,8 @@ async def count(client: FirestoreAsyncClient, database: str, query: Query) -> in
     async for each in replies:
         reply = RunAggregationQueryResponse.pb(each)
         return int(reply.result.aggregate_fields["count"].integer_value)
-    return 0
+    # An empty stream does not say that there are none.
+    raise exceptions.ServiceUnavailable("Firestore did not answer for a count")
 
 
 def _message(database: str, query: Query) -> Message:

@@ -201,7 +201,9 @@ def create_store(environ: Mapping[str, str], collection: str) -> FirestoreStore:
     """
     environment = Environment(environ)
     emulator = environment.text("FIRESTORE_EMULATOR_HOST")
-    return FirestoreStore(opener(HOST, emulator), environment.database(), collection)
+    return FirestoreStore(
+        opener(HOST, emulator), environment.database("FIRESTORE_DATABASE"), collection
+    )
 
 
 def make_client(channel: grpc.aio.Channel) -> FirestoreAsyncClient:

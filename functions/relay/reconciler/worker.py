@@ -9,6 +9,7 @@ ever, so a server's error says nothing of the job.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -59,7 +60,8 @@ class Job:
         """Whether only the list of batches can tell of the job: its name was never learnt."""
         record = self.record
         nameless = record.kind == names.BATCH and not record.name
-        return nameless and not record.final and not record.announcement(reconciled.END)
+        settled = record.state == states.REFUSED or record.announcement(reconciled.END)
+        return nameless and not settled
 
 
 class Worker:
@@ -146,18 +148,18 @@ class Worker:
             learnt = _named(record, listed, self._now())
             # As it will be: the rest depends on its name and its start.
             job.record = replace(record, name=learnt["name"], started_at=learnt["started_at"])
-            await self._record_names(job.record, [learnt["name"]])
         if found is None or not found.ends(record.kind):
             await self._go_on(job, found, learnt)
         else:
             await self._end(job, found, learnt)
 
     async def _end(self, job: Job, found: Finding, learnt: Fields) -> None:
-        event_type = f"{job.record.kind}.{found.status}"
-        await self._announce(job.record, reconciled.END, event_type, found)
+        record = job.record
+        event_type = f"{record.kind}.{found.status}"
+        await self._announce(record, reconciled.END, event_type, found)
 
         def change(read: Record) -> Fields:
-            named = learnt if read.state == states.STARTING else {}
+            named = _unless_known(learnt, record, read)
             return {**named, **self._ended(read, found.status, found.error)}
 
         await self._write(job, change)
@@ -167,6 +169,8 @@ class Worker:
         """Record that a job has not ended, and whether it is overdue or lost."""
         record, now = job.record, self._now()
         status = found.status if found else ""
+        if learnt:
+            await self._record_names(record, [learnt["name"]])
         if found is not None and states.is_action(record.kind, f"{record.kind}.{status}"):
             await self._act(record, found)
         if record.state == states.LOST:
@@ -187,7 +191,7 @@ class Worker:
         def change(read: Record) -> Fields:
             if read.final:
                 return self._later(record)(read)
-            named = learnt if read.state == states.STARTING else {}
+            named = _unless_known(learnt, record, read)
             late = documents.overdue(now) if overdue else {}
             if lost:
                 return {**named, **late, **documents.lost(read, now)}
@@ -211,7 +215,7 @@ class Worker:
 
     async def _announce(self, record: Record, word: str, event_type: str, found: Finding) -> None:
         """Publish an end or an action, unless the ledger of deliveries knows one of the job."""
-        await self._record_names(record, found.names)
+        await self._record_names(record, [*filter(None, [record.name]), *found.names])
         if await self._delivered(record, word, found.names):
             self.report.absorbed += 1
             return
@@ -219,13 +223,13 @@ class Worker:
         self.report.announced += 1
 
     async def _record_names(self, record: Record, learnt: Iterable[str]) -> None:
-        for name in learnt:
-            path = f"{JOB_NAMES}/{names.document_id(record.kind, name)}"
-            try:
-                await self._jobs.commit(Write(path, documents.alias(record.id)))
-            except Conflict:
-                # It is recorded: by an earlier look, or by the dispatcher.
-                continue
+        ids = dict.fromkeys(names.document_id(record.kind, name) for name in learnt)
+        paths = [f"{JOB_NAMES}/{each}" for each in ids]
+        for path, known in zip(paths, await self._jobs.read(*paths) if paths else (), strict=True):
+            # Somebody else may be recording it at the same time.
+            with contextlib.suppress(Conflict):
+                if known is None:
+                    await self._jobs.commit(Write(path, documents.alias(record.id)))
 
     async def _delivered(self, record: Record, word: str, learnt: Iterable[str]) -> bool:
         known = [*filter(None, [record.name]), *learnt]
@@ -287,6 +291,11 @@ class Worker:
             else:
                 return
         raise Unlearnt
+
+
+def _unless_known(learnt: Fields, record: Record, read: Record) -> Fields:
+    """Return what was learnt of a name, unless somebody else has written one meanwhile."""
+    return learnt if read is record or not read.name else {}
 
 
 def _unasked(_read: Record) -> Fields:

@@ -1,12 +1,28 @@
 # Every option at once: routes, a subscriber of each kind, jobs and their
 # results, the archive, a key and storage regions of your own, and alerts.
 
+# Exact versions: what was planned here is what is applied elsewhere.
 terraform {
   required_version = ">= 1.11"
   required_providers {
+    # tflint-ignore: terraform_unused_required_providers
+    archive = {
+      source  = "hashicorp/archive"
+      version = "2.8.0"
+    }
     google = {
       source  = "hashicorp/google"
-      version = "~> 8.0"
+      version = "8.0.0"
+    }
+    # tflint-ignore: terraform_unused_required_providers
+    http = {
+      source  = "hashicorp/http"
+      version = "3.6.1"
+    }
+    # tflint-ignore: terraform_unused_required_providers
+    time = {
+      source  = "hashicorp/time"
+      version = "0.14.1"
     }
   }
 }
@@ -99,7 +115,7 @@ module "relay" {
 
   functions = {
     receiver = {
-      max_instances = 50
+      max_instances = 20
       min_instances = 1
     }
   }

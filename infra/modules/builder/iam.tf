@@ -20,6 +20,19 @@ resource "google_artifact_registry_repository_iam_member" "writer" {
   member     = google_service_account.build.member
 }
 
+# Cloud Functions reads the repository's settings before it builds, as an agent
+# whose role on the project may not count yet in a new project.
+resource "google_artifact_registry_repository_iam_member" "functions_agent" {
+  project    = var.project
+  location   = var.region
+  repository = google_artifact_registry_repository.images.name
+  role       = "roles/artifactregistry.reader"
+  member = join("@", [
+    "serviceAccount:service-${var.project_number}",
+    "gcf-admin-robot.iam.gserviceaccount.com",
+  ])
+}
+
 # Logs have no IAM policy below the project.
 resource "google_project_iam_member" "log_writer" {
   project = var.project
@@ -49,6 +62,7 @@ resource "time_sleep" "grants" {
   create_duration = "${var.propagation_seconds}s"
 
   depends_on = [
+    google_artifact_registry_repository_iam_member.functions_agent,
     google_artifact_registry_repository_iam_member.writer,
     google_project_iam_member.log_writer,
     google_project_iam_member.source_viewer,

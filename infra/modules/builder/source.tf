@@ -32,8 +32,8 @@ resource "google_storage_bucket_object" "source" {
   name   = "functions-${data.archive_file.source.output_md5}.zip"
   source = data.archive_file.source.output_path
 
-  lifecycle {
-    # No function refers to an archive that has been deleted.
-    create_before_destroy = true
-  }
+  # The old archive goes first. The other way round, where an apply fails and
+  # the next one has the old code again, Terraform would upload it under its
+  # name and then delete what is left of the first upload: the same object. So
+  # nothing that is created before it is destroyed may depend on this.
 }

@@ -130,6 +130,14 @@ variable "project_number" {
   type        = string
 }
 
+variable "propagation_seconds" {
+  description = <<-EOT
+    Seconds to wait after grants have been made, until they hold everywhere.
+  EOT
+  type        = number
+  default     = 180
+}
+
 variable "region" {
   description = "Region of the function."
   type        = string

@@ -4,8 +4,19 @@ locals {
     var.environment,
     var.size.environment,
   )
-  ingress = var.internal ? "ALLOW_INTERNAL_ONLY" : "ALLOW_ALL"
+  ingress = (
+    var.internal
+    ? "ALLOW_INTERNAL_ONLY"
+    : var.load_balanced ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_ALL"
+  )
   service = google_cloudfunctions2_function.function.service_config[0]
+}
+
+# A revision that may not access the secrets in its environment does not start.
+# Whoever calls this module has it depend on the grants.
+resource "time_sleep" "rights" {
+  count           = length(var.secret_environment) > 0 ? 1 : 0
+  create_duration = "${var.propagation_seconds}s"
 }
 
 resource "google_cloudfunctions2_function" "function" {
@@ -52,6 +63,8 @@ resource "google_cloudfunctions2_function" "function" {
       }
     }
   }
+
+  depends_on = [time_sleep.rights]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "invokers" {

@@ -54,6 +54,14 @@ variable "labels" {
   default     = {}
 }
 
+variable "load_balanced" {
+  description = <<-EOT
+    Whether the internet reaches the function only through a load balancer.
+  EOT
+  type        = bool
+  default     = false
+}
+
 variable "name" {
   description = "Name of the function and of its Cloud Run service."
   type        = string
@@ -62,6 +70,15 @@ variable "name" {
 variable "project" {
   description = "Id of the project."
   type        = string
+}
+
+variable "propagation_seconds" {
+  description = <<-EOT
+    Seconds to wait before the deployment, if it needs secrets, until the right
+    to them holds everywhere.
+  EOT
+  type        = number
+  default     = 180
 }
 
 variable "region" {

@@ -385,7 +385,10 @@ resource "google_monitoring_alert_policy" "forbidden" {
     ])
 
     condition_threshold {
-      filter                  = local.unreached_filters["forbidden"]
+      filter = join(" AND ", [
+        local.service_filter,
+        local.logged["forbidden"],
+      ])
       comparison              = "COMPARISON_GT"
       duration                = "300s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
@@ -427,7 +430,10 @@ resource "google_monitoring_alert_policy" "saturated" {
     ])
 
     condition_threshold {
-      filter                  = local.unreached_filters["saturated"]
+      filter = join(" AND ", [
+        local.service_filter,
+        local.logged["saturated"],
+      ])
       comparison              = "COMPARISON_GT"
       duration                = "300s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
@@ -449,6 +455,92 @@ resource "google_monitoring_alert_policy" "saturated" {
       "is lost yet. Raise `max_instances` in the variable `functions`. The",
       "count comes from the request log, so this cannot see requests that the",
       "log excludes, nor who gave up waiting before an answer.",
+    ])
+  }
+}
+
+resource "google_monitoring_alert_policy" "converge" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: the webhook is not looked after"
+  combiner              = "OR"
+  notification_channels = local.channels
+  severity              = "ERROR"
+
+  conditions {
+    display_name = "No run of the registrar's schedule has succeeded"
+
+    condition_absent {
+      filter = join(" AND ", [
+        "resource.type = \"cloud_scheduler_job\"",
+        local.logged["converged"],
+      ])
+      duration = "900s"
+
+      aggregations {
+        alignment_period     = "60s"
+        cross_series_reducer = "REDUCE_SUM"
+        per_series_aligner   = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    content = join(" ", [
+      "Every minute a schedule has the registrar compare the webhook with what",
+      "is declared, and for 15 minutes none of its runs succeeded: the",
+      "schedule is paused or deleted, or the registrar fails. Deliveries go on",
+      "meanwhile; a webhook that is disabled or edited stays so. `hooks",
+      "doctor` and the registrar's logs say why. This cannot see a schedule of",
+      "which no run has succeeded since the metric was made.",
+    ])
+  }
+}
+
+resource "google_monitoring_alert_policy" "unreachable" {
+  count                 = local.count
+  project               = var.project
+  display_name          = "${var.name}: the receiver cannot be reached"
+  combiner              = "OR"
+  notification_channels = local.channels
+  severity              = "CRITICAL"
+
+  conditions {
+    display_name = "Its health check fails from two places or more"
+
+    condition_threshold {
+      filter = join(" AND ", [
+        "resource.type = \"uptime_url\"",
+        join("", [
+          "metric.type = ",
+          "\"monitoring.googleapis.com/uptime_check/check_passed\"",
+        ]),
+        join("", [
+          "metric.labels.check_id = \"",
+          google_monitoring_uptime_check_config.receiver[0].uptime_check_id,
+          "\"",
+        ]),
+      ])
+      comparison      = "COMPARISON_GT"
+      duration        = "60s"
+      threshold_value = 1
+
+      aggregations {
+        alignment_period     = "1200s"
+        cross_series_reducer = "REDUCE_COUNT_FALSE"
+        group_by_fields      = ["resource.label.host"]
+        per_series_aligner   = "ALIGN_NEXT_OLDER"
+      }
+    }
+  }
+
+  documentation {
+    content = join(" ", [
+      "Google asked for the receiver's health from several continents, at the",
+      "address that Gemini delivers to, and got no 200: name, certificate,",
+      "ingress, IAM or the function itself is out of order. Gemini repeats a",
+      "delivery for 24 hours. This cannot see whether deliveries verify and",
+      "are published, for which there are alerts of their own.",
     ])
   }
 }

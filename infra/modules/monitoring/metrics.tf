@@ -29,22 +29,42 @@ resource "google_logging_metric" "unreached" {
   }
 }
 
+# Each run of the schedule is logged with the registrar's answer.
+resource "google_logging_metric" "converged" {
+  count       = local.count
+  project     = var.project
+  name        = "${var.name}-converged"
+  description = "Runs of the registrar's schedule that succeeded."
+  filter = join(" AND ", [
+    "resource.type = \"cloud_scheduler_job\"",
+    "resource.labels.location = \"${var.region}\"",
+    "resource.labels.job_id = \"${var.converge_job}\"",
+    "httpRequest.status = 200",
+  ])
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    unit        = "1"
+    value_type  = "INT64"
+  }
+}
+
 # For some time after its creation an alert that refers to it is refused with
 # "Cannot find metric that matches type".
 resource "time_sleep" "metrics" {
   count           = local.count
   create_duration = "${var.propagation_seconds}s"
-  triggers = {
-    for key, metric in google_logging_metric.unreached : key => metric.name
-  }
+  triggers = merge(
+    { converged = google_logging_metric.converged[0].name },
+    {
+      for key, metric in google_logging_metric.unreached : key => metric.name
+    },
+  )
 }
 
 locals {
-  unreached_filters = {
+  logged = {
     for key, name in try(time_sleep.metrics[0].triggers, {}) :
-    key => join(" AND ", [
-      local.service_filter,
-      "metric.type = \"logging.googleapis.com/user/${name}\"",
-    ])
+    key => "metric.type = \"logging.googleapis.com/user/${name}\""
   }
 }

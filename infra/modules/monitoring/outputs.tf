@@ -3,6 +3,7 @@ output "alert_policies" {
   value = [
     for policy in concat(
       google_monitoring_alert_policy.backlog,
+      google_monitoring_alert_policy.converge,
       google_monitoring_alert_policy.dead_letter_age,
       google_monitoring_alert_policy.dead_letters,
       google_monitoring_alert_policy.errors,
@@ -11,6 +12,7 @@ output "alert_policies" {
       google_monitoring_alert_policy.rotation_failed,
       google_monitoring_alert_policy.saturated,
       google_monitoring_alert_policy.unavailable,
+      google_monitoring_alert_policy.unreachable,
       google_monitoring_alert_policy.webhook_disabled,
     ) : policy.display_name
   ]

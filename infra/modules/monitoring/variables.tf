@@ -17,6 +17,11 @@ variable "alerts" {
   })
 }
 
+variable "converge_job" {
+  description = "Name of the schedule that has the registrar converge."
+  type        = string
+}
+
 variable "dead_letter_subscriptions" {
   description = "Names of the subscriptions that hold dead letters, by owner."
   type        = map(string)
@@ -57,6 +62,17 @@ variable "propagation_seconds" {
 variable "receiver" {
   description = "Name of the receiver's Cloud Run service."
   type        = string
+}
+
+variable "receiver_host" {
+  description = "Host of the address that Gemini delivers to."
+  type        = string
+}
+
+variable "receiver_path" {
+  description = "Path of the address that Gemini delivers to."
+  type        = string
+  default     = ""
 }
 
 variable "region" {

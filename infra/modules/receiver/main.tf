@@ -11,9 +11,10 @@ module "function" {
   entry_point     = "receive"
   environment     = local.environment
   internal        = false
-  invokers        = { public = "allUsers" }
+  invokers        = var.public ? { public = "allUsers" } : {}
   kms_key         = var.kms_key
   labels          = var.labels
+  load_balanced   = var.load_balanced
   runtime         = var.runtime
   service_account = google_service_account.receiver.email
   size            = var.size

@@ -30,6 +30,14 @@ variable "labels" {
   default     = {}
 }
 
+variable "load_balanced" {
+  description = <<-EOT
+    Whether the internet reaches the receiver only through a load balancer.
+  EOT
+  type        = bool
+  default     = false
+}
+
 variable "name" {
   description = "Prefix of every name."
   type        = string
@@ -38,6 +46,15 @@ variable "name" {
 variable "project" {
   description = "Id of the project."
   type        = string
+}
+
+variable "public" {
+  description = <<-EOT
+    Whether everybody may invoke the receiver. Without it, switch the check of
+    the invoker off.
+  EOT
+  type        = bool
+  default     = true
 }
 
 variable "region" {

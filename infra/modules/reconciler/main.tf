@@ -38,11 +38,12 @@ module "function" {
       GOOGLE_GEMINI_BASE_URL = var.gemini_base_url
     },
   )
-  internal = true
-  invokers = { schedule = google_service_account.schedule.member }
-  kms_key  = var.kms_key
-  labels   = var.labels
-  runtime  = var.runtime
+  internal            = true
+  invokers            = { schedule = google_service_account.schedule.member }
+  kms_key             = var.kms_key
+  labels              = var.labels
+  propagation_seconds = var.propagation_seconds
+  runtime             = var.runtime
   secret_environment = {
     GEMINI_API_KEY = {
       secret_id = var.gemini_api_key.secret_id

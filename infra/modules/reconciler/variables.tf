@@ -141,6 +141,14 @@ variable "project_number" {
   type        = string
 }
 
+variable "propagation_seconds" {
+  description = <<-EOT
+    Seconds to wait after grants have been made, until they hold everywhere.
+  EOT
+  type        = number
+  default     = 180
+}
+
 variable "region" {
   description = "Region of the function and its schedule."
   type        = string

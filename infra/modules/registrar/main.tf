@@ -59,11 +59,12 @@ module "function" {
     { schedules = google_service_account.schedules.member },
     var.deployer == null ? {} : { deployer = var.deployer },
     { for member in var.operators : member => member },
-    var.wait == null ? {} : { wait = google_service_account.wait[0].member },
+    var.wait ? { wait = google_service_account.wait[0].member } : {},
   )
-  kms_key = var.kms_key
-  labels  = var.labels
-  runtime = var.runtime
+  kms_key             = var.kms_key
+  labels              = var.labels
+  propagation_seconds = var.propagation_seconds
+  runtime             = var.runtime
   secret_environment = {
     GEMINI_API_KEY = {
       secret_id = var.gemini_api_key.secret_id

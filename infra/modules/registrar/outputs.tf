@@ -39,7 +39,7 @@ output "wait" {
     How to ask the registrar, once the grants hold: its address, the identity to
     ask as, and the audience of its token; null without `wait`.
   EOT
-  value = var.wait == null ? null : {
+  value = !var.wait ? null : {
     audience = local.audience
     # Read from the sleep, which is the first to go in a destroy: a destroy
     # that is resumed must not try to wait for a half-destroyed registrar.

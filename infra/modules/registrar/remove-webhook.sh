@@ -1,8 +1,9 @@
 #!/bin/sh
 # Asks the registrar at REGISTRAR_URI to remove the webhook, with an identity
-# token for AUDIENCE: the one in REGISTRAR_IDENTITY_TOKEN, or gcloud's. If it
-# cannot, it prints the command that removes the webhook, and succeeds: a
-# destroy that stopped here would leave everything else behind too.
+# token for AUDIENCE: the one in REGISTRAR_IDENTITY_TOKEN, or one of IDENTITY
+# that the deployer may create, or gcloud's own. If it cannot, it prints
+# the command that removes the webhook, and succeeds: a destroy that stopped
+# here would leave everything else behind too.
 set -u
 
 give_up() {
@@ -13,6 +14,29 @@ give_up() {
   exit 0
 }
 
+# curl reads tokens from standard input: any user can read its arguments.
+as() {
+  printf 'header = "Authorization: Bearer %s"\n' "$1"
+}
+
+# In a pipeline without a key there are access tokens, but no identity token.
+# The first are those that Terraform uses.
+impersonate() {
+  access=$(
+    gcloud auth application-default print-access-token 2>/dev/null </dev/null ||
+      gcloud auth print-access-token 2>/dev/null </dev/null
+  ) &&
+    as "$access" | curl --config - --silent --fail --max-time 60 \
+      --header 'Content-Type: application/json' \
+      --data "{\"audience\": \"$AUDIENCE\", \"includeEmail\": true}" \
+      "${iam}v1/projects/-/serviceAccounts/$IDENTITY:generateIdToken" |
+    sed -n 's/.*"token": *"\([^"]*\)".*/\1/p' | grep .
+}
+
+command -v curl >/dev/null 2>&1 || give_up "curl is not here"
+# Where gcloud looks for it too.
+iam=${CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS:-}
+iam=${iam:-https://iamcredentials.googleapis.com/}
 token=${REGISTRAR_IDENTITY_TOKEN:-}
 if [ -z "$token" ]; then
   command -v gcloud >/dev/null 2>&1 ||
@@ -20,17 +44,16 @@ if [ -z "$token" ]; then
   export CLOUDSDK_CORE_DISABLE_PROMPTS=1
   # gcloud sets an audience for service accounts only; Cloud Run accepts a
   # person's token without one.
-  token=$(
-    gcloud auth print-identity-token --audiences="$AUDIENCE" \
-      2>/dev/null </dev/null
-  ) ||
+  token=$(impersonate) ||
+    token=$(
+      gcloud auth print-identity-token --audiences="$AUDIENCE" \
+        2>/dev/null </dev/null
+    ) ||
     token=$(gcloud auth print-identity-token 2>/dev/null </dev/null) ||
     give_up "gcloud has no identity token (gcloud auth login)"
 fi
-command -v curl >/dev/null 2>&1 || give_up "curl is not here"
 
-# curl reads the token from standard input: any user can read its arguments.
-status=$(printf 'header = "Authorization: Bearer %s"\n' "$token" |
+status=$(as "$token" |
   curl --config - --silent --output /dev/null --max-time 60 \
     --request DELETE --write-out '%{http_code}' "$REGISTRAR_URI/webhook") ||
   give_up "the registrar does not answer"

@@ -100,6 +100,14 @@ variable "project_number" {
   type        = string
 }
 
+variable "propagation_seconds" {
+  description = <<-EOT
+    Seconds to wait after grants have been made, until they hold everywhere.
+  EOT
+  type        = number
+  default     = 180
+}
+
 variable "region" {
   description = "Region of the function and its schedules."
   type        = string
@@ -158,13 +166,11 @@ variable "size" {
 
 variable "wait" {
   description = <<-EOT
-    Creates the identity that apply waits with, and waits `propagation_seconds`
-    until its grants hold; null creates none.
+    Whether to create the identity that apply waits with, and to wait until its
+    grants hold.
   EOT
-  type = object({
-    propagation_seconds = number
-  })
-  default = null
+  type        = bool
+  default     = false
 }
 
 variable "webhook" {

@@ -7,7 +7,7 @@ from typing import ClassVar
 from localcloud.controlplane.api import ApiCall, Route
 from localcloud.controlplane.encryption import check_key
 from localcloud.controlplane.errors import invalid
-from localcloud.controlplane.operations import done
+from localcloud.controlplane.operations import Operations
 from localcloud.controlplane.planes.collections import Collection
 from localcloud.controlplane.planes.resource_policy import policy_routes
 from localcloud.controlplane.state import State
@@ -26,6 +26,7 @@ class ArtifactRegistry:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._operations = Operations(state, _PREFIX, f"{_LOCATION}/")
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -37,10 +38,11 @@ class ArtifactRegistry:
             "repositories",
             _repository_id,
             self._repository,
-            wrap_new=done,
+            wrap_new=lambda call, value: self._operations.done(call.names, value),
         )
         name = f"{_LOCATION}/repositories/{{repository}}"
-        return [*policy_routes(self._state, _PREFIX, name, self._exists), *repositories.routes()]
+        policies = policy_routes(self._state, _PREFIX, name, self._exists)
+        return [*policies, *repositories.routes(), *self._operations.routes()]
 
     async def _exists(self, name: str) -> Json:
         return self._state.resources.get(name)

@@ -11,7 +11,7 @@ Prepare = Callable[[ApiCall, Json], Json]
 """Checks a resource's JSON as given, on creation or after a change, and fills in what Google
 would; raises `ApiError`."""
 
-Wrap = Callable[[Json], Json]
+Wrap = Callable[[ApiCall, Json], Json]
 """Makes the answer out of a resource, for example an operation that holds it."""
 
 
@@ -21,8 +21,7 @@ class Collection:
 
     `prefix` is what stands before the names in the path, such as `monitoring/v3/`; `parent` and
     `kind` make the name; `id_of` says under which id a new one is stored; `key` is the field that
-    lists hold the resources in, if it is not `kind`. Creation and deletion answer `wrap_new`,
-    changes `wrap_changed` of the resource.
+    lists hold the resources in, if it is not `kind`. Creation and deletion answer `wrap_new`.
     """
 
     state: State
@@ -32,8 +31,7 @@ class Collection:
     id_of: Callable[[ApiCall], str]
     prepare: Prepare
     key: str = ""
-    wrap_new: Wrap = lambda value: value
-    wrap_changed: Wrap = lambda value: value
+    wrap_new: Wrap = lambda _call, value: value
 
     def routes(self) -> Sequence[Route]:
         """Return the five calls on this collection."""
@@ -57,7 +55,7 @@ class Collection:
     async def _create(self, call: ApiCall) -> Json:
         name = f"{self._collection(call)}/{self.id_of(call)}"
         value = self.prepare(call, {**call.body, "name": name})
-        return self.wrap_new(self.state.resources.create(name, value))
+        return self.wrap_new(call, self.state.resources.create(name, value))
 
     async def _list(self, call: ApiCall) -> Json:
         found = self.state.resources.under(f"{self._collection(call)}/")
@@ -76,10 +74,10 @@ class Collection:
         except BaseException:
             self.state.resources.put(name, old)
             raise
-        return self.wrap_changed(self.state.resources.put(name, new))
+        return self.state.resources.put(name, new)
 
     async def _delete(self, call: ApiCall) -> Json:
         name = self._name(call)
         self.state.resources.delete(name)
         self.state.policies.delete(name)
-        return self.wrap_new({})
+        return self.wrap_new(call, {})

@@ -9,7 +9,7 @@ from typing import ClassVar
 from localcloud.controlplane.api import ApiCall, Route
 from localcloud.controlplane.encryption import check_key
 from localcloud.controlplane.errors import ApiError, invalid
-from localcloud.controlplane.operations import done
+from localcloud.controlplane.operations import Operations
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 
@@ -32,6 +32,7 @@ class FirestoreAdmin:
     def __init__(self, state: State, drop: Callable[[str], None]) -> None:
         self._state = state
         self._drop = drop
+        self._operations = Operations(state, _PREFIX, f"{_DATABASE}/")
         self._visible_from: dict[str, float] = {}
         self._free_from: dict[str, float] = {}
 
@@ -50,6 +51,7 @@ class FirestoreAdmin:
             Route("GET", f"{_PREFIX}{_GROUP}/indexes", self._list_indexes),
             Route("GET", f"{_PREFIX}{_GROUP}/indexes/{{index}}", self._get_index),
             Route("DELETE", f"{_PREFIX}{_GROUP}/indexes/{{index}}", self._delete_index),
+            *self._operations.routes(),
         ]
 
     async def _create(self, call: ApiCall) -> Json:
@@ -85,7 +87,7 @@ class FirestoreAdmin:
         if database != "(default)":
             delay = self._state.realism.database_visibility_seconds
             self._visible_from[name] = self._state.delays.time() + delay
-        return done(created)
+        return self._operations.done({**call.names, "database": database}, created)
 
     def _check_free(self, database: str, name: str) -> None:
         left = self._free_from.get(name, -math.inf) - self._state.delays.time()
@@ -123,7 +125,9 @@ class FirestoreAdmin:
 
     async def _patch(self, call: ApiCall) -> Json:
         self._database(call)
-        return done(self._state.resources.patch(self._name(call), call.body, call.mask()))
+        return self._operations.done(
+            call.names, self._state.resources.patch(self._name(call), call.body, call.mask())
+        )
 
     async def _delete(self, call: ApiCall) -> Json:
         database = self._database(call)
@@ -139,7 +143,7 @@ class FirestoreAdmin:
         self._drop(name)
         delay = self._state.realism.database_name_seconds
         self._free_from[name] = self._state.delays.time() + delay
-        return done(self._state.resources.delete(name))
+        return self._operations.done(call.names, self._state.resources.delete(name))
 
     def _field(self, call: ApiCall) -> str:
         group = self._state.project.by_id(_GROUP.format(**call.names))
@@ -164,7 +168,7 @@ class FirestoreAdmin:
         self._state.resources.put(name, {**changed, **ttl})
         if not changed.keys() - {"name"}:
             self._state.resources.delete(name)
-        return done(self._describe_field(name))
+        return self._operations.done(call.names, self._describe_field(name))
 
     def _describe_field(self, name: str) -> Json:
         held = self._state.resources.get(name) if name in self._state.resources else {}
@@ -196,7 +200,7 @@ class FirestoreAdmin:
         name = f"{group}/indexes/{uuid.uuid4().hex[:12].upper()}"
         index = {"apiScope": "ANY_API", "density": "SPARSE_ALL", **given}
         created = self._state.resources.create(name, {**index, "name": name, "state": "READY"})
-        return done(created, {"index": name, "state": "SUCCESSFUL"})
+        return self._operations.done(call.names, created, {"index": name, "state": "SUCCESSFUL"})
 
     def _indexes(self, group: str) -> list[Json]:
         return self._state.resources.under(f"{group}/indexes/")

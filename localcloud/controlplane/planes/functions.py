@@ -13,7 +13,7 @@ from localcloud.controlplane.builds import Builder, service_of
 from localcloud.controlplane.deployments import Deployments
 from localcloud.controlplane.encryption import check_key
 from localcloud.controlplane.errors import ApiError, invalid, service_disabled
-from localcloud.controlplane.operations import done, failed
+from localcloud.controlplane.operations import Operations
 from localcloud.controlplane.planes.resource_policy import policy_routes
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
@@ -33,6 +33,7 @@ _KEY_USERS = (
     "run.googleapis.com",
     "storage.googleapis.com",
 )
+_READ_REPOSITORY = ("artifactregistry.repositories.get", "artifactregistry.repositories.list")
 _NEEDED = ("run.googleapis.com", "cloudbuild.googleapis.com", "artifactregistry.googleapis.com")
 
 
@@ -46,6 +47,7 @@ class CloudFunctions:
         self._state = state
         self._builder = builder
         self._deployments = deployments
+        self._operations = Operations(state, _PREFIX, f"{_LOCATION}/")
         self._revisions = itertools.count(1)
 
     @property
@@ -58,6 +60,7 @@ class CloudFunctions:
             Route("GET", _PREFIX + _FUNCTION, self._get),
             Route("PATCH", _PREFIX + _FUNCTION, self._patch),
             Route("DELETE", _PREFIX + _FUNCTION, self._delete),
+            *self._operations.routes(),
         ]
 
     async def _exists(self, name: str) -> Json:
@@ -98,22 +101,24 @@ class CloudFunctions:
         for resource in (name, service_of(name)):
             self._state.policies.delete(resource)
         await self._deployments.remove(name)
-        return done({})
+        return self._operations.done(call.names, {})
 
     async def _deploy(self, call: ApiCall, name: str, function: Json) -> Json:
         self._validate(call, function)
         try:
             self._check_quota(name, function["serviceConfig"])
+            self._check_repository(function["buildConfig"].get("dockerRepository", ""))
             revision = self._builder.build(name, function)
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
-            return failed(error)
+            return self._operations.failed(call.names, error)
         except StartFailed as error:
-            return failed(ApiError("FAILED_PRECONDITION", _not_listening(name, error)))
+            refusal = ApiError("FAILED_PRECONDITION", _not_listening(name, error))
+            return self._operations.failed(call.names, refusal)
         described = self._describe(name, function, uri)
         service = service_of(name)
         self._state.resources.put(service, {"name": service, "uri": uri})
-        return done(self._state.resources.put(name, described))
+        return self._operations.done(call.names, self._state.resources.put(name, described))
 
     def _validate(self, call: ApiCall, function: Json) -> None:
         build, service = function.get("buildConfig", {}), function.get("serviceConfig", {})
@@ -141,6 +146,19 @@ class CloudFunctions:
             return
         raise ApiError("INVALID_ARGUMENT", _over_quota(name.rpartition("/")[2], cpu, most, quota))
 
+    def _check_repository(self, repository: str) -> None:
+        agent, policies = self._state.agent(self.service), self._state.policies
+        if repository and not all(
+            policies.allows(
+                agent,
+                permission,
+                repository,
+                inherited=not self._state.realism.repository_granted_by_itself,
+            )
+            for permission in _READ_REPOSITORY
+        ):
+            raise ApiError("PERMISSION_DENIED", _unreadable(repository))
+
     def _check_account(self, caller: str, account: str) -> None:
         email = account.rpartition("/")[2]
         if f"{self._state.root}/serviceAccounts/{email}" not in self._state.resources:
@@ -156,7 +174,9 @@ class CloudFunctions:
             **function["buildConfig"],
             "build": f"projects/{project.number}/locations/{location}/builds/{revision}",
         }
-        build["source"]["storageSource"].setdefault("generation", "1")
+        source = build["source"]["storageSource"]
+        # Google writes 64 bits as a string; callers may send a number.
+        source["generation"] = str(source.get("generation", 1))
         service = {
             "ingressSettings": "ALLOW_ALL",
             "availableMemory": "256M",
@@ -195,6 +215,15 @@ def _over_quota(name: str, cpu: float, instances: int, quota: float) -> str:
         "region if you are seeing sustained usage near this limit, see "
         "https://cloud.google.com/run/quotas.\n\nQuota violated:\n"
         f"CpuAllocPerProjectRegion requested: {requested} allowed: {allowed}"
+    )
+
+
+def _unreadable(repository: str) -> str:
+    return (
+        f"Unable to retrieve the repository metadata for {repository}. Ensure that the Cloud "
+        "Functions service account has 'artifactregistry.repositories.list' and "
+        "'artifactregistry.repositories.get' permissions. You can add the permissions by granting "
+        "the role 'roles/artifactregistry.reader'."
     )
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from localcloud.controlplane.agents import AGENTS
 from localcloud.controlplane.api import ApiCall, Route
 from localcloud.controlplane.errors import invalid, not_found
-from localcloud.controlplane.operations import done
+from localcloud.controlplane.operations import Operations
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 
@@ -19,6 +19,7 @@ class ServiceUsage:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._operations = Operations(state, "serviceusage/v1/")
 
     @property
     def routes(self) -> Sequence[Route]:
@@ -41,22 +42,25 @@ class ServiceUsage:
             Route("GET", f"{services}:batchGet", self._list),
             Route("GET", services, self._list),
             Route("GET", f"{services}/{{name}}", self._get),
+            *self._operations.routes(),
         ]
 
     async def _enable(self, call: ApiCall) -> Json:
         self._switch_on([call.names["name"]])
-        return done({"service": self._describe(call.names["name"])})
+        return self._operations.done(call.names, {"service": self._describe(call.names["name"])})
 
     async def _batch_enable(self, call: ApiCall) -> Json:
         names = call.body.get("serviceIds", [])
         self._switch_on(names)
-        return done({"services": [self._describe(name) for name in names]})
+        return self._operations.done(
+            call.names, {"services": [self._describe(name) for name in names]}
+        )
 
     async def _disable(self, call: ApiCall) -> Json:
         name = f"{self._state.root}/services/{call.names['name']}"
         if name in self._state.resources:
             self._state.resources.delete(name)
-        return done({"service": self._describe(call.names["name"])})
+        return self._operations.done(call.names, {"service": self._describe(call.names["name"])})
 
     async def _generate_identity(self, call: ApiCall) -> Json:
         """Make a service's agent at once, as `gcloud beta services identity create` does."""
@@ -64,7 +68,9 @@ class ServiceUsage:
         if service not in AGENTS:
             raise invalid(f"Service '{service}' has no service agent.")
         self._state.create_agents(service)
-        return done({"email": self._state.agent(service).partition(":")[2]})
+        return self._operations.done(
+            call.names, {"email": self._state.agent(service).partition(":")[2]}
+        )
 
     async def _quota(self, call: ApiCall) -> Json:
         """Tell a quota; that of CPUs alone is imitated, in thousandths of one.

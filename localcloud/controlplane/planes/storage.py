@@ -41,6 +41,7 @@ class Storage:
             Route("PATCH", bucket, self._patch_bucket),
             Route("PUT", bucket, self._patch_bucket),
             Route("DELETE", bucket, self._delete_bucket),
+            Route("GET", f"{bucket}/anywhereCaches", self._list_caches),
             Route("GET", f"{bucket}/iam", self._get_policy),
             Route("PUT", f"{bucket}/iam", self._set_policy),
             Route("POST", f"upload/{bucket}/o", _told(self._upload)),
@@ -135,6 +136,11 @@ class Storage:
         if name not in self._state.resources:
             raise ApiError("NOT_FOUND", "The specified bucket does not exist.")
         return self._state.resources.get(name)
+
+    async def _list_caches(self, call: ApiCall) -> Json:
+        """There is none: nothing here makes a cache, and the provider asks before it deletes."""
+        self._bucket(call)
+        return {"kind": "storage#anywhereCaches", "items": []}
 
     async def _get_policy(self, call: ApiCall) -> Json:
         name = self._bucket(call)["name"]

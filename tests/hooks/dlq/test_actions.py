@@ -220,7 +220,8 @@ async def test_a_subscribers_dead_letters_go_back_to_its_topic(relay: Relay) -> 
             "subscription": NAMES.subscription("billing"),
             # The short name, as Terraform's output has it.
             "dead_letter_subscription": "gemini-webhooks-billing-dead-letter",
-        }
+        },
+        "bare": {"subscription": NAMES.subscription("bare"), "dead_letter_subscription": None},
     }
     relay.outputs.write_text(json.dumps(outputs))
     await relay.subscribe("billing", NAMES.events)
@@ -237,6 +238,9 @@ async def test_a_subscribers_dead_letters_go_back_to_its_topic(relay: Relay) -> 
     unknown = await relay.invoke("dlq", "list", "--subscriber", "x")
     assert isinstance(unknown.exception, UsageError)
     assert "billing" in str(unknown.exception)
+    none = await relay.invoke("dlq", "list", "--subscriber", "bare")
+    assert isinstance(none.exception, UsageError)
+    assert "no dead letters" in str(none.exception)
 
 
 async def test_a_subscription_that_is_not_there_is_an_error_that_names_it(relay: Relay) -> None:

@@ -95,15 +95,7 @@ def test_each_documented_role_is_asked_for() -> None:
     assert sorted(ROLES.values()) == sorted(documented())
 
 
-# Cloud Functions Admin happens to hold what is asked of these two.
-@pytest.mark.parametrize(
-    "role",
-    [
-        each
-        for each in documented()
-        if each not in ("roles/run.admin", "roles/serviceusage.serviceUsageAdmin")
-    ],
-)
+@pytest.mark.parametrize("role", documented())
 async def test_a_missing_role_is_named(role: str) -> None:
     others = [each for each in documented() if each != role]
     async with running(deployer_roles=others) as cloud:

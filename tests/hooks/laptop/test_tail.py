@@ -1,9 +1,12 @@
+import asyncio
+import json
 from datetime import UTC, datetime
 
 import pytest
 
-from hooks.laptop.tail import Options, row
+from hooks.laptop.tail import Options, row, tail
 from hooks.subscription import Received
+from tests.hooks.conftest import Relay
 
 ID = f"evt_{'0123456789abcdef' * 2}"
 ATTRIBUTES = {
@@ -60,3 +63,17 @@ def test_any_of_the_types_is_enough(types: tuple[str, ...], shown: bool) -> None
         topic="events", types=types, message_filter="", count=0, payload=False, as_json=False
     )
     assert options.takes(message()) is shown
+
+
+async def test_the_events_of_a_deployment_are_shown_too(
+    relay: Relay, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = Options(
+        topic="blue", types=(), message_filter="", count=1, payload=False, as_json=True
+    )
+    tailing = asyncio.create_task(tail(relay.deployment, options))
+    while not any("/hooks-tail" in each for each in await relay.subscriptions()):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    event = await relay.receive(1)
+    await tailing
+    assert json.loads(capsys.readouterr().out)["attributes"]["ce-id"] == event

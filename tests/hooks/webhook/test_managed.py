@@ -3,20 +3,22 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from typer.testing import CliRunner
 
+from hooks import stackfile
 from hooks.cli import app
 from hooks.errors import HooksError, UsageError
 from tests.hooks.conftest import OUTPUTS
+from tests.hooks.test_stackfile import RUNNING
 from tests.support.loop_thread import LoopThread
 from tests.support.serving import serving
 
@@ -103,6 +105,31 @@ def test_what_terraform_declares_is_not_changed_through_the_registrar(
         with pytest.raises(UsageError, match="Terraform"):
             run(*words)
     assert registrar.calls == []
+
+
+def test_beside_a_local_deployment_the_token_comes_from_its_cloud(
+    registrar: Registrar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def token(request: Request) -> Response:
+        return PlainTextResponse(request.query_params["audience"])
+
+    url = json.loads((tmp_path / "outputs.json").read_text())["registrar_url"]
+    for name in ("HOOKS_OUTPUTS", "REGISTRAR_IDENTITY_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    with LoopThread() as thread, stackfile.locked() as file:
+        server = serving(Starlette(routes=[Route("/token", token)]))
+        cloud = thread.run(server.__aenter__())
+        deployed = replace(RUNNING, registrar_url=url, token_url=f"{cloud}/token?audience=token")
+        topics = {"ingress": "projects/p/topics/x-ingress"}
+        file.announce(replace(deployed, command="deploy", topics=topics))
+        assert run("update", "--state", "enabled")["id"] == "wh_1"
+        remedy = CliRunner().invoke(app, ["webhook", "show"]).stderr
+        thread.run(server.__aexit__(None, None, None))
+        with pytest.raises(HooksError, match="local cloud gave no identity token"):
+            run("show")
+    assert registrar.calls == [SHOW, ("POST", "/converge", {}), SHOW]
+    assert "`hooks webhook update wh_1 --state enabled`" in remedy
 
 
 def test_another_webhook_is_not_touched(registrar: Registrar) -> None:

@@ -277,6 +277,30 @@ async def test_instances_are_bounded_by_the_regions_cpus(
     assert (violated in failed["error"]["message"]) is refused
 
 
+async def test_a_repository_is_granted_to_the_functions_agent_itself(start: Started) -> None:
+    async with start(repository_granted_by_itself=True) as (cloud, api):
+        body = {"accountId": "worker"}
+        made = await api("POST", "/iam/v1/projects/local-project/serviceAccounts", body)
+        repositories = f"/artifactregistry/v1/{LOCATION}/repositories"
+        await api("POST", f"{repositories}?repositoryId=images", {"format": "DOCKER"})
+        repository = f"{LOCATION}/repositories/images"
+        build = {
+            "runtime": "python313",
+            "serviceAccount": f"projects/local-project/serviceAccounts/{made['email']}",
+            "dockerRepository": repository,
+        }
+        service = {"serviceAccountEmail": made["email"]}
+        deploying = f"/cloudfunctions/v2/{LOCATION}/functions?functionId=f"
+        refused = {"buildConfig": build, "serviceConfig": service}
+        failed = await api("POST", deploying, refused)
+        assert "Unable to retrieve the repository metadata" in failed["error"]["message"]
+        agent = cloud.state.agent("cloudfunctions.googleapis.com")
+        grant = {"role": "roles/artifactregistry.reader", "members": [agent]}
+        cloud.state.policies.set(repository, {"bindings": [grant]})
+        failed = await api("POST", deploying, refused)
+        assert "Build failed: the service account" in failed["error"]["message"]
+
+
 async def test_a_function_with_a_key_needs_it_for_every_agent(start: Started) -> None:
     async with start(keys_for_every_agent=True, services=(*SERVICES, "eventarc")) as (cloud, api):
         worker = "worker@local-project.iam.gserviceaccount.com"
@@ -315,6 +339,24 @@ async def test_a_deployer_needs_the_permission_of_each_call(start: Started) -> N
         told = await api("POST", f"{TOPICS}/events:testIamPermissions", asked)
         assert told["permissions"] == ["pubsub.topics.publish"]
         assert [b for b in await cloud.remains() if "of user:" in b] == []
+
+
+async def test_the_end_of_an_operation_is_asked_for_by_whoever_may(start: Started) -> None:
+    roles = ("roles/datastore.owner", "roles/monitoring.editor")
+    asked = {"operations_are_asked_for": True, "callers_need_permissions": True}
+    async with start(roles, **asked) as (_, api):
+        database = {"locationId": "europe-west1"}
+        begun = await api("POST", f"{DATABASES}?databaseId=ledger", database)
+        assert "done" not in begun
+        ended = await api("GET", f"/firestore/v1/{begun['name']}")
+        assert ended["done"] is True
+        assert ended["response"]["locationId"] == "europe-west1"
+        # Monitoring Editor may enable a service, and not ask what has become of that.
+        begun = await api("POST", ENABLE.format("run"))
+        refusal = await api.refused("GET", f"/serviceusage/v1/{begun['name']}")
+        assert refusal[0] == "PERMISSION_DENIED"
+        assert "serviceusage.operations.get" in refusal[1]
+        assert (await api.refused("GET", f"/firestore/v1/{ended['name']}0"))[0] == "NOT_FOUND"
 
 
 async def test_whoever_has_something_run_as_an_account_must_be_allowed_to(start: Started) -> None:

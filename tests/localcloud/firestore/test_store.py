@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from localcloud.core.clock import ManualClock
@@ -24,6 +26,17 @@ def test_a_commit_is_later_than_every_read_before_it(store: Store) -> None:
     read_at = store.read_time()
     assert store.commit_time() > read_at
     assert store.read_time() > read_at
+
+
+def test_every_change_of_the_documents_changes_the_mark(store: Store) -> None:
+    marks = [store.mark]
+    store.commit_time()
+    marks.append(store.mark)
+    store.set(f"{ROOT}/c/a", document("c/a"))
+    marks.append(store.mark)
+    store.set(f"{ROOT}/c/a", None)
+    marks.append(store.mark)
+    assert all(before != after for before, after in itertools.pairwise(marks))
 
 
 def test_an_emptied_collection_is_no_longer_listed(store: Store) -> None:

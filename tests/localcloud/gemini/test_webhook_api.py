@@ -1,4 +1,5 @@
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -285,3 +286,16 @@ async def test_times_may_be_left_out(sdk: AsyncClient) -> None:
     shown = await sdk.webhooks.get(id=str(webhook.id))
     assert shown.create_time is None
     assert {secret.expire_time for secret in shown.signing_secrets or []} == {None}
+
+
+async def test_webhooks_and_their_secrets_survive_in_a_json_document(
+    sdk: AsyncClient, gemini: Gemini, clock: ManualClock
+) -> None:
+    webhook = await create(sdk)
+    await sdk.webhooks.rotate_signing_secret(id=str(webhook.id))
+    successor = Gemini(clock)
+    assert successor.mark() != gemini.mark()
+    successor.restore(json.loads(json.dumps(gemini.dump())))
+
+    assert list(successor.webhooks) == list(gemini.webhooks)
+    await successor.close()

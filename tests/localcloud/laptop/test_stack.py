@@ -7,6 +7,7 @@ from localcloud.core import rpc
 from localcloud.core.clock import SystemClock
 from localcloud.core.errors import LocalCloudError, OptionError, StartFailed
 from localcloud.laptop import stack
+from localcloud.laptop.ports import Ports
 from localcloud.pubsub import PubSub
 
 
@@ -20,16 +21,34 @@ async def test_invalid_routes_are_refused_before_anything_starts() -> None:
         await enter(routes="[1]")
 
 
-async def test_a_port_that_is_taken_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("part", "what"),
+    [
+        ("receive", "the function receive"),
+        ("dispatch", "the function dispatch"),
+        ("gemini", "Gemini"),
+        ("emulators", "the emulators"),
+    ],
+)
+async def test_a_port_that_is_taken_is_refused(part: str, what: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OptionError, match=f"cannot listen on port {port}"):
-            await enter(receive_port=port)
+        with pytest.raises(
+            OptionError, match=f"cannot listen on port {port}, for {what}: .*in use"
+        ):
+            await enter(ports=Ports(**{part: port}))
 
 
 async def test_a_function_that_does_not_start_ends_the_stack() -> None:
     with pytest.raises(StartFailed, match="receive cannot start: SCHEMES names"):
         await enter(receive={"SCHEMES": "v7"})
+
+
+def test_a_shell_that_names_the_stack_itself_does_not_stop_it() -> None:
+    ports = Ports.starting_at(9000)
+    environ = {stack.PUBSUB: "127.0.0.1:9003", stack.FIRESTORE: "127.0.0.1:9004"}
+    named = stack.Options(environ=environ, ports=ports).named
+    assert named == {stack.FIRESTORE: "127.0.0.1:9004"}
 
 
 async def test_an_emulator_that_the_environment_names_is_used_and_left_clean() -> None:

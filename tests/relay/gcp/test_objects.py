@@ -221,6 +221,24 @@ async def test_a_refusal_is_not_repeated(storage: Storage, number: int, status: 
     assert len(puts) == number + 1
 
 
+def spoilt(request: httpx2.Request, response: httpx2.Response | None) -> Answer:
+    """A piece does not arrive as it was sent."""
+    if response is None:
+        request.stream = httpx2.ByteStream(request.content[:-1] + b"!")
+    return None
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+async def test_bytes_that_are_spoilt_on_the_way_leave_no_object(
+    storage: Storage, number: int
+) -> None:
+    storage.strikes = [*[None] * number, spoilt]
+    with pytest.raises(Unavailable, match="storage-400"):
+        await create(storage, KIB * 600)
+    with pytest.raises(Refused):
+        storage.content()
+
+
 @pytest.mark.parametrize(
     "answer",
     [

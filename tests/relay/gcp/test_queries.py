@@ -1,5 +1,7 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -8,7 +10,7 @@ from relay.gcp.database import FirestoreDatabase, Write, create_database
 from relay.gcp.queries import Query
 from relay.gcp.store import LedgerUnavailable
 from tests.relay.gcp.test_store import failing
-from tests.support.emulated import Emulated, emulated
+from tests.support.emulated import Emulated, Services, emulated
 
 NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
 
@@ -77,6 +79,24 @@ async def test_a_field_is_one_of_several_values(jobs: FirestoreDatabase) -> None
     assert [(each.id, each.snapshot.fields) for each in found] == [
         (str(number), {"type": "t"}) for number in range(3)
     ]
+
+
+async def test_an_empty_reply_to_a_count_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_request: Any) -> AsyncIterator[Any]:
+        return
+        yield
+
+    def around(services: Services) -> Services:
+        methods = services["google.firestore.v1.Firestore"]
+        silent = replace(methods["RunAggregationQuery"], handler=nothing)
+        return {"google.firestore.v1.Firestore": {**methods, "RunAggregationQuery": silent}}
+
+    monkeypatch.setattr("relay.gcp.store.CALL_SECONDS", 0.2)
+    async with emulated(around) as running:
+        database = create_database({**running.environ, "JOBS_DATABASE": "jobs"}, "JOBS_DATABASE")
+        with pytest.raises(LedgerUnavailable):
+            await database.count(due())
+        await database.close()
 
 
 async def test_an_outage_is_reported(

@@ -133,8 +133,9 @@ def test_the_order_of_the_calls() -> None:
     striker = Striker(world, 1000, before=True)
     with runner() as virtual:
         virtual.run(world.run())
-    # The shards; Gemini; a name for each file; the ledger; the event; the job's document.
-    expected = ["find"] * 16 + ["_send", "commit", "commit", "find", "publish", "commit"]
+    # The shards; Gemini; the names, each that is new; the ledger; the event; the job's document.
+    names = ["read", "commit", "commit", "commit"]
+    expected = ["find"] * 16 + ["_send", *names, "find", "publish", "commit"]
     assert striker.calls == expected
     assert world.alias("video", "f2") == job
 

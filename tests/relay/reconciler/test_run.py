@@ -390,6 +390,32 @@ async def test_a_batch_of_the_librarys_is_not_adopted(world: World) -> None:
     assert sorted(world.names()) == sorted([known, posted])
 
 
+async def test_a_batch_that_another_adopts_meanwhile_stays_theirs(world: World) -> None:
+    world.gemini.answers[LIST] = {"operations": [batch()]}
+    commit = world.jobs.commit
+
+    async def late(*writes: Any) -> None:
+        replaced(world.jobs, "commit", commit)
+        await world.run(adopt=True)
+        await commit(*writes)
+
+    replaced(world.jobs, "commit", late)
+    await world.run(adopt=True)
+    assert world.names() == [names.adopted_id("batches/b1")]
+
+
+def test_no_page_of_the_list_is_read_after_the_budget(world: World) -> None:
+    async def run() -> Report:
+        fill(world, 3)
+        world.add("batch", None)
+        slow(world, 4.0)
+        return await world.run(budget=3.0)
+
+    report = played(run())
+    assert (report.examined, report.left) == (3, 1)
+    assert LIST not in world.gemini.asked
+
+
 async def test_an_adopted_batch_is_announced(world: World) -> None:
     world.gemini.answers[LIST] = {"operations": [batch(createTime="2027-01-15T06:00:00Z")]}
     await world.run(adopt=True)

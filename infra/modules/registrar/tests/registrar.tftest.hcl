@@ -56,7 +56,8 @@ variables {
     memory        = "512Mi"
     min_instances = 0
   }
-  wait = { propagation_seconds = 0 }
+  propagation_seconds = 0
+  wait                = true
   webhook = {
     events = ["batch.failed", "batch.succeeded"]
     name   = "relay"
@@ -175,7 +176,7 @@ run "without_wait_or_rotation_makes_neither" {
       revocation_behavior = "revoke_previous_secrets_after_h24"
       schedule            = "17 3 * * *"
     }
-    wait = null
+    wait = false
   }
   assert {
     condition = output.wait == null && 0 == length(concat(
