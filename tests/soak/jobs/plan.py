@@ -12,7 +12,8 @@ from localcloud.gemini.jobs import Fate
 
 Kind = Literal["interaction", "batch", "video"]
 Start = Literal["known", "lost-reply", "lost-request"]
-"""Whether the reply to a job's creation comes, or only its effect, or neither."""
+"""Whether the reply to a job's creation comes, or only its effect, or neither. The plan does not
+know: the run says so of each start that becomes unknown."""
 
 ZOMBIE = ""
 """The end of a job that runs for ever."""
@@ -87,12 +88,11 @@ class Task:
 def tasks(number: int, seed: int) -> list[Task]:
     """Return so many jobs, in the order in which they start.
 
-    Of the webhooks exactly 20 % are lost, 10 % late and 10 % doubled; of the jobs 2 % run for ever,
-    2 % start without a reply, 1 % never start; a fifth of the interactions asks first.
+    Of the webhooks exactly 20 % are lost, 10 % late and 10 % doubled; 2 % of the jobs run for ever;
+    a fifth of the interactions asks first.
     """
     chance = random.Random(seed)  # noqa: S311 - not a secret
     fates = _shares(number, chance, {"lost": 0.2, "late": 0.1, "doubled": 0.1}, "sent")
-    starts = _shares(number, chance, {"lost-reply": 0.02, "lost-request": 0.01}, "known")
     zombies = _shares(number, chance, {"zombie": 0.02}, "")
     weights = [weight for weight, _ in _KINDS.values()]
     made = []
@@ -100,11 +100,10 @@ def tasks(number: int, seed: int) -> list[Task]:
         kind = chance.choices([*_KINDS], weights)[0]
         ends = _KINDS[kind][1]
         end = chance.choices([*ends], [*ends.values()])[0]
-        start: Start = starts[index]  # type: ignore[assignment]
-        zombie = bool(zombies[index]) and start == "known"
-        asks = kind == "interaction" and start == "known" and not zombie and chance.random() < 0.2
+        zombie = bool(zombies[index])
+        asks = kind == "interaction" and not zombie and chance.random() < 0.2
         fate: Fate = fates[index]  # type: ignore[assignment]
-        made.append(Task(index, kind, ZOMBIE if zombie else end, fate, start, asks))
+        made.append(Task(index, kind, ZOMBIE if zombie else end, fate, asks=asks))
     return made
 
 

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,9 @@ from tests.soak.jobs.plan import ZOMBIE, Task, tasks
 
 if TYPE_CHECKING:
     from localcloud.gemini.deliveries import Delivery
+    from localcloud.gemini.faults import FaultKind
     from localcloud.gemini.jobs import Fate
+    from tests.soak.jobs.plan import Start
 
 PROJECT = "soak-jobs"
 DATABASE = "jobs"
@@ -44,6 +46,11 @@ _PARALLEL = 8
 _DISPATCHERS = 2
 _ACKNOWLEDGE_SECONDS = 10
 _PAST_DEADLINE, _PAST_HOPE = timedelta(hours=5), timedelta(hours=75)
+_CREATIONS = {
+    "interaction": "interactions.create",
+    "batch": "batches.create",
+    "video": "videos.create",
+}
 _LOOKUPS = ("interactions.get", "batches.get", "videos.get")
 
 
@@ -216,16 +223,17 @@ class Soak:
     # Starting and ending
 
     async def _start_and_end(self, library: AsyncJobs) -> None:
-        self._gemini.gate.faults.add(Fault(_LOOKUPS[0], "error-before", status=429, skip=5))
-        for number, lookup in enumerate(_LOOKUPS * (1 + len(self._tasks) // 50)):
-            status = (503, 500, 404)[number % 3]
-            fault = Fault(lookup, "error-before", status=status, skip=7 * number)
+        for fault in (*_faults_of_lookups(len(self._tasks)), *_faults_of_starts(self._tasks)):
             self._gemini.gate.faults.add(fault)
-        known = iter([task for task in self._tasks if task.start == "known"])
+        planned = iter(tuple(self._tasks))
 
         async def work() -> None:
-            for task in known:
-                job = await self._started(library, task)
+            for task in planned:
+                try:
+                    job = await self._started(library, task)
+                except StartUnknown:
+                    await self._become_unknown(library, task)
+                    continue
                 self._ids[task.number] = job.id
                 self._running[job.id] = self._found(task, str(job.name))
                 self._end(task)
@@ -233,21 +241,22 @@ class Soak:
         async with asyncio.TaskGroup() as group:
             for _ in range(_PARALLEL):
                 group.create_task(work())
-        # One by one, so that each fault strikes the start that it is meant for.
-        for task in self._tasks:
-            if task.start != "known":
-                operation = f"{'batches' if task.kind == 'batch' else f'{task.kind}s'}.create"
-                self._gemini.gate.faults.add(Fault(operation, task.start))
-                for _ in range(2):
-                    # The second posts nothing, or is told by then that the job runs.
-                    try:
-                        job = await self._started(library, task)
-                    except StartUnknown as unknown:
-                        job = unknown.job
-                    self._ids[task.number] = job.id
-                if task.start == "lost-reply":
-                    [self._running[job.id]] = self._started_for()[job.id]
-                    self._end(task)
+
+    async def _become_unknown(self, library: AsyncJobs, task: Task) -> None:
+        """Go on with a job whose start is unknown, and expect of it what can be."""
+        # Once more under the same key: that posts nothing, and may tell that the job runs.
+        try:
+            job = await self._started(library, task)
+        except StartUnknown as unknown:
+            job = unknown.job
+        self._ids[task.number] = job.id
+        started = self._started_for().get(job.id, [])
+        named = (await self._ledgers.jobs())[job.id].name
+        start: Start = "known" if named else "lost-reply" if started else "lost-request"
+        task = self._tasks[task.number] = replace(task, start=start, asks=False)
+        for each in started[:1]:
+            self._running[job.id] = each
+            self._end(task)
 
     async def _started(self, library: AsyncJobs, task: Task) -> Job:
         deadline = timedelta(hours=4) if task.overdue else None
@@ -379,3 +388,19 @@ class Soak:
             lookups=lookups,
             seconds=seconds,
         )
+
+
+def _faults_of_lookups(jobs: int) -> Iterator[Fault]:
+    yield Fault(_LOOKUPS[0], "error-before", status=429, skip=5)
+    for number, lookup in enumerate(_LOOKUPS * (1 + jobs // 50)):
+        yield Fault(lookup, "error-before", status=(503, 500, 404)[number % 3], skip=7 * number)
+
+
+def _faults_of_starts(planned: Sequence[Task]) -> Iterator[Fault]:
+    """Yield what makes the starts of 3 % of the jobs of each kind unknown, every third in vain."""
+    for kind, operation in _CREATIONS.items():
+        jobs = sum(task.kind == kind for task in planned)
+        faults = max(3, round(0.03 * jobs))
+        for number in range(faults):
+            fault: FaultKind = "lost-request" if number % 3 == 2 else "lost-reply"
+            yield Fault(operation, fault, skip=number * (jobs // faults))
