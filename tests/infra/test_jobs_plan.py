@@ -259,9 +259,11 @@ def test_an_alert_matches_what_the_reconciler_logs(everything: Plan) -> None:
 
 
 def test_the_general_alerts_watch_the_further_functions_too(everything: Plan) -> None:
-    for metric in of(everything, "google_logging_metric").values():
+    planned = resources(everything)
+    for key in ("forbidden", "saturated"):
+        metric = planned[f'module.monitoring.google_logging_metric.unreached["{key}"]']
         for hop in ("reconciler", "collector"):
             assert f'"relay-staging-{hop}"' in metric["filter"]
-    backlog = resources(everything)["module.monitoring.google_monitoring_alert_policy.backlog[0]"]
+    backlog = planned["module.monitoring.google_monitoring_alert_policy.backlog[0]"]
     watched = backlog["conditions"][0]["condition_threshold"][0]["filter"]
     assert '"relay-staging-collect-' in watched
