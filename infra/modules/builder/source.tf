@@ -32,8 +32,8 @@ resource "google_storage_bucket_object" "source" {
   name   = "functions-${data.archive_file.source.output_md5}.zip"
   source = data.archive_file.source.output_path
 
-  # The old archive goes first. The other way round, where an apply fails and
-  # the next one has the old code again, Terraform would upload it under its
-  # name and then delete what is left of the first upload: the same object. So
-  # nothing that is created before it is destroyed may depend on this.
+  # Old archives stay. Named by its content, one may be what is left of a failed
+  # apply and what the next one uploads again, and it would be deleted after
+  # that. The bucket's own deletion takes them all.
+  deletion_policy = "ABANDON"
 }
