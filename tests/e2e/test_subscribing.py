@@ -174,7 +174,7 @@ async def listened(desk: Desk, port: str) -> None:
     (resend,) = commands(PAGE.block("sh", "hooks listen resend"))
     async with desk.start(listen.replace("8081", port)) as listening:
         await line(listening, "sending the events of")
-        sent = re.findall(r"evt_\w+", await desk.run(".venv/bin/hooks send video.generated"))
+        sent = re.findall(r"msg_[\w-]+", await desk.run(".venv/bin/hooks send video.generated"))
         shown = await line(listening, sent[0])
     assert " 204 " in shown
     assert " 204 " in await desk.run(resend.replace("EVENT_ID", sent[0]))

@@ -84,7 +84,7 @@ def resend(
 
     The exit status is 0 if the URL answers with success.
 
-    Example: hooks listen resend evt_4891549f5e008b9f7a6886bc7f23a4aa
+    Example: hooks listen resend msg_941e4600-8ace-4ec9-bb16-9c14b717d082
     """
     import asyncio
 
