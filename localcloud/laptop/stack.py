@@ -7,6 +7,7 @@ where one is set, whatever it points to is used.
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from localcloud.laptop.names import Names
 from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
 from localcloud.laptop.webhook import LaptopWebhook, registered
 from localcloud.pubsub import PubSub
-from localcloud.runner.process import FunctionProcess, OnLine, discard
+from localcloud.runner.process import FunctionProcess, OnLine, deployed_python, discard
 from localcloud.secretmanager import SecretManager
 from relay.dispatcher.routes import read_routes
 from relay.environment import Environment
@@ -110,6 +111,8 @@ class Stack:
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
         """Start everything; `unwinding` stops what has started, in reverse order."""
         routes = _routes(self._dispatch_environ())
+        # The functions find it made when they start.
+        await deployed_python(functools.partial(self.options.on_line, "hooks"))
         await self._emulate(unwinding)
         simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
         unwinding.push_async_callback(self.gemini.close)

@@ -1,4 +1,11 @@
-"""A function as a process of its own, under the real functions-framework.
+"""A function as a process of its own, started as the image that the Python buildpack makes of it.
+
+The start command is `functions-framework`; the image names the function in its environment
+(https://github.com/GoogleCloudPlatform/buildpacks/tree/main/cmd/python/functions_framework),
+Cloud Run adds the port (https://cloud.google.com/run/docs/container-contract#env-vars), and Cloud
+Functions that log entries bear the execution's id
+(https://cloud.google.com/functions/docs/monitoring/logging). Nothing of this process's own
+environment reaches the function.
 
 The listening socket is bound here and handed over, so that no port is ever raced for, the address
 survives restarts, and a request that comes while the function starts waits instead of failing.
@@ -21,6 +28,7 @@ from typing import Self, cast
 import httpx2
 
 from localcloud.core.errors import StartFailed
+from localcloud.runner.environment import Say, build, user_cache
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "deployed" / "functions"
@@ -29,7 +37,7 @@ FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "functions"
 """The source directory of the deployed functions, the lock beside it: a checkout's, or a copy."""
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT_LINES = 50
 _LONGEST_LINE = 256 << 10
 
@@ -39,6 +47,15 @@ OnLine = Callable[[str, str], None]
 
 def discard(_name: str, _line: str) -> None:
     """Take a line of log and do nothing with it."""
+
+
+async def deployed_python(say: Say = lambda _line: None) -> Path:
+    """Return the Python of the environment that holds what the functions' lock pins.
+
+    It is made once on a machine. Raises `BuildFailed`.
+    """
+    lock = FUNCTIONS.parent / "requirements.txt"
+    return await build(lock, user_cache(), say=say)
 
 
 @dataclass(frozen=True)
@@ -71,9 +88,9 @@ class FunctionProcess:
     """One function, served at `url` whenever it is started.
 
     `source` is the directory (or file) given to functions-framework, `target` the function in it.
-    `environ` is all that the function sees besides a handful of harmless variables such as `PATH`.
-    `python` runs the framework, which must be installed there; by default it is this process's own.
-    Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
+    `environ` is all that the function sees besides what its image and the platform give every one.
+    `python` belongs to an environment with the framework in it, by default that of the functions'
+    lock. Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
     `port` or a free one. The process dies with this one, however that ends.
     """
 
@@ -84,7 +101,7 @@ class FunctionProcess:
         target: str,
         environ: Mapping[str, str],
         source: Path = FUNCTIONS,
-        python: Path = Path(sys.executable),
+        python: Path | None = None,
         on_line: OnLine = discard,
         port: int = 0,
     ) -> None:
@@ -119,16 +136,17 @@ class FunctionProcess:
         """Start, and return once the function has answered a request.
 
         Raises `StartFailed` with what the function wrote if it ends first, or has not answered
-        after `timeout` seconds.
+        after `timeout` seconds, and `BuildFailed` where its packages cannot be installed.
         """
         if self._exit and self._exit.done():
             await self._reap()
         if self._running:
             raise StartFailed(self.name, "it is running already")
         self._recent.clear()
+        python = self._python or await deployed_python()
         answering = asyncio.create_task(self._answer())
         try:
-            exit_ = await self._launch()
+            exit_ = await self._launch(python)
             ready = {answering, exit_}
             await asyncio.wait(ready, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if answering.done():
@@ -196,8 +214,8 @@ class FunctionProcess:
     ) -> None:
         await self.close()
 
-    async def _launch(self) -> asyncio.Task[int]:
-        spawning = asyncio.create_task(self._spawn())
+    async def _launch(self, python: Path) -> asyncio.Task[int]:
+        spawning = asyncio.create_task(self._spawn(python.parent))
         try:
             await asyncio.shield(spawning)
         finally:
@@ -206,18 +224,17 @@ class FunctionProcess:
             self._exit = asyncio.create_task(self._running.ended())
         return self._exit
 
-    async def _spawn(self) -> _Running:
+    async def _spawn(self, binaries: Path) -> _Running:
         read_end, lifeline = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
                 *(str(read_end), str(self._socket.fileno())),
-                *(str(self._python), "-m", "functions_framework"),
-                *("--source", str(self._main_file()), "--target", self._target),
+                str(binaries / "functions-framework"),
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=PIPE,
-                env=self._child_environ(),
+                env=self._child_environ(binaries),
                 cwd=self._main_file().parent,
                 pass_fds=(read_end, self._socket.fileno()),
                 start_new_session=True,
@@ -237,10 +254,18 @@ class FunctionProcess:
     def _main_file(self) -> Path:
         return self._source / "main.py" if self._source.is_dir() else self._source
 
-    def _child_environ(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        ours = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        return {**inherited, **ours, **self.environ}
+    def _child_environ(self, binaries: Path) -> dict[str, str]:
+        image = {
+            "PATH": f"{binaries}:{_SYSTEM_PATH}",
+            "PYTHONUNBUFFERED": "TRUE",
+            "FUNCTION_TARGET": self._target,
+            "FUNCTION_SIGNATURE_TYPE": "http",
+        }
+        # The server listens on the socket that it is given, whatever the port is.
+        platform = {"PORT": "8080", "TZ": "UTC", "LOG_EXECUTION_ID": "true"}
+        # The framework looks for main.py in its directory, unless it is told another file.
+        source = {} if self._source.is_dir() else {"FUNCTION_SOURCE": str(self._source)}
+        return {**image, **platform, **source, **self.environ}
 
     async def _follow(self, output: asyncio.StreamReader) -> None:
         async for line in _lines(output):

@@ -18,6 +18,7 @@ from localcloud.controlplane.planes.resource_policy import policy_routes
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 from localcloud.core.errors import StartFailed
+from localcloud.runner.environment import BuildFailed
 
 _PREFIX = "cloudfunctions/v2/"
 _LOCATION = "projects/{project}/locations/{location}"
@@ -108,6 +109,8 @@ class CloudFunctions:
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
             return failed(error)
+        except BuildFailed as error:
+            return failed(invalid(f"Build failed with status: FAILURE and message: {error}"))
         except StartFailed as error:
             return failed(ApiError("FAILED_PRECONDITION", _not_listening(name, error)))
         described = self._describe(name, function, uri)
