@@ -7,7 +7,8 @@ Functions that log entries bear the execution's id
 (https://cloud.google.com/functions/docs/monitoring/logging). Nothing of this process's own
 environment reaches the function.
 
-The listening socket is bound here and handed over, so that no port is ever raced for, the address
+Before it stands a front, which has its processes stopped while no request is in flight. The
+listening socket is bound here and handed over, so that no port is ever raced for, the address
 survives restarts, and a request that comes while the function starts waits instead of failing.
 """
 
@@ -29,6 +30,8 @@ import httpx2
 
 from localcloud.core.errors import StartFailed
 from localcloud.runner.environment import Say, build, user_cache
+from localcloud.runner.freezer import Freezer
+from localcloud.runner.front import Front
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "deployed" / "functions"
@@ -90,8 +93,9 @@ class FunctionProcess:
     `source` is the directory (or file) given to functions-framework, `target` the function in it.
     `environ` is all that the function sees besides what its image and the platform give every one.
     `python` belongs to an environment with the framework in it, by default that of the functions'
-    lock. Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
-    `port` or a free one. The process dies with this one, however that ends.
+    lock. Its output, standard error included, goes to `on_line`. It listens on the loopback
+    address, on `port` or a free one. Unless `freeze` is false, it is stopped (SIGSTOP) whenever it
+    has no request in flight. The process dies with this one, however that ends.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class FunctionProcess:
         python: Path | None = None,
         on_line: OnLine = discard,
         port: int = 0,
+        freeze: bool = True,
     ) -> None:
         self.name = name
         self.environ = dict(environ)
@@ -111,7 +116,12 @@ class FunctionProcess:
         self._source = source
         self._python = python
         self._on_line = on_line
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
+        self._socket = self._own = _listening(port)
+        self._front: Front | None = None
+        self.freezer = Freezer()
+        if freeze:
+            self._own = _listening(0)
+            self._front = Front(self._socket, self._own.getsockname(), self.freezer)
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._running: _Running | None = None
         self._exit: asyncio.Task[int] | None = None
@@ -119,8 +129,7 @@ class FunctionProcess:
     @property
     def url(self) -> str:
         """Where the function answers, for example `http://127.0.0.1:40123`; always the same."""
-        host, port = self._socket.getsockname()[:2]
-        return f"http://{host}:{port}"
+        return _url(self._socket)
 
     @property
     def pid(self) -> int | None:
@@ -144,6 +153,8 @@ class FunctionProcess:
             raise StartFailed(self.name, "it is running already")
         self._recent.clear()
         python = self._python or await deployed_python()
+        if self._front:
+            await self._front.open()
         answering = asyncio.create_task(self._answer())
         try:
             exit_ = await self._launch(python)
@@ -151,6 +162,8 @@ class FunctionProcess:
             await asyncio.wait(ready, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if answering.done():
                 answering.result()
+                if self._front and self._running and self._running.leader:
+                    self.freezer.watch(self._running.leader)
                 return
             problem = (
                 f"exit status {exit_.result()}" if exit_.done() else f"silent for {timeout:g} s"
@@ -184,6 +197,9 @@ class FunctionProcess:
         """
         if not self._running or not self._exit:
             return None
+        # An instance has CPU again when it is asked to end:
+        # https://cloud.google.com/run/docs/container-contract#instance-shutdown
+        self.freezer.release()
         self._running.order(b"T")
         await asyncio.wait({self._exit}, timeout=timeout)
         self.order_kill()
@@ -200,7 +216,12 @@ class FunctionProcess:
             await self.terminate()
         finally:
             await self.kill()
-            self._socket.close()
+            if self._front:
+                self._front.close()
+                # Each connection that it has ended learns that in the loop's next turn.
+                await asyncio.sleep(0)
+            for each in (self._socket, self._own):
+                each.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -222,6 +243,7 @@ class FunctionProcess:
             # Even a start that is cancelled must know what it has started, to stop it.
             self._running = await spawning
             self._exit = asyncio.create_task(self._running.ended())
+            self._exit.add_done_callback(lambda _: self.freezer.forget())
         return self._exit
 
     async def _spawn(self, binaries: Path) -> _Running:
@@ -229,14 +251,14 @@ class FunctionProcess:
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
-                *(str(read_end), str(self._socket.fileno())),
+                *(str(read_end), str(self._own.fileno())),
                 str(binaries / "functions-framework"),
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=PIPE,
                 env=self._child_environ(binaries),
                 cwd=self._main_file().parent,
-                pass_fds=(read_end, self._socket.fileno()),
+                pass_fds=(read_end, self._own.fileno()),
                 start_new_session=True,
             )
         except BaseException:
@@ -275,7 +297,7 @@ class FunctionProcess:
     async def _answer(self) -> None:
         async with httpx2.AsyncClient(timeout=None, trust_env=False) as client:
             # The framework answers that path itself: the function logs no request of ours.
-            await client.get(f"{self.url}/robots.txt")
+            await client.get(f"{_url(self._own)}/robots.txt")
 
     async def _reap(self) -> int | None:
         exit_ = self._exit
@@ -286,6 +308,15 @@ class FunctionProcess:
         if self._exit is exit_:
             self._running = self._exit = None
         return status
+
+
+def _listening(port: int) -> socket.socket:
+    return socket.create_server(("127.0.0.1", port), backlog=2048)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

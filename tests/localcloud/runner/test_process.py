@@ -214,6 +214,7 @@ async def test_a_cancelled_start_leaves_nothing(
 async def test_it_may_be_started_again_after_it_ended_by_itself(function: FunctionProcess) -> None:
     await function.start()
     assert function.pid
+    function.freezer.release()
     os.kill(function.pid, signal.SIGTERM)
 
     assert await function.wait() == 0
