@@ -116,7 +116,11 @@ async def _round(
 async def start(starter: Starter, cores: Cores) -> float:
     """Return the seconds from the start of the framework's process to its first answer."""
     process = FunctionProcess(
-        starter.target, target=starter.target, source=starter.source, environ=starter.environ
+        starter.target,
+        target=starter.target,
+        source=starter.source,
+        environ=starter.environ,
+        freeze=False,
     )
     async with httpx2.AsyncClient(timeout=60, trust_env=False) as client, AsyncExitStack() as stack:
         stack.push_async_callback(process.close)

@@ -11,6 +11,14 @@ app = typer.Typer()
 
 Scheme = Literal["v1", "v1a", "jwt", "mixed"]
 
+Freeze = Annotated[
+    bool,
+    typer.Option(
+        "--freeze/--no-freeze",
+        help="Stop functions between requests, as Cloud Run does.",
+    ),
+]
+
 
 @app.command()
 def demo(
@@ -53,6 +61,7 @@ def deploy(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="All of Terraform's output.")
     ] = False,
+    freeze: Freeze = True,
     as_json: AsJsonLines = False,
 ) -> None:
     """Apply infra/ to a local cloud with the real Terraform, and keep it running until Ctrl-C.
@@ -74,7 +83,7 @@ def deploy(
         return
     from hooks.laptop.deploy import serve
 
-    run_until_stopped(serve(variables, verbose=verbose, as_json=as_json))
+    run_until_stopped(serve(variables, verbose=verbose, freeze=freeze, as_json=as_json))
 
 
 @app.command()
@@ -85,6 +94,7 @@ def dev(
     port: Annotated[
         int, typer.Option(help="The receiver's port; 0: a free one.", min=0, max=65535)
     ] = 0,
+    freeze: Freeze = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: the summary, then the logs.")
     ] = False,
@@ -96,7 +106,7 @@ def dev(
     from hooks.interrupts import run_until_stopped
     from hooks.laptop.dev import serve
 
-    run_until_stopped(serve(routes, port, as_json=as_json))
+    run_until_stopped(serve(routes, port, freeze=freeze, as_json=as_json))
 
 
 @app.command()

@@ -10,15 +10,18 @@ from localcloud.laptop import stack
 from localcloud.runner.process import FunctionProcess, OnLine
 
 
-async def serve(routes: str, port: int, *, as_json: bool) -> None:
+async def serve(routes: str, port: int, *, freeze: bool, as_json: bool) -> None:
     """Run a stack, describe it in the stack file, and print its logs, until cancelled.
 
-    `routes` is JSON or a path, `port` the receiver's. Raises `LocalCloudError`.
+    `routes` is JSON or a path, `port` the receiver's; `freeze` is the stack's. Raises
+    `LocalCloudError`.
     """
     on_line = _print_json if as_json else _print
     with stackfile.locked() as file:
         on_line("hooks", "starting")
-        options = stack.Options(routes=_routes(routes), receive_port=port, on_line=on_line)
+        options = stack.Options(
+            routes=_routes(routes), receive_port=port, freeze=freeze, on_line=on_line
+        )
         async with stack.run(options) as running:
             described = describe(running, "dev")
             file.announce(described)

@@ -63,7 +63,10 @@ class Deployment:
         images: Images,
         client: httpx2.AsyncClient,
         on_line: OnLine,
+        *,
+        freeze: bool,
     ) -> None:
+        self._freeze = freeze
         self._images = images
         self._client = client
         self._on_line = on_line
@@ -99,6 +102,7 @@ class Deployment:
             source=image.source,
             python=image.python,
             on_line=self._on_line,
+            freeze=self._freeze,
         )
         try:
             await process.start()
@@ -169,7 +173,10 @@ class Deployment:
 class Deployments:
     """All functions that run, by resource name."""
 
-    def __init__(self, state: State, network: Network, on_line: OnLine = discard) -> None:
+    def __init__(
+        self, state: State, network: Network, on_line: OnLine = discard, *, freeze: bool = True
+    ) -> None:
+        self._freeze = freeze
         self._state = state
         self._network = network
         self._on_line = on_line
@@ -193,7 +200,12 @@ class Deployments:
         Raises `BuildFailed` or `StartFailed`.
         """
         deployment = self._by_name.get(function) or Deployment(
-            self._state, self._network, self._images, self._client, self._on_line
+            self._state,
+            self._network,
+            self._images,
+            self._client,
+            self._on_line,
+            freeze=self._freeze,
         )
         try:
             await deployment.run(revision)

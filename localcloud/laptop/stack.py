@@ -46,7 +46,7 @@ class Options:
     `receive_port` is where the receiver listens, 0 for a free port.
     `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
     an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
-    one's.
+    one's. `freeze` has a function stopped while it has no request in flight.
     """
 
     project: str = "laptop"
@@ -59,6 +59,7 @@ class Options:
     gemini: Settings = field(default_factory=Settings)
     guard: rpc.Guard = rpc.allow
     push: PushTimes = field(default_factory=PushTimes)
+    freeze: bool = True
     on_line: OnLine = discard
     clock: Clock = field(default_factory=SystemClock)
 
@@ -164,10 +165,14 @@ class Stack:
         unwinding: contextlib.AsyncExitStack,
         port: int = 0,
     ) -> FunctionProcess:
-        on_line = self.options.on_line
         try:
             function = FunctionProcess(
-                target, target=target, environ=environ, on_line=on_line, port=port
+                target,
+                target=target,
+                environ=environ,
+                on_line=self.options.on_line,
+                port=port,
+                freeze=self.options.freeze,
             )
         except OSError as error:
             raise OptionError(f"cannot listen on port {port}: {error.strerror}") from error

@@ -19,7 +19,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._arriving = False
+        self._arriving = self._ended = False
         # One entry for each request without an answer: whether it is HEAD.
         self._unanswered: deque[bool] = deque()
         self._answer = b""
@@ -39,11 +39,14 @@ class Exchange:
         """Follow what goes to the function."""
         if self._until_end:
             return
+        self._ended = False
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             # The function's server, whose parser this is, ends such a connection.
             self.last_until_end()
+        # Line ends before a request, which the parser skips, belong to its head.
+        self._arriving = self._arriving or not (self._ended or self._unanswered)
 
     def received(self, data: bytes) -> None:
         """Follow what comes from the function."""
@@ -72,6 +75,7 @@ class Exchange:
     def on_message_complete(self) -> None:
         """Note that a request has ended."""
         self._arriving = False
+        self._ended = True
 
     def _read_head(self) -> bool:
         head, end, rest = self._answer.partition(_END)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-import pytest
 import pytest_asyncio
 from google.pubsub_v1.types import Topic
 

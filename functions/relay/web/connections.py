@@ -39,11 +39,11 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's protocol; a connection that exceeds a bound is answered 400 if it can be, and ends.
 
     The body of a request that waits for its answer is the function's to bound (`relay.web.body`).
-    Between requests uvicorn's own keep-alive time-out applies. Neither that nor the wait for a first
-    request ends a connection on which one has arrived: an instance without CPU finds both times
-    over on waking, and its loop runs timers before it reads. No function speaks another protocol:
-    a request to upgrade is answered as one without a body, which the parser does not read, and ends
-    its connection.
+    Between requests uvicorn's own keep-alive time-out applies. Neither that nor the wait for the
+    first request ends a connection on which one has arrived: an instance without CPU finds both
+    times over on waking, and its loop runs timers before it reads. No function speaks another
+    protocol: a request to upgrade is answered as one without a body, which the parser does not
+    read, and ends its connection.
 
     Each execution has a name in `function-execution-id`: the one that was sent, or a random one.
     """
