@@ -32,6 +32,8 @@ PUBSUB = "PUBSUB_EMULATOR_HOST"
 FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 SECRET_MANAGER = "SECRET_MANAGER_EMULATOR_HOST"  # noqa: S105 - a variable's name
 
+BUILD = "hooks"
+"""Whose lines tell of the functions' packages; every other line is a function's."""
 
 SCHEMES = "v1,v1a,jwt"
 """What the stack's receiver accepts: the simulator signs in every scheme. A deployment accepts v1
@@ -113,7 +115,7 @@ class Stack:
         """Start everything; `unwinding` stops what has started, in reverse order."""
         routes = _routes(self._dispatch_environ())
         # The functions find it made when they start.
-        await deployed_python(functools.partial(self.options.on_line, "hooks"))
+        await deployed_python(functools.partial(self.options.on_line, BUILD))
         await self._emulate(unwinding)
         simulator = await unwinding.enter_async_context(AppServer(self.gemini.app))
         unwinding.push_async_callback(self.gemini.close)

@@ -114,7 +114,8 @@ async def build(
     """
     maker = await asyncio.to_thread(interpreter, runtime)
     if not maker.version.startswith(f"{version_of(runtime)}."):
-        say(f"python{version_of(runtime)} is not on this machine: Python {maker.version} runs it")
+        wanted = version_of(runtime)
+        say(f"Python {maker.version} instead of {wanted}: there is no python{wanted} on the PATH")
     place = _place(requirements, cache, maker)
     python, ready = place / "bin" / "python", place / ".ready"
     if not ready.exists():

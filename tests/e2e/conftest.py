@@ -153,7 +153,7 @@ async def world() -> AsyncIterator[World]:
     lines: list[tuple[str, str]] = []
 
     def keep(name: str, line: str) -> None:
-        if name != "hooks":
+        if name != stack.BUILD:
             lines.append((name, line))
 
     options = stack.Options(guard=faults, on_line=keep, **OPTIONS)

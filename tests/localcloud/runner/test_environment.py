@@ -175,7 +175,7 @@ async def test_the_log_tells_that_another_python_takes_the_runtimes_place(
     log: list[str] = []
     await build(lock, tmp_path, runtime="python399", say=log.append)
     running = sys.version.split()[0]
-    assert log[0] == f"python3.99 is not on this machine: Python {running} runs it"
+    assert log[0] == f"Python {running} instead of 3.99: there is no python3.99 on the PATH"
     assert len(commands.ran) == 4
     log.clear()
     major, minor = sys.version_info[:2]
