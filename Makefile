@@ -27,7 +27,8 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: demo-deploy test-infra tables soak soak-jobs hostile fuzz bench bench-quick audit declared sbom
+.PHONY: packages demo-deploy test-infra tables soak soak-jobs hostile fuzz bench bench-quick
+.PHONY: audit declared sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +44,16 @@ demo-deploy: venv ## a real `terraform apply` against a local cloud, with a verd
 
 PYTEST = $(BIN)/pytest -n $(JOBS) --no-loadscope-reorder
 
-test: venv ## every test but the longest of the Terraform, with the coverage of functions/
+# So that no test's own time goes into it.
+PACKAGES = import asyncio; from localcloud.runner.process import deployed_python; \
+	asyncio.run(deployed_python(print))
+packages: venv
+	@$(BIN)/python -c '$(PACKAGES)'
+
+test: packages ## every test but the longest of the Terraform, with the coverage of functions/
 	@$(PYTEST) -m "not long_apply" $(COVERAGE) $(TESTS)
 
-test-infra: venv ## every test of the Terraform, or those that SELECT names
+test-infra: packages ## every test of the Terraform, or those that SELECT names
 	@$(PYTEST) $(SELECT) tests/infra
 
 tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds

@@ -78,7 +78,8 @@ async def function(
     target: str, environ: Mapping[str, str], cores: Cores, *, source: Path = FUNCTIONS
 ) -> AsyncIterator[Running]:
     """Run a function, on the core for parties, while the context lasts."""
-    process = FunctionProcess(target, target=target, source=source, environ=environ)
+    # Nothing between the load and the server, and no stop: what is measured is the function.
+    process = FunctionProcess(target, target=target, source=source, environ=environ, freeze=False)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(process.close)
         with on(cores.party):

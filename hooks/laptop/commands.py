@@ -22,6 +22,14 @@ app = typer.Typer()
 
 Scheme = Literal["v1", "v1a", "jwt", "mixed"]
 
+Freeze = Annotated[
+    bool,
+    typer.Option(
+        "--freeze/--no-freeze",
+        help="Stop functions between requests, as Cloud Run does.",
+    ),
+]
+
 
 @app.command()
 def demo(
@@ -64,6 +72,7 @@ def deploy(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="All of Terraform's output.")
     ] = False,
+    freeze: Freeze = True,
     as_json: AsJsonLines = False,
 ) -> None:
     """Apply infra/ to a local cloud with the real Terraform, and keep it running until Ctrl-C.
@@ -85,7 +94,7 @@ def deploy(
         return
     from hooks.laptop.deploy import serve
 
-    run_until_stopped(serve(variables, verbose=verbose, as_json=as_json))
+    run_until_stopped(serve(variables, verbose=verbose, freeze=freeze, as_json=as_json))
 
 
 @app.command()
@@ -113,6 +122,7 @@ def dev(
     jobs: Annotated[
         bool, typer.Option("--jobs", help="Follow jobs too: a ledger, a reconciler, a collector.")
     ] = False,
+    freeze: Freeze = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: the summary, then the logs.")
     ] = False,
@@ -127,7 +137,7 @@ def dev(
     from hooks.interrupts import run_until_stopped
     from hooks.laptop.dev import serve
 
-    run_until_stopped(serve(routes, port_base, keep, jobs=jobs, as_json=as_json))
+    run_until_stopped(serve(routes, port_base, keep, jobs=jobs, freeze=freeze, as_json=as_json))
 
 
 @app.command()

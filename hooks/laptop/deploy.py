@@ -16,18 +16,22 @@ from localcloud.laptop.site import Options, Site, site
 from localcloud.runner.process import OnLine
 
 
-async def serve(variables: Mapping[str, Any], *, verbose: bool, as_json: bool) -> None:
+async def serve(
+    variables: Mapping[str, Any], *, verbose: bool, freeze: bool, as_json: bool
+) -> None:
     """Apply `infra/` to a local cloud, print the outputs, and keep it running until cancelled.
 
-    `hooks send` and `hooks tail` find it like the stack of `hooks dev`. Raises `LocalCloudError`,
-    also if the apply fails.
+    `hooks send` and `hooks tail` find it like the stack of `hooks dev`; `freeze` is the local
+    cloud's. Raises `LocalCloudError`, also if the apply fails.
     """
     on_line = teller(verbose=verbose, as_json=as_json)
     with (
         stackfile.locked() as file,
         tempfile.TemporaryDirectory(prefix="hooks-deploy-") as directory,
     ):
-        options = Options(directory=Path(directory), variables=variables, on_line=on_line)
+        options = Options(
+            directory=Path(directory), variables=variables, freeze=freeze, on_line=on_line
+        )
         async with site(options) as made:
             await made.terraform.apply()
             outputs = await made.terraform.outputs()

@@ -15,12 +15,12 @@ from localcloud.runner.process import FunctionProcess, OnLine
 
 
 async def serve(
-    routes: str, port_base: int, keep: Path | None, *, jobs: bool, as_json: bool
+    routes: str, port_base: int, keep: Path | None, *, jobs: bool, freeze: bool, as_json: bool
 ) -> None:
     """Run a stack, describe it in the stack file, and print its logs, until cancelled.
 
     `routes` is JSON or a path, `port_base` the first port, `keep` a directory that keeps the
-    stack's state; `jobs` follows jobs too. Raises `LocalCloudError`.
+    stack's state; `jobs` follows jobs too; `freeze` is the stack's. Raises `LocalCloudError`.
     """
     on_line = _print_json if as_json else _print
     with stackfile.locked() as file:
@@ -31,6 +31,7 @@ async def serve(
             ports=Ports.starting_at(port_base),
             keep=keep,
             dispatch=dispatch,
+            freeze=freeze,
             on_line=on_line,
         )
         async with stack.run(options) as running, contextlib.AsyncExitStack() as further:

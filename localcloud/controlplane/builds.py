@@ -39,7 +39,7 @@ class Builder:
         self._read_secret = read_secret
 
     def build(self, name: str, function: Json) -> Revision:
-        """Return the revision of a function's description; `ApiError` if it cannot be built."""
+        """Return what a function's description asks for; `ApiError` if it may not be built."""
         build, service = function["buildConfig"], function["serviceConfig"]
         self._check_build(name, build)
         source = build.get("source", {}).get("storageSource", {})
@@ -51,6 +51,7 @@ class Builder:
             name=short,
             service=service_of(name),
             archive=archive,
+            runtime=build.get("runtime", ""),
             entry_point=build.get("entryPoint", ""),
             environment=lambda: self._environment(name, service),
             internal=service.get("ingressSettings") == "ALLOW_INTERNAL_ONLY",

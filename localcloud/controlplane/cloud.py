@@ -70,7 +70,8 @@ class Settings:
     `surroundings` are environment variables that every function has unless Terraform sets them,
     such as the address of the simulated Gemini. `schedule_clock` is the clock of Cloud Scheduler,
     `clock` that of everything else. `realism` says which of Google's delays and refusals are
-    imitated; `deployer_roles` are the deployer's roles on the project.
+    imitated; `deployer_roles` are the deployer's roles on the project. `freeze` has a function
+    stopped while it has no request in flight.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -80,6 +81,7 @@ class Settings:
     project: Project = field(default_factory=Project)
     surroundings: Mapping[str, str] = field(default_factory=dict)
     list_lag_seconds: float = 0.0
+    freeze: bool = True
     on_line: OnLine = discard
 
 
@@ -118,7 +120,9 @@ class Cloud:
             list_lag_seconds=self.settings.list_lag_seconds,
             project_number=self.state.project.number_of,
         )
-        self.deployments = Deployments(self.state, self.network, self.settings.on_line)
+        self.deployments = Deployments(
+            self.state, self.network, self.settings.on_line, freeze=self.settings.freeze
+        )
         schedule_clock = self.settings.schedule_clock or clock
         self.scheduler = CloudScheduler(self.state, self.network, schedule_clock)
         self.outside = Outside(self.state)

@@ -1,21 +1,18 @@
-"""Deployed functions: unpacked, started as processes, and served through their doors."""
+"""Deployed functions: built into images, started as processes, and served through their doors."""
 
 import asyncio
 import contextlib
 import dataclasses
-import io
-import shutil
-import tempfile
-import zipfile
+import functools
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx2
 
 from localcloud.controlplane.api import application
 from localcloud.controlplane.door import Behind, Door
 from localcloud.controlplane.errors import ApiError
+from localcloud.controlplane.images import Images
 from localcloud.controlplane.network import Network
 from localcloud.controlplane.state import State
 from localcloud.core.errors import StartFailed
@@ -28,7 +25,7 @@ Environment = Callable[[], Awaitable[Mapping[str, str]]]
 
 @dataclass(frozen=True)
 class Revision:
-    """What to run: a source archive (a zip), its entry point, and the settings of its door.
+    """What to run: a source archive (a zip), its runtime and entry point, the settings of its door.
 
     `audiences` are accepted besides the URL; `timeout` is in seconds.
     """
@@ -36,6 +33,7 @@ class Revision:
     name: str
     service: str
     archive: bytes
+    runtime: str
     entry_point: str
     environment: Environment
     internal: bool
@@ -47,22 +45,29 @@ class Revision:
 class _Running:
     revision: Revision
     process: FunctionProcess
-    source: Path
     keeper: asyncio.Task[None]
 
     async def stop(self) -> None:
         self.keeper.cancel()
         await asyncio.gather(self.keeper, return_exceptions=True)
         await self.process.close()
-        shutil.rmtree(self.source, ignore_errors=True)
 
 
 class Deployment:
     """One function: a door that stays, and a process that each revision replaces."""
 
     def __init__(
-        self, state: State, network: Network, client: httpx2.AsyncClient, on_line: OnLine
+        self,
+        state: State,
+        network: Network,
+        images: Images,
+        client: httpx2.AsyncClient,
+        on_line: OnLine,
+        *,
+        freeze: bool,
     ) -> None:
+        self._freeze = freeze
+        self._images = images
         self._client = client
         self._on_line = on_line
         self._running: _Running | None = None
@@ -81,29 +86,31 @@ class Deployment:
         return self._current.process
 
     async def run(self, revision: Revision) -> None:
-        """Start a revision; once it answers, it replaces the one before.
+        """Build and start a revision; once it answers, it replaces the one before.
 
-        Raises `StartFailed`, and keeps the one before running.
+        Raises `BuildFailed` or `StartFailed`, and keeps the one before running.
         """
         if self._running is None:
             await self._open.enter_async_context(self._server)
+        say = functools.partial(self._on_line, revision.name)
+        image = await self._images.build(revision.archive, revision.runtime, say)
         environ = await revision.environment()
-        source = await asyncio.to_thread(_unpack, revision)
         process = FunctionProcess(
             revision.name,
             target=revision.entry_point,
             environ=environ,
-            source=source,
+            source=image.source,
+            python=image.python,
             on_line=self._on_line,
+            freeze=self._freeze,
         )
         try:
             await process.start()
         except BaseException:
             await process.close()
-            shutil.rmtree(source, ignore_errors=True)
             raise
         keeper = asyncio.create_task(self._keep(process, revision))
-        before, self._running = self._running, _Running(revision, process, source, keeper)
+        before, self._running = self._running, _Running(revision, process, keeper)
         if before:
             await before.stop()
 
@@ -166,10 +173,14 @@ class Deployment:
 class Deployments:
     """All functions that run, by resource name."""
 
-    def __init__(self, state: State, network: Network, on_line: OnLine = discard) -> None:
+    def __init__(
+        self, state: State, network: Network, on_line: OnLine = discard, *, freeze: bool = True
+    ) -> None:
+        self._freeze = freeze
         self._state = state
         self._network = network
         self._on_line = on_line
+        self._images = Images()
         self._by_name: dict[str, Deployment] = {}
         self._client = httpx2.AsyncClient(
             timeout=None,
@@ -184,9 +195,17 @@ class Deployments:
         return iter(sorted(self._by_name))
 
     async def deploy(self, function: str, revision: Revision) -> str:
-        """Run a revision of a function, new or not; return its URL. Raises `StartFailed`."""
+        """Run a revision of a function, new or not; return its URL.
+
+        Raises `BuildFailed` or `StartFailed`.
+        """
         deployment = self._by_name.get(function) or Deployment(
-            self._state, self._network, self._client, self._on_line
+            self._state,
+            self._network,
+            self._images,
+            self._client,
+            self._on_line,
+            freeze=self._freeze,
         )
         try:
             await deployment.run(revision)
@@ -206,19 +225,4 @@ class Deployments:
         """Stop all."""
         await asyncio.gather(*(self.remove(name) for name in list(self._by_name)))
         await self._client.aclose()
-
-
-def _unpack(revision: Revision) -> Path:
-    """Unpack the archive into a new directory; `StartFailed` if it is invalid."""
-    source = Path(tempfile.mkdtemp(prefix=f"hooks-{revision.name}-"))
-    try:
-        with zipfile.ZipFile(io.BytesIO(revision.archive)) as archive:
-            archive.extractall(source)  # extractall keeps every member below its target
-    except zipfile.BadZipFile as error:
-        shutil.rmtree(source, ignore_errors=True)
-        raise StartFailed(revision.name, f"the source archive is no zip file: {error}") from error
-    missing = [name for name in ("main.py", "requirements.txt") if not (source / name).is_file()]
-    if missing:
-        shutil.rmtree(source, ignore_errors=True)
-        raise StartFailed(revision.name, f"the source archive holds no {' and no '.join(missing)}")
-    return source
+        self._images.close()

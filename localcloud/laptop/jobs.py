@@ -63,7 +63,13 @@ async def following(stack: Stack) -> AsyncIterator[Followed]:
             "BUCKET": BUCKET,
         }
         reconcile, collect = (
-            FunctionProcess(target, target=target, environ=environ, on_line=stack.options.on_line)
+            FunctionProcess(
+                target,
+                target=target,
+                environ=environ,
+                on_line=stack.options.on_line,
+                freeze=stack.options.freeze,
+            )
             for target in ("reconcile", "collect")
         )
         for function in (reconcile, collect):

@@ -37,7 +37,7 @@ class Options:
     `directory` takes a copy of what is deployed, and Terraform's state. `root` is the root module,
     relative to the checkout. `variables` are added to those that any deployment here needs.
     `schedule_rate` says how many times as fast as the machine's clock the schedules' runs.
-    `realism` and `deployer_roles` are the local cloud's.
+    `realism`, `deployer_roles` and `freeze` are the local cloud's.
     """
 
     directory: Path
@@ -48,6 +48,7 @@ class Options:
     list_lag_seconds: float = 0.0
     realism: Realism = LENIENT
     deployer_roles: Sequence[str] = (OWNER,)
+    freeze: bool = True
     on_line: OnLine = discard
 
 
@@ -112,6 +113,7 @@ async def site(options: Options) -> AsyncIterator[Site]:
         list_lag_seconds=options.list_lag_seconds,
         realism=options.realism,
         deployer_roles=options.deployer_roles,
+        freeze=options.freeze,
         on_line=options.on_line,
     )
     audience = options.gemini.jwt_audience or settings.project.id

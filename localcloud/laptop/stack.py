@@ -7,6 +7,7 @@ where one is set, whatever it points to is used.
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from localcloud.laptop.provision import PushTimes, keep_signing_secret, provisio
 from localcloud.laptop.webhook import LaptopWebhook, registered
 from localcloud.pubsub import PubSub
 from localcloud.pubsub.rest import rules
-from localcloud.runner.process import FunctionProcess, OnLine, discard
+from localcloud.runner.process import FunctionProcess, OnLine, deployed_python, discard
 from localcloud.secretmanager import SecretManager
 from relay.dispatcher.routes import read_routes
 from relay.environment import Environment
@@ -36,6 +37,8 @@ PUBSUB = "PUBSUB_EMULATOR_HOST"
 FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 SECRET_MANAGER = "SECRET_MANAGER_EMULATOR_HOST"  # noqa: S105 - a variable's name
 
+BUILD = "hooks"
+"""Whose lines tell of the functions' packages; every other line is a function's."""
 
 SCHEMES = "v1,v1a,jwt"
 """What the stack's receiver accepts: the simulator signs in every scheme. A deployment accepts v1
@@ -51,7 +54,7 @@ class Options:
     with what they held when the stack last ended, and where they keep it.
     `receive` and `dispatch` are further variables of the two functions. `guard` sees every call to
     an embedded emulator. `push` is the pace of the ingress subscription, by default the deployed
-    one's.
+    one's. `freeze` has a function stopped while it has no request in flight.
     """
 
     project: str = "laptop"
@@ -65,6 +68,7 @@ class Options:
     gemini: Settings = field(default_factory=Settings)
     guard: rpc.Guard = rpc.allow
     push: PushTimes = field(default_factory=PushTimes)
+    freeze: bool = True
     on_line: OnLine = discard
     clock: Clock = field(default_factory=SystemClock)
 
@@ -128,6 +132,8 @@ class Stack:
     async def start(self, unwinding: contextlib.AsyncExitStack) -> None:
         """Start everything; `unwinding` stops what has started, in reverse order."""
         routes = _routes(self._dispatch_environ())
+        # The functions find it made when they start.
+        await deployed_python(functools.partial(self.options.on_line, BUILD))
         await self._emulate(unwinding)
         ports = self.options.ports
         with taking(ports.gemini, "Gemini"):
@@ -208,10 +214,14 @@ class Stack:
         unwinding: contextlib.AsyncExitStack,
         port: int,
     ) -> FunctionProcess:
-        on_line = self.options.on_line
         with taking(port, f"the function {target}"):
             function = FunctionProcess(
-                target, target=target, environ=environ, on_line=on_line, port=port
+                target,
+                target=target,
+                environ=environ,
+                on_line=self.options.on_line,
+                port=port,
+                freeze=self.options.freeze,
             )
         unwinding.push_async_callback(function.close)
         return function

@@ -1,6 +1,14 @@
-"""A function as a process of its own, under the real functions-framework.
+"""A function as a process of its own, started as the image that the Python buildpack makes of it.
 
-The listening socket is bound here and handed over, so that no port is ever raced for, the address
+The start command is `functions-framework`; the image names the function in its environment
+(https://github.com/GoogleCloudPlatform/buildpacks/tree/main/cmd/python/functions_framework),
+Cloud Run adds the port (https://cloud.google.com/run/docs/container-contract#env-vars), and Cloud
+Functions that log entries bear the execution's id
+(https://cloud.google.com/functions/docs/monitoring/logging). Nothing of this process's own
+environment reaches the function.
+
+Before it stands a front, which has its processes stopped while no request is in flight. The
+listening socket is bound here and handed over, so that no port is ever raced for, the address
 survives restarts, and a request that comes while the function starts waits instead of failing.
 """
 
@@ -21,6 +29,9 @@ from typing import Self, cast
 import httpx2
 
 from localcloud.core.errors import StartFailed
+from localcloud.runner.environment import Say, build, user_cache
+from localcloud.runner.freezer import Freezer
+from localcloud.runner.front import Front
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = _PACKAGE / "deployed" / "functions"
@@ -29,7 +40,7 @@ FUNCTIONS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "functions"
 """The source directory of the deployed functions, the lock beside it: a checkout's, or a copy."""
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT_LINES = 50
 _LONGEST_LINE = 256 << 10
 
@@ -39,6 +50,15 @@ OnLine = Callable[[str, str], None]
 
 def discard(_name: str, _line: str) -> None:
     """Take a line of log and do nothing with it."""
+
+
+async def deployed_python(say: Say = lambda _line: None) -> Path:
+    """Return the Python of the environment that holds what the functions' lock pins.
+
+    It is made once on a machine. Raises `BuildFailed`.
+    """
+    lock = FUNCTIONS.parent / "requirements.txt"
+    return await build(lock, user_cache(), say=say)
 
 
 @dataclass(frozen=True)
@@ -71,10 +91,11 @@ class FunctionProcess:
     """One function, served at `url` whenever it is started.
 
     `source` is the directory (or file) given to functions-framework, `target` the function in it.
-    `environ` is all that the function sees besides a handful of harmless variables such as `PATH`.
-    `python` runs the framework, which must be installed there; by default it is this process's own.
-    Its output, standard error included, goes to `on_line`. It listens on the loopback address, on
-    `port` or a free one. The process dies with this one, however that ends.
+    `environ` is all that the function sees besides what its image and the platform give every one.
+    `python` belongs to an environment with the framework in it, by default that of the functions'
+    lock. Its output, standard error included, goes to `on_line`. It listens on the loopback
+    address, on `port` or a free one. Unless `freeze` is false, it is stopped (SIGSTOP) whenever it
+    has no request in flight. The process dies with this one, however that ends.
     """
 
     def __init__(
@@ -84,9 +105,10 @@ class FunctionProcess:
         target: str,
         environ: Mapping[str, str],
         source: Path = FUNCTIONS,
-        python: Path = Path(sys.executable),
+        python: Path | None = None,
         on_line: OnLine = discard,
         port: int = 0,
+        freeze: bool = True,
     ) -> None:
         self.name = name
         self.environ = dict(environ)
@@ -94,7 +116,12 @@ class FunctionProcess:
         self._source = source
         self._python = python
         self._on_line = on_line
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=2048)
+        self._socket = self._own = _listening(port)
+        self._front: Front | None = None
+        self.freezer = Freezer()
+        if freeze:
+            self._own = _listening(0)
+            self._front = Front(self._socket, self._own.getsockname(), self.freezer)
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._running: _Running | None = None
         self._exit: asyncio.Task[int] | None = None
@@ -102,8 +129,7 @@ class FunctionProcess:
     @property
     def url(self) -> str:
         """Where the function answers, for example `http://127.0.0.1:40123`; always the same."""
-        host, port = self._socket.getsockname()[:2]
-        return f"http://{host}:{port}"
+        return _url(self._socket)
 
     @property
     def pid(self) -> int | None:
@@ -119,20 +145,25 @@ class FunctionProcess:
         """Start, and return once the function has answered a request.
 
         Raises `StartFailed` with what the function wrote if it ends first, or has not answered
-        after `timeout` seconds.
+        after `timeout` seconds, and `BuildFailed` where its packages cannot be installed.
         """
         if self._exit and self._exit.done():
             await self._reap()
         if self._running:
             raise StartFailed(self.name, "it is running already")
         self._recent.clear()
+        python = self._python or await deployed_python()
+        if self._front:
+            await self._front.open()
         answering = asyncio.create_task(self._answer())
         try:
-            exit_ = await self._launch()
+            exit_ = await self._launch(python)
             ready = {answering, exit_}
             await asyncio.wait(ready, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if answering.done():
                 answering.result()
+                if self._front and self._running and self._running.leader:
+                    self.freezer.watch(self._running.leader)
                 return
             problem = (
                 f"exit status {exit_.result()}" if exit_.done() else f"silent for {timeout:g} s"
@@ -166,6 +197,9 @@ class FunctionProcess:
         """
         if not self._running or not self._exit:
             return None
+        # An instance has CPU again when it is asked to end:
+        # https://cloud.google.com/run/docs/container-contract#instance-shutdown
+        self.freezer.release()
         self._running.order(b"T")
         await asyncio.wait({self._exit}, timeout=timeout)
         self.order_kill()
@@ -182,7 +216,12 @@ class FunctionProcess:
             await self.terminate()
         finally:
             await self.kill()
-            self._socket.close()
+            if self._front:
+                self._front.close()
+                # Each connection that it has ended learns that in the loop's next turn.
+                await asyncio.sleep(0)
+            for each in (self._socket, self._own):
+                each.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -196,30 +235,30 @@ class FunctionProcess:
     ) -> None:
         await self.close()
 
-    async def _launch(self) -> asyncio.Task[int]:
-        spawning = asyncio.create_task(self._spawn())
+    async def _launch(self, python: Path) -> asyncio.Task[int]:
+        spawning = asyncio.create_task(self._spawn(python.parent))
         try:
             await asyncio.shield(spawning)
         finally:
             # Even a start that is cancelled must know what it has started, to stop it.
             self._running = await spawning
             self._exit = asyncio.create_task(self._running.ended())
+            self._exit.add_done_callback(lambda _: self.freezer.forget())
         return self._exit
 
-    async def _spawn(self) -> _Running:
+    async def _spawn(self, binaries: Path) -> _Running:
         read_end, lifeline = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_SUPERVISOR)),
-                *(str(read_end), str(self._socket.fileno())),
-                *(str(self._python), "-m", "functions_framework"),
-                *("--source", str(self._main_file()), "--target", self._target),
+                *(str(read_end), str(self._own.fileno())),
+                str(binaries / "functions-framework"),
                 stdin=DEVNULL,
                 stdout=PIPE,
                 stderr=PIPE,
-                env=self._child_environ(),
+                env=self._child_environ(binaries),
                 cwd=self._main_file().parent,
-                pass_fds=(read_end, self._socket.fileno()),
+                pass_fds=(read_end, self._own.fileno()),
                 start_new_session=True,
             )
         except BaseException:
@@ -237,10 +276,18 @@ class FunctionProcess:
     def _main_file(self) -> Path:
         return self._source / "main.py" if self._source.is_dir() else self._source
 
-    def _child_environ(self) -> dict[str, str]:
-        inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        ours = {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        return {**inherited, **ours, **self.environ}
+    def _child_environ(self, binaries: Path) -> dict[str, str]:
+        image = {
+            "PATH": f"{binaries}:{_SYSTEM_PATH}",
+            "PYTHONUNBUFFERED": "TRUE",
+            "FUNCTION_TARGET": self._target,
+            "FUNCTION_SIGNATURE_TYPE": "http",
+        }
+        # The server listens on the socket that it is given, whatever the port is.
+        platform = {"PORT": "8080", "TZ": "UTC", "LOG_EXECUTION_ID": "true"}
+        # The framework looks for main.py in its directory, unless it is told another file.
+        source = {} if self._source.is_dir() else {"FUNCTION_SOURCE": str(self._source)}
+        return {**image, **platform, **source, **self.environ}
 
     async def _follow(self, output: asyncio.StreamReader) -> None:
         async for line in _lines(output):
@@ -250,7 +297,7 @@ class FunctionProcess:
     async def _answer(self) -> None:
         async with httpx2.AsyncClient(timeout=None, trust_env=False) as client:
             # The framework answers that path itself: the function logs no request of ours.
-            await client.get(f"{self.url}/robots.txt")
+            await client.get(f"{_url(self._own)}/robots.txt")
 
     async def _reap(self) -> int | None:
         exit_ = self._exit
@@ -261,6 +308,15 @@ class FunctionProcess:
         if self._exit is exit_:
             self._running = self._exit = None
         return status
+
+
+def _listening(port: int) -> socket.socket:
+    return socket.create_server(("127.0.0.1", port), backlog=2048)
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

@@ -80,7 +80,9 @@ def _become(command: list[str], listener: int, runtime: str) -> NoReturn:
         os.set_inheritable(_SOCKET, True)
         os.dup2(2, 1)
         activation = {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
-        environ = {**os.environ, **activation, "XDG_RUNTIME_DIR": runtime}
+        # No credentials or settings of the user's: what a function finds at home is its own.
+        own = {"HOME": runtime, "XDG_RUNTIME_DIR": runtime}
+        environ = {**os.environ, **activation, **own}
         os.execvpe(command[0], command, environ)  # noqa: S606 - no shell is wanted
     except OSError as error:
         os.write(2, f"cannot run {command[0]}: {error.strerror}\n".encode())

@@ -157,9 +157,12 @@ async def world() -> AsyncIterator[World]:
     """A stack for the tests of a module."""
     faults = Faults()
     lines: list[tuple[str, str]] = []
-    options = stack.Options(
-        guard=faults, on_line=lambda name, line: lines.append((name, line)), **OPTIONS
-    )
+
+    def keep(name: str, line: str) -> None:
+        if name != stack.BUILD:
+            lines.append((name, line))
+
+    options = stack.Options(guard=faults, on_line=keep, **OPTIONS)
     async with stack.run(options) as running:
         yield World(running, faults, lines)
     said = "\n".join(f"{name}: {line}" for name, line in lines)

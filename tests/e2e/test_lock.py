@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from localcloud.runner.environment import build, user_cache
-from localcloud.runner.process import FUNCTIONS, FunctionProcess
+from localcloud.runner.process import FUNCTIONS, FunctionProcess, deployed_python
 
 # The first run on a machine downloads what is pinned, and keeps it.
 pytestmark = pytest.mark.timeout(600)
@@ -39,7 +38,7 @@ for path in sorted(functions.rglob("*.py")):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def python() -> Path:
     """Return the Python of an environment that holds what is deployed."""
-    return await build(FUNCTIONS.parent / "requirements.txt", user_cache())
+    return await deployed_python()
 
 
 def test_every_module_can_be_imported(python: Path) -> None:
@@ -50,7 +49,7 @@ def test_every_module_can_be_imported(python: Path) -> None:
 
 
 @pytest.mark.parametrize(("target", "environ"), _ENVIRONMENTS.items())
-async def test_each_function_starts(python: Path, target: str, environ: Mapping[str, str]) -> None:
+async def test_each_function_starts(target: str, environ: Mapping[str, str]) -> None:
     environ = {**_PROJECT, **environ}
-    async with FunctionProcess(target, target=target, environ=environ, python=python) as function:
+    async with FunctionProcess(target, target=target, environ=environ) as function:
         assert function.pid

@@ -1,15 +1,12 @@
 """The real functions of a soak, several of each: started, killed, stopped, frozen, measured."""
 
 import asyncio
-import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import cast
 
 from localcloud.runner.process import FUNCTIONS, FunctionProcess
 from tests.soak.memory import Sample, resident
@@ -108,12 +105,9 @@ class Functions:
         self.stops.append((name, status, time.monotonic() - began))
 
     async def _freeze(self, function: FunctionProcess) -> None:
-        leader = cast("int", function.pid)
-        os.killpg(leader, signal.SIGSTOP)
-        try:
+        # Besides the stops between requests.
+        with function.freezer.stalled():
             await asyncio.sleep(self._freeze_seconds)
-        finally:
-            os.killpg(leader, signal.SIGCONT)
 
     def _read(self, name: str, line: str) -> None:
         if "Traceback" in line:

@@ -7,8 +7,11 @@ without end, or keep a connection open after it has its answer.
 
 import asyncio
 import enum
+import fcntl
 import random
 import socket
+import sys
+import termios
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -36,9 +39,11 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's protocol; a connection that exceeds a bound is answered 400 if it can be, and ends.
 
     The body of a request that waits for its answer is the function's to bound (`relay.web.body`).
-    Between requests uvicorn's own keep-alive time-out applies. No function speaks another protocol:
-    a request to upgrade is answered as one without a body, which the parser does not read, and ends
-    its connection.
+    Between requests uvicorn's own keep-alive time-out applies. Neither that nor the wait for the
+    first request ends a connection on which one has arrived: an instance without CPU finds both
+    times over on waking, and its loop runs timers before it reads. No function speaks another
+    protocol: a request to upgrade is answered as one without a body, which the parser does not
+    read, and ends its connection.
 
     Each execution has a name in `function-execution-id`: the one that was sent, or a random one.
     """
@@ -101,6 +106,11 @@ class BoundedConnection(HttpToolsProtocol):
             return
         self._watch()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """End an idle connection, unless its next request has arrived."""
+        if not _unread(self.transport):
+            super().timeout_keep_alive_handler()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""
         self._stop_timer()
@@ -117,12 +127,18 @@ class BoundedConnection(HttpToolsProtocol):
             self._start_timer()
 
     def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(ARRIVAL_SECONDS, self._end)
+        self._timer = self.loop.call_later(ARRIVAL_SECONDS, self._end_late)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _end_late(self) -> None:
+        if self._excess == 0 and _unread(self.transport):
+            self._start_timer()
+        else:
+            self._end()
 
     def _end(self) -> None:
         self._stop_timer()
@@ -139,6 +155,15 @@ class BoundedConnection(HttpToolsProtocol):
             waiting = bool(self.cycle) and not self.cycle.response_complete
             return self._excess > 0 and not waiting
         return not self.pipeline and not self.cycle.response_started
+
+
+def _unread(transport: asyncio.Transport) -> int:
+    """Return how many bytes have arrived that the loop has not read yet."""
+    connected = transport.get_extra_info("socket")
+    if transport.is_closing() or connected is None:
+        return 0
+    counted = fcntl.ioctl(connected.fileno(), termios.FIONREAD, bytes(4))
+    return int.from_bytes(counted, sys.byteorder)
 
 
 def _bound_unread(transport: asyncio.Transport) -> None:

@@ -35,7 +35,14 @@ async def demonstrate(narrator: Narrator) -> Shown:
     began = time.monotonic()
     logs: list[tuple[str, str]] = []
     narrator.step("Starting emulators, simulator, receive and dispatch")
-    options = stack.Options(routes=ROUTES, on_line=lambda name, line: logs.append((name, line)))
+
+    def on_line(name: str, line: str) -> None:
+        if name == stack.BUILD:
+            narrator.step(line)
+        else:
+            logs.append((name, line))
+
+    options = stack.Options(routes=ROUTES, on_line=on_line)
     async with stack.run(options) as running:
         emulator = running.hosts[stack.PUBSUB]
         async with gathered(

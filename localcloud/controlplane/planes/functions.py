@@ -18,6 +18,7 @@ from localcloud.controlplane.planes.resource_policy import policy_routes
 from localcloud.controlplane.state import State
 from localcloud.controlplane.store import Json
 from localcloud.core.errors import StartFailed
+from localcloud.runner.environment import BuildFailed
 
 _PREFIX = "cloudfunctions/v2/"
 _LOCATION = "projects/{project}/locations/{location}"
@@ -112,6 +113,9 @@ class CloudFunctions:
             uri = await self._deployments.deploy(name, revision)
         except ApiError as error:
             return self._operations.failed(call.names, error)
+        except BuildFailed as error:
+            refusal = invalid(f"Build failed with status: FAILURE and message: {error}")
+            return self._operations.failed(call.names, refusal)
         except StartFailed as error:
             refusal = ApiError("FAILED_PRECONDITION", _not_listening(name, error))
             return self._operations.failed(call.names, refusal)

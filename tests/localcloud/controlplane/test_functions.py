@@ -1,13 +1,21 @@
+import importlib.metadata
 import io
 import json
+import re
 import zipfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from localcloud.controlplane import Cloud, Settings
+from localcloud.controlplane.images import Images
 from localcloud.core.clock import SystemClock
+from localcloud.runner.environment import BuildFailed, user_cache
+from localcloud.runner.process import FUNCTIONS
 from tests.localcloud.controlplane.conftest import SERVICES, Api, Json
 
 LOCATION = "/cloudfunctions/v2/projects/local-project/locations/europe-west1"
@@ -19,9 +27,9 @@ import functions_framework
 
 @functions_framework.http
 def hello(request):
-    names = ("GREETING", "TOKEN", "PUBSUB_EMULATOR_HOST", "K_SERVICE")
-    return {name: os.environ.get(name) for name in names}
+    return dict(os.environ)
 """
+LOCK = (FUNCTIONS.parent / "requirements.txt").read_text()
 
 
 @pytest.fixture
@@ -42,11 +50,11 @@ async def api(cloud: Cloud) -> AsyncIterator[Api]:
         yield Api(client)
 
 
-async def upload(api: Api, main: str, name: str = "source.zip") -> None:
+async def upload(api: Api, main: str, lock: str = LOCK, name: str = "source.zip") -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("main.py", main)
-        archive.writestr("requirements.txt", "")
+        archive.writestr("requirements.txt", lock)
     body = (
         b'--edge\r\nContent-Type: application/json\r\n\r\n{"name": "%s"}\r\n'
         b"--edge\r\nContent-Type: application/zip\r\n\r\n%s\r\n--edge--\r\n"
@@ -114,7 +122,8 @@ async def test_a_function_is_deployed_updated_and_deleted(
     assert (await api("GET", SERVICE))["uri"] == uri
     await make_public(api)
     seen = await ask(uri)
-    assert (seen["GREETING"], seen["K_SERVICE"], seen["TOKEN"]) == ("hello", "hello", None)
+    assert seen["GREETING"] == "hello"
+    assert "TOKEN" not in seen
     member = "serviceAccount:runner@local-project.iam.gserviceaccount.com"
     assert seen["PUBSUB_EMULATOR_HOST"] == await cloud.address_for(member)
 
@@ -150,6 +159,63 @@ async def test_a_secret_is_mounted_only_for_an_account_that_may_access_it(
     await make_public(api)
     assert (await ask(deployed["serviceConfig"]["uri"]))["TOKEN"] == "token"
     assert "dG9rZW4=" not in json.dumps(deployed)
+
+
+async def test_a_function_sees_what_its_image_and_the_platform_give_it_and_nothing_else(
+    api: Api, function: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVELOPERS", "own")
+    uri = (await deploy(api, function))["response"]["serviceConfig"]["uri"]
+    await make_public(api)
+    seen = await ask(uri)
+    assert Path(seen.pop("PATH").partition(":")[0]).is_relative_to(user_cache())
+    assert seen.pop("HOME") == seen.pop("XDG_RUNTIME_DIR") != str(Path.home())
+    assert {name for name in seen if not name.endswith("_EMULATOR_HOST")} == {
+        *("FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "LC_CTYPE", "PYTHONUNBUFFERED"),
+        *("PORT", "TZ", "K_SERVICE", "K_REVISION", "K_CONFIGURATION", "LOG_EXECUTION_ID"),
+        *("GREETING", "SERVER_SOFTWARE"),
+    }
+    assert (seen["FUNCTION_TARGET"], seen["K_SERVICE"], seen["PORT"]) == ("hello", "hello", "8080")
+
+
+def framework_alone() -> str:
+    """Return the part of the lock that functions-framework needs."""
+    needed, found = ["functions-framework"], set[str]()
+    while needed:
+        if (name := canonicalize_name(needed.pop())) not in found:
+            found.add(name)
+            requirements = map(Requirement, importlib.metadata.requires(name) or ())
+            needed += [each.name for each in requirements if holds(each)]
+    entries = re.findall(r"^\S.*?(?=^\S|\Z)", LOCK, re.MULTILINE | re.DOTALL)
+    names = {entry: canonicalize_name(re.split(r"[\[=]", entry)[0]) for entry in entries}
+    return "".join(entry for entry, name in names.items() if name in found)
+
+
+def holds(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+
+
+async def test_a_lock_that_lacks_a_package_fails_the_deployment_with_the_functions_log(
+    cloud: Cloud, api: Api, function: Json
+) -> None:
+    await upload(api, "import google_crc32c\n" + MAIN, framework_alone())
+    message = (await deploy(api, function))["error"]["message"]
+    assert "No module named 'google_crc32c'" in message
+    assert list(cloud.deployments) == []
+
+
+async def test_a_source_that_does_not_compile_fails_the_build(api: Api, function: Json) -> None:
+    await upload(api, "def hello(:\n")
+    message = (await deploy(api, function))["error"]["message"]
+    assert "Build failed with status: FAILURE" in message
+    assert "SyntaxError" in message
+
+
+async def test_an_archive_that_is_no_zip_file_fails_the_build() -> None:
+    images = Images()
+    with pytest.raises(BuildFailed, match="no zip file"):
+        await images.build(b"PK", "python313", print)
+    images.close()
 
 
 async def test_a_function_that_does_not_start_fails_its_operation(

@@ -1,13 +1,21 @@
 import asyncio
 import hashlib
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from localcloud.runner import environment
-from localcloud.runner.environment import BuildFailed, build, user_cache
+from localcloud.runner.environment import (
+    BuildFailed,
+    Interpreter,
+    build,
+    check_source,
+    interpreter,
+    user_cache,
+)
 
 # To make a virtual environment takes seconds of CPU.
 pytestmark = pytest.mark.timeout(300)
@@ -45,8 +53,10 @@ async def test_an_environment_is_built_once_with_what_is_pinned_alone(
     lock: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
-    first, second = await asyncio.gather(build(lock, cache), build(lock, cache))
+    log: list[str] = []
+    first, second = await asyncio.gather(*(build(lock, cache, say=log.append) for _ in "ab"))
     assert first == second
+    assert len([line for line in log if "(once)" in line]) == 1
     assert value(first, "import example; print(example.VALUE)") == "42"
     spec = "import importlib.util as util; print(util.find_spec('pytest'))"
     assert value(first, spec) == "None"
@@ -77,16 +87,133 @@ async def test_a_build_that_is_cancelled_stops_and_does_not_count(
 ) -> None:
     run = environment._run
 
-    async def cancelled(*command: str) -> tuple[int, str]:
+    async def cancelled(*command: str, cwd: Path | None = None) -> tuple[int, str]:
         task = asyncio.current_task()
         assert task
         task.cancel()
-        return await run(*command)
+        return await run(*command, cwd=cwd)
 
     monkeypatch.setattr(environment, "_run", cancelled)
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(build(lock, tmp_path / "cache"))
     assert not list((tmp_path / "cache").glob("*/.ready"))
+
+
+class Commands:
+    """Runs none of the commands that it is given; those that `failing` names fail."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.failing = ""
+
+    async def __call__(self, *command: str, cwd: Path | None = None) -> tuple[int, str]:
+        assert cwd is None
+        self.ran.append(" ".join(command[1:]))
+        if "venv" in command:
+            make(command[-1])
+        failing = self.failing and self.failing in self.ran[-1]
+        return (1, "one\ntwo") if failing else (0, "")
+
+
+def make(directory: str) -> None:
+    Path(directory).mkdir()
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    commands = Commands()
+    monkeypatch.setattr(environment, "_run", commands)
+    return commands
+
+
+@pytest.mark.parametrize("failing", ["venv", "install", "check"])
+async def test_a_command_that_fails_fails_the_build_with_its_output(
+    lock: Path, tmp_path: Path, commands: Commands, failing: str
+) -> None:
+    commands.failing = failing
+    with pytest.raises(BuildFailed, match=r"(?s)requirements.txt cannot be built.*one.*two"):
+        await build(lock, tmp_path)
+
+
+async def test_packages_are_installed_by_the_buildpacks_commands(
+    lock: Path, tmp_path: Path, commands: Commands
+) -> None:
+    # What cannot be compiled fails no build.
+    commands.failing = "compileall"
+    place = (await build(lock, tmp_path)).parents[1]
+    install = (
+        "-I -m pip install --upgrade --upgrade-strategy only-if-needed --no-warn-script-location"
+        " --no-warn-conflicts --force-reinstall --no-compile --disable-pip-version-check --no-input"
+        f" --quiet --requirement {lock}"
+    )
+    assert commands.ran == [
+        f"-m venv --clear {place}",
+        install,
+        f"-I -m compileall --invalidation-mode unchecked-hash -qq {place / 'lib'}",
+        "-I -m pip check --disable-pip-version-check",
+    ]
+
+
+def test_the_runtimes_python_is_used_where_the_machine_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tmp_path / "python3.99"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert interpreter.__wrapped__("python399").path == Path(sys.executable)
+    found.write_text("#!/bin/sh\necho not installed; exit 127\n")
+    found.chmod(0o755)
+    assert interpreter.__wrapped__("python399").path == Path(sys.executable)
+    found.write_text("#!/bin/sh\necho /opt/python; echo /opt; echo '3.99.1 (main)'\n")
+    assert interpreter.__wrapped__("python399") == Interpreter(
+        Path("/opt/python"), "3.99.1", "/opt\n3.99.1 (main)"
+    )
+
+
+async def test_the_log_tells_that_another_python_takes_the_runtimes_place(
+    lock: Path, tmp_path: Path, commands: Commands
+) -> None:
+    log: list[str] = []
+    await build(lock, tmp_path, runtime="python399", say=log.append)
+    running = sys.version.split()[0]
+    assert log[0] == f"Python {running} instead of 3.99: there is no python3.99 on the PATH"
+    assert len(commands.ran) == 4
+    log.clear()
+    major, minor = sys.version_info[:2]
+    await build(lock, tmp_path, runtime=f"python{major}{minor}", say=log.append)
+    assert log == []
+    assert len(commands.ran) == 4
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "main.py").write_text("VALUE = 1\n")
+    (tmp_path / "requirements.txt").write_text("functions-framework==3.10.2 \\\n    --hash=x\n")
+    return tmp_path
+
+
+async def test_a_source_is_compiled_and_loses_its_times(source: Path) -> None:
+    await check_source(source)
+    assert list((source / "__pycache__").glob("main.*.pyc"))
+    assert (source / "main.py").stat().st_mtime == 315532801
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("main.py", None, "missing main.py"),
+        ("requirements.txt", None, r"missing requirements.txt"),
+        ("main.py", "def broken(:\n", r"(?s)the source cannot be built.*SyntaxError"),
+        ("requirements.txt", "functions-framework-x==1\n", "does not name functions-framework"),
+    ],
+)
+async def test_a_source_that_the_buildpack_would_refuse_is_refused(
+    source: Path, name: str, content: str | None, problem: str
+) -> None:
+    (source / name).unlink()
+    if content is not None:
+        (source / name).write_text(content)
+    with pytest.raises(BuildFailed, match=problem):
+        await check_source(source)
 
 
 def test_environments_are_kept_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:

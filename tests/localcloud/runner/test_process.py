@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -46,8 +47,8 @@ class Log:
         self.lines.append(line)
         self._more.set()
 
-    async def contains(self, line: str) -> None:
-        while line not in self.lines:
+    async def contains(self, text: str) -> None:
+        while not any(text in line for line in self.lines):
             self._more.clear()
             await self._more.wait()
 
@@ -114,7 +115,12 @@ async def test_the_log_comes_line_by_line(function: FunctionProcess, log: Log) -
     await ask(function, "/second")
     await function.terminate()
 
-    assert log.lines == ["loading", *(f"asked for {path}" for path in ("/first", "/second"))]
+    loading, *asked = log.lines
+    assert loading == "loading"
+    assert [json.loads(line)["message"] for line in asked] == [
+        "asked for /first",
+        "asked for /second",
+    ]
     assert list(function.recent_log) == log.lines
 
 
@@ -124,8 +130,7 @@ async def test_a_kill_leaves_nothing_and_the_address_stays(function: FunctionPro
 
     await function.kill()
 
-    assert not alive(int(str(before["pid"])))
-    assert not alive(int(str(before["parent"])))
+    await gone(int(str(before["pid"])), int(str(before["parent"])))
     assert function.pid is None
     await function.start()
     assert function.url == url
@@ -147,6 +152,51 @@ async def test_terminate_lets_it_end_by_itself(function: FunctionProcess) -> Non
 
     assert await function.terminate() == 0
     assert await function.terminate() is None
+
+
+async def stopped(function: FunctionProcess, worker: int) -> None:
+    async with asyncio.timeout(30):
+        # A signal counts once the process is scheduled, which nothing tells.
+        while {_state(function.pid or 0), _state(worker)} != {"T"}:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def test_it_is_stopped_unless_it_has_a_request_in_flight(
+    function: FunctionProcess, log: Log
+) -> None:
+    await function.start()
+    for _ in range(2):
+        worker = int(str((await ask(function))["pid"]))
+        await stopped(function, worker)
+    asking = asyncio.create_task(ask(function, "/forever"))
+    await log.contains("asked for /forever")
+    await ask(function)
+    assert _state(worker) != "T"
+    with function.freezer.stalled():
+        await stopped(function, worker)
+    assert (await ask(function))["pid"] == worker
+    assert _state(worker) != "T"
+    asking.cancel()
+    await stopped(function, worker)
+    await function.kill()
+
+
+async def test_it_runs_on_where_that_is_switched_off(source: Path) -> None:
+    async with FunctionProcess(
+        "echo", target="echo", environ={}, source=source, freeze=False
+    ) as function:
+        worker = int(str((await ask(function))["pid"]))
+        with function.freezer.stalled():
+            assert _state(worker) != "T"
+
+
+async def test_a_stopped_one_ends_in_good_order_or_is_killed(function: FunctionProcess) -> None:
+    for end in (function.terminate, function.kill):
+        await function.start()
+        worker = int(str((await ask(function))["pid"]))
+        await stopped(function, worker)
+        assert await end() in (0, None)
+        await gone(worker)
 
 
 async def test_what_does_not_end_in_time_is_killed(function: FunctionProcess, log: Log) -> None:
@@ -208,6 +258,7 @@ async def test_a_cancelled_start_leaves_nothing(
 async def test_it_may_be_started_again_after_it_ended_by_itself(function: FunctionProcess) -> None:
     await function.start()
     assert function.pid
+    function.freezer.release()
     os.kill(function.pid, signal.SIGTERM)
 
     assert await function.wait() == 0

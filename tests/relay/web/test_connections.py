@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 from unittest.mock import Mock
 
@@ -292,6 +292,45 @@ async def test_pipelined_requests_beyond_the_bound_end_the_connection() -> None:
     assert running == 1
     assert found.count(b"HTTP/1.1 ") <= 1
     assert b" 200 " not in found
+
+
+class Latest(BoundedConnection):
+    """Tells of the connection that was made last."""
+
+    made: "asyncio.Queue[Latest]"
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        super().connection_made(transport)
+        self.made.put_nowait(self)
+
+
+def idle_for_too_long(connection: BoundedConnection) -> None:
+    connection.timeout_keep_alive_handler()
+
+
+def silent_for_too_long(connection: BoundedConnection) -> None:
+    connection._end_late()
+
+
+@pytest.mark.parametrize("time_out", [idle_for_too_long, silent_for_too_long])
+async def test_a_time_out_spares_a_connection_on_which_a_request_has_arrived(
+    monkeypatch: pytest.MonkeyPatch, time_out: Callable[[BoundedConnection], None]
+) -> None:
+    monkeypatch.setattr(Latest, "made", asyncio.Queue(), raising=False)
+    monkeypatch.setattr(f"{__name__}.BoundedConnection", Latest)
+    async with serving(answer) as port:
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            connection = await Latest.made.get()
+            # Without a turn of the loop in between, as when the process was stopped meanwhile.
+            client.send(START + b"content-length: 0\r\n\r\n")
+            time_out(connection)
+            assert (await loop.sock_recv(client, 999)).startswith(b"HTTP/1.1 200 ")
+            if time_out is silent_for_too_long:
+                return
+            time_out(connection)
+            assert await loop.sock_recv(client, 999) == b""
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot")
