@@ -9,7 +9,7 @@ from tests.soak.jobs.run import Options, Soak
 # A slow or busy machine takes long: functions start, die and start again.
 @pytest.mark.timeout(400)
 async def test_each_end_is_fanned_out_once() -> None:
-    account = await Soak(Options(jobs=40, jobs_per_kill=25, lease_seconds=10)).run()
+    account = await Soak(Options(jobs=40, jobs_per_kill=25, lease_seconds=20)).run()
 
     assert account.holds, report.text(account)
     # A mishap that did not happen shows nothing.
