@@ -45,6 +45,7 @@ def operation(field: str, value: object) -> dict[str, object]:
 
 DATABASES = "/firestore/v1/projects/p/databases?databaseId=ledger"
 BUCKETS = "/storage/v1/b"
+SESSIONS = "/upload/storage/v1/b/results/o?uploadType=resumable"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,8 @@ BUCKETS = "/storage/v1/b"
         exchange(content={**TOPIC, "kmsKeyName": None}),
         exchange("PATCH", f"{PATH}?updateMask=labels", {"topic": TOPIC}),
         exchange("POST", DATABASES, {}, operation("uid", "1")),
+        exchange("POST", f"{SESSIONS}&name=a&ifGenerationMatch=0", {"contentType": "a/b"}, None),
+        exchange("PUT", f"{SESSIONS}&upload_id=u", "any bytes", {"name": "a"}),
         exchange(
             "POST", f"{BUCKETS}?project=p", {"name": "b"}, {"timeCreated": "2026-01-01T00:00:00Z"}
         ),
@@ -81,6 +84,7 @@ def test_what_google_documents_is_accepted(one: Exchange) -> None:
         (exchange(target="/pubsub/v1/projects/p/topic/t"), "Google has no such method"),
         (exchange(status=501), "the local cloud does not answer"),
         (exchange(target=f"{PATH}?mask=a"), "unknown parameter mask"),
+        (exchange("POST", f"{SESSIONS}&once=1", {}, None), "unknown parameter once"),
         (exchange("POST", BUCKETS, {"name": "b"}, {}), "the parameter project is missing"),
         (exchange(target=f"{PATH}?prettyPrint=2"), "should be boolean"),
         (exchange(content={"retention": "600s"}), "request has no field retention"),
