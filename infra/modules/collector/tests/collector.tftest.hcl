@@ -13,7 +13,8 @@ mock_provider "google" {
 }
 
 variables {
-  alerts = { channels = [], enabled = false }
+  propagation_seconds = 0
+  alerts              = { channels = [], enabled = false }
   build = {
     bucket          = "my-project-relay-source"
     object          = "functions-0.zip"
