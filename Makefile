@@ -3,7 +3,6 @@
 
 PYTHON ?= python3
 JOBS ?= 4
-COVERAGE ?= --cov --cov-report term
 TESTS ?= tests
 SHELL := /bin/sh
 # Where this is set, every process of a test would compile everything anew.
@@ -27,7 +26,7 @@ IDENTITY := $(shell $(PYTHON) -c '$(IDENTIFY)' 2>/dev/null)
 READY := $(VENV)/.ready-$(or $(IDENTITY),unknown)
 
 .PHONY: help demo dev test check format lock venv clean
-.PHONY: packages demo-deploy test-infra tables soak soak-jobs hostile fuzz bench bench-quick
+.PHONY: packages coverage demo-deploy test-infra tables soak soak-jobs hostile fuzz bench bench-quick
 .PHONY: audit declared sbom
 
 help: ## list the targets
@@ -50,8 +49,11 @@ PACKAGES = import asyncio; from localcloud.runner.process import deployed_python
 packages: venv
 	@$(BIN)/python -c '$(PACKAGES)'
 
-test: packages ## every test but the longest of the Terraform, with the coverage of functions/
-	@$(PYTEST) -m "not long_apply" $(COVERAGE) $(TESTS)
+test: packages ## every test but those that apply the Terraform
+	@$(PYTEST) -m "not long_apply" $(OPTIONS) $(TESTS)
+
+coverage: packages ## the same, with the coverage of functions/
+	@$(MAKE) --no-print-directory test OPTIONS="--cov --cov-report term"
 
 test-infra: packages ## every test of the Terraform, or those that SELECT names
 	@$(PYTEST) $(SELECT) tests/infra

@@ -35,6 +35,7 @@ UNKIND = Realism(rate=60)
 """All that Google does, in a sixtieth of the time: an apply waits for some seconds, not minutes."""
 
 DEFAULT = [
+    pytest.mark.long_apply,
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.timeout(900),
 ]

@@ -466,7 +466,6 @@ PROBES = [
 ]
 
 
-@pytest.mark.long_apply
 async def test_without_any_one_grant_something_breaks(
     granted: Site, subtests: pytest.Subtests, request: pytest.FixtureRequest
 ) -> None:

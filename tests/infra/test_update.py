@@ -30,7 +30,6 @@ EVENTS = ("batch.failed", "batch.succeeded")
 DRIFT = "The webhook at Gemini is not as it should be"
 
 
-@pytest.mark.long_apply
 async def test_a_change_touches_only_what_depends_on_it(default: Site, tmp_path: Path) -> None:
     events = {"webhook": {"events": EVENTS}}
     assert await changes(default, events) == {REGISTRAR: ["update"]}
@@ -57,7 +56,6 @@ async def test_a_change_touches_only_what_depends_on_it(default: Site, tmp_path:
     assert sorted(webhook.subscribed_events) == sorted(EVENTS)
 
 
-@pytest.mark.long_apply
 async def test_the_plan_shows_drift_and_the_next_converge_heals_it(default: Site) -> None:
     # No schedule may heal it before it has been seen.
     await set_converging(default, "pause")
