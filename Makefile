@@ -2,7 +2,7 @@
 # PYTHON chooses which one, for example `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
-JOBS ?= 4
+JOBS ?= 5
 TESTS ?= tests
 SHELL := /bin/sh
 # Where this is set, every process of a test would compile everything anew.
@@ -49,13 +49,13 @@ PACKAGES = import asyncio; from localcloud.runner.process import deployed_python
 packages: venv
 	@$(BIN)/python -c '$(PACKAGES)'
 
-test: packages ## every test but those that apply the Terraform
-	@$(PYTEST) -m "not long_apply" $(OPTIONS) $(TESTS)
+test: packages ## every test but those of the Terraform
+	@$(PYTEST) --ignore tests/infra $(OPTIONS) $(TESTS)
 
 coverage: packages ## the same, with the coverage of functions/
 	@$(MAKE) --no-print-directory test OPTIONS="--cov --cov-report term"
 
-test-infra: packages ## every test of the Terraform, or those that SELECT names
+test-infra: packages ## the tests of the Terraform, or those that SELECT names
 	@$(PYTEST) $(SELECT) tests/infra
 
 tables: venv ## the generated tables of the docs: inputs and outputs of infra/, bounds

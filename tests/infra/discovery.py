@@ -43,7 +43,6 @@ _FORMATS = {
     "int64": re.compile(r"-?\d+"),
     "uint64": re.compile(r"\d+"),
 }
-_RESUMABLE = re.compile(r"uploadType=resumable|upload_id=")
 _LONG = ("int64", "uint64")
 _FORMATS["date-time"] = _FORMATS["google-datetime"]
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -121,10 +120,6 @@ class Referee:
         path, _, query = exchange.target.partition("?")
         # The google provider ends one path with a slash, which changes nothing.
         path = path.strip("/")
-        if path.startswith("upload/") and _RESUMABLE.search(query):
-            # The documents know where such an upload begins, and not its protocol:
-            # https://cloud.google.com/storage/docs/performing-resumable-uploads
-            return
         upload = path.startswith("upload/")
         api, _, rest = path.removeprefix("upload/").partition("/")
         api = _DOCUMENT.get(api, api)
