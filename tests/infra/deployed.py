@@ -103,6 +103,12 @@ async def answered(made: Site, deliveries: Sequence[Delivery]) -> list[int | Non
     return [delivery.attempts[0].status for delivery in deliveries]
 
 
+async def taken(made: Site, deliveries: Sequence[Delivery]) -> bool:
+    """Tell whether all are acknowledged in the end; a busy machine may refuse one first."""
+    await made.gemini.courier.settled(deliveries, SECONDS)
+    return all(delivery.state == "delivered" for delivery in deliveries)
+
+
 async def push_answered(made: Site, message_id: str, mark: int, times: int = 1) -> Entry:
     """Return the push of a message that is its `times`-th after a mark, once it is answered.
 
@@ -127,7 +133,7 @@ async def deliveries_arrive(made: Site) -> None:
             *made.gemini.emit("video.generated", uris=[url], scheme="jwt"),
         ]
         forged = made.gemini.emit("batch.failed", uris=[url], forgery="wrong-key")
-        assert await answered(made, genuine) == [200, 200, 200]
+        assert await taken(made, genuine)
         assert await answered(made, forged) == [401]
         await subscriber.receives(genuine)
         assert "batch.failed" not in {
