@@ -74,6 +74,8 @@ def log_line(name: str, line: str, *, width: int = 8) -> Text:
     entry = _entry(line)
     if entry is None:
         return shown.append(line)
+    # The framework's execution id, which tells people nothing.
+    entry.pop("logging.googleapis.com/labels", None)
     severity = str(entry.pop("severity", ""))
     shown.append(f"{severity:<8}", _SEVERITIES.get(severity, ""))
     shown.append(str(entry.pop("message", "")))

@@ -21,6 +21,11 @@ def test_a_line_of_log_reads_well(line: str, shown: str) -> None:
     assert console.log_line("receive", line).plain.startswith(shown)
 
 
+def test_labels_of_cloud_logging_are_left_out() -> None:
+    line = '{"message":"m","logging.googleapis.com/labels":{"execution_id":"e"}}'
+    assert console.log_line("receive", line).plain.rstrip() == "receive  │         m"
+
+
 def test_pairs_stand_under_each_other() -> None:
     assert console.pairs({"a": "1", "long": "2"}).plain == "  a     1\n  long  2"
 
