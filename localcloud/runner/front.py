@@ -55,15 +55,12 @@ class Link:
         self.client.other, self.function.other = self.function, self.client
 
     def made(self, side: "Side") -> None:
-        """Connect to the function once the client has; only then take what either sends."""
+        """Connect to the function once the client has."""
         if side is self.client:
             self._front.links.add(self)
-            self.client.transport.pause_reading()
             self._connecting = asyncio.ensure_future(self._connect())
         elif self.client.transport.is_closing():
             self.function.end(reset=True)
-        else:
-            self.client.transport.resume_reading()
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
@@ -83,8 +80,7 @@ class Link:
         """Tell whether a side that sends nothing more may still receive: a client, not a server."""
         if side is self.function:
             return False
-        with contextlib.suppress(OSError):
-            self.function.transport.write_eof()
+        self.function.send_end()
         self._exchange.last_until_end()
         self.settle()
         return True
@@ -119,6 +115,10 @@ class Side(asyncio.Protocol):
     def __init__(self, link: Link) -> None:
         self._link = link
         self._transport: asyncio.Transport | None = None
+        # What the other end has sent before there was a connection, and whether it sends no more.
+        # A loop need not heed `pause_reading` in `connection_made`: uvloop's does not.
+        self._early = b""
+        self._ended_early = False
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -129,11 +129,32 @@ class Side(asyncio.Protocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         self._link.made(self)
+        if self._early and not transport.is_closing():
+            self.transport.write(self._early)
+            self.other.transport.resume_reading()
+        if self._ended_early:
+            self.send_end()
+
+    def send(self, data: bytes) -> None:
+        """Send bytes, at the latest once there is a connection."""
+        if self._transport is None:
+            self._early += data
+            self.other.transport.pause_reading()
+        else:
+            self._transport.write(data)
+
+    def send_end(self) -> None:
+        """Say that nothing more is sent, at the latest once there is a connection."""
+        if self._transport is None:
+            self._ended_early = True
+            return
+        with contextlib.suppress(OSError):
+            self._transport.write_eof()
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on, and only then have the function stopped or continued."""
         self._link.passing(self, data)
-        self.other.transport.write(data)
+        self.other.send(data)
         self._link.settle()
 
     def eof_received(self) -> bool:

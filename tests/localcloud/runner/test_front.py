@@ -5,6 +5,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import uvloop
 
 from localcloud.runner.freezer import Freezer
 from localcloud.runner.front import Front
@@ -64,6 +65,25 @@ async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
             await reader.readuntil(b"\r\n\r\n")
             writer.write(OK)
     writer.close()
+
+
+def test_what_a_client_sends_at_once_is_passed_on_whatever_the_loop() -> None:
+    async def all_at_once() -> None:
+        async with fronted(answering) as (port, freezer, _):
+            streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+            for _, writer in streams:
+                writer.write(GET)
+                writer.write_eof()
+            answers = await asyncio.gather(*(reader.read() for reader, _ in streams))
+            assert answers == [OK] * len(streams)
+            for _, writer in streams:
+                writer.close()
+            await freezer.until(0)
+
+    # uvloop hands out what has come before the front is connected to the function.
+    for factory in (asyncio.new_event_loop, uvloop.new_event_loop):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(all_at_once())
 
 
 async def test_requests_count_from_their_first_byte_to_the_end_of_their_answer() -> None:
