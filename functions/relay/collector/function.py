@@ -13,13 +13,11 @@ from starlette.requests import Request
 from relay.collector.settings import Settings
 from relay.collector.worker import Collector
 from relay.environment import Environment
-from relay.errors import Refused, Unavailable
 from relay.gcp.objects import create_bucket
 from relay.gcp.publisher import create_publisher
 from relay.gemini.api import GeminiApi
-from relay.log import log
 from relay.web.identity import IdentityCheck, create_identity_check
-from relay.web.push import REFUSALS, SETTLED, UNAVAILABLE, read_push
+from relay.web.push import SETTLED, PushedMessage, answer_push
 from relay.web.replies import Reply, silence_disconnect_errors
 
 _CALL_SECONDS = 30.0
@@ -34,14 +32,10 @@ class Service:
 
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
-        try:
-            await self._collector.handle(await read_push(request, self._identity))
-        except Refused as refused:
-            log("WARNING", "push refused", reason=refused.reason)
-            return REFUSALS[refused.status]
-        except Unavailable as failure:
-            log("ERROR", "push put off", reason=failure.reason)
-            return UNAVAILABLE
+        return await answer_push(request, self._identity, self._handle)
+
+    async def _handle(self, message: PushedMessage) -> Reply:
+        await self._collector.handle(message)
         return SETTLED
 
 

@@ -15,14 +15,12 @@ from relay.dispatcher.jobs import Jobs
 from relay.dispatcher.settings import Settings
 from relay.dispatcher.worker import Outcome, Worker
 from relay.environment import Environment
-from relay.errors import Refused, Unavailable
 from relay.gcp.database import create_database
 from relay.gcp.publisher import create_publisher
 from relay.gcp.store import create_store
 from relay.jobs import DELIVERIES
-from relay.log import log
 from relay.web.identity import IdentityCheck, create_identity_check
-from relay.web.push import REFUSALS, SETTLED, UNAVAILABLE, read_push
+from relay.web.push import SETTLED, UNAVAILABLE, PushedMessage, answer_push
 from relay.web.replies import Reply, silence_disconnect_errors
 
 _BUSY = Reply(409, b'{"error":"another worker holds the event"}')
@@ -39,16 +37,10 @@ class Dispatcher:
 
     async def __call__(self, request: Request) -> Reply:
         """Answer one request."""
-        try:
-            message = await read_push(request, self._identity)
-            outcome = await self._ready().handle(message)
-        except Refused as refused:
-            log("WARNING", "push refused", reason=refused.reason)
-            return REFUSALS[refused.status]
-        except Unavailable as failure:
-            log("ERROR", "push put off", reason=failure.reason)
-            return UNAVAILABLE
-        return _REPLIES.get(outcome, SETTLED)
+        return await answer_push(request, self._identity, self._handle)
+
+    async def _handle(self, message: PushedMessage) -> Reply:
+        return _REPLIES.get(await self._ready().handle(message), SETTLED)
 
     def _ready(self) -> Worker:
         if not self._handles_stop:

@@ -12,12 +12,13 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from relay.errors import Refused
+from relay.errors import Refused, Unavailable
+from relay.log import log
 from relay.web.body import read_body
 from relay.web.identity import IdentityCheck
 from relay.web.replies import Reply
@@ -30,7 +31,9 @@ _BODY_SECONDS = 10.0
 
 SETTLED = Reply(204, b"")
 UNAVAILABLE = Reply(503, b'{"error":"unavailable"}', {"Retry-After": "10"})
-REFUSALS = {
+"""The answers to a push that leaves nothing to do, and to one that a retry may help."""
+
+_REFUSALS = {
     400: Reply(400, b'{"error":"not a Pub/Sub push"}'),
     401: Reply(401, b'{"error":"unauthorized"}'),
     403: Reply(403, b'{"error":"forbidden"}'),
@@ -39,7 +42,6 @@ REFUSALS = {
     408: Reply(408, b'{"error":"request timeout"}', {"Connection": "close"}),
     413: Reply(413, b'{"error":"content too large"}'),
 }
-"""The answers to a push, and by status to a request that is refused."""
 
 _PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 _STRUCTURED = "application/cloudevents+json"
@@ -83,11 +85,26 @@ class PushedMessage:
     delivery_attempt: int | None = None
 
 
-async def read_push(request: Request, identity: IdentityCheck | None) -> PushedMessage:
-    """Return the message in a request, from a caller whom the check admits where there is one.
+async def answer_push(
+    request: Request,
+    identity: IdentityCheck | None,
+    handle: Callable[[PushedMessage], Awaitable[Reply]],
+) -> Reply:
+    """Answer a push by what `handle` makes of its message; it may raise `Unavailable`.
 
-    Raises `Refused`, with a status of `REFUSALS`, and `Unavailable`.
+    The caller must be one whom the check admits, where there is one.
     """
+    try:
+        return await handle(await _read(request, identity))
+    except Refused as refused:
+        log("WARNING", "push refused", reason=refused.reason)
+        return _REFUSALS[refused.status]
+    except Unavailable as failure:
+        log("ERROR", "push put off", reason=failure.reason)
+        return UNAVAILABLE
+
+
+async def _read(request: Request, identity: IdentityCheck | None) -> PushedMessage:
     if request.method != "POST":
         raise Refused(405, "method")
     if identity:
