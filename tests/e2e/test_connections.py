@@ -34,6 +34,8 @@ ENVIRONS = {
         "SIGNING_SECRET": "projects/my-project/secrets/signing-secret",
         "GEMINI_API_KEY": "laptop",
     },
+    "reconcile": {**GUARDED, "JOBS_DATABASE": "jobs", "GEMINI_API_KEY": "laptop"},
+    "collect": {**GUARDED, "BUCKET": "results", "GEMINI_API_KEY": "laptop"},
 }
 
 
@@ -51,7 +53,7 @@ class Held:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def held() -> AsyncIterator[dict[str, Held]]:
-    # At once: each bound is ten seconds, and there are three functions.
+    # At once: each bound is ten seconds, and there are five functions.
     found = await asyncio.gather(*map(attacked, ENVIRONS))
     yield dict(zip(ENVIRONS, found, strict=True))
 
