@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import main
 from localcloud.runner.process import FUNCTIONS, FunctionProcess, deployed_python
 
 # The first run on a machine downloads what is pinned, and keeps it.
@@ -23,6 +24,8 @@ _ENVIRONMENTS = {
         "GEMINI_API_KEY": "nobody's",
         "FIRESTORE_DATABASE": "relay",
     },
+    "reconcile": {"JOBS_DATABASE": "jobs", "GEMINI_API_KEY": "nobody's"},
+    "collect": {"BUCKET": "results", "GEMINI_API_KEY": "nobody's"},
 }
 _IMPORT_ALL = """
 import importlib, pathlib, sys
@@ -46,6 +49,10 @@ def test_every_module_can_be_imported(python: Path) -> None:
     imported = subprocess.run(command, capture_output=True, text=True, check=False)
     assert imported.returncode == 0, imported.stderr
     assert {"main", "relay.registrar.vault"} <= set(imported.stdout.split())
+
+
+def test_every_entry_point_is_started() -> None:
+    assert _ENVIRONMENTS.keys() == main._HOPS.keys()
 
 
 @pytest.mark.parametrize(("target", "environ"), _ENVIRONMENTS.items())
