@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx2
-from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.types import ExpirationPolicy, PushConfig, RetryPolicy
 
-from localcloud.core import clients
-from localcloud.core.errors import LocalCloudError
 from localcloud.core.serving import AppServer
 from localcloud.laptop.names import Names
+from localcloud.laptop.provision import pushing
 from localcloud.laptop.stack import PUBSUB, Stack
 from localcloud.laptop.webhook import API_KEY
 from localcloud.runner.process import FunctionProcess
@@ -75,16 +73,16 @@ async def following(stack: Stack) -> AsyncIterator[Followed]:
         for function in (reconcile, collect):
             unwinding.push_async_callback(function.close)
             await function.start()
-        await unwinding.enter_async_context(_pushing(stack.names, stack.hosts[PUBSUB], collect.url))
+        pushed = pushing(stack.hosts[PUBSUB], _subscription(stack.names, collect.url))
+        await unwinding.enter_async_context(pushed)
         await unwinding.enter_async_context(_scheduled(stack, reconcile.url))
         yield Followed(reconcile, collect, objects, variables)
 
 
-@contextlib.asynccontextmanager
-async def _pushing(names: Names, pubsub: str, endpoint: str) -> AsyncIterator[None]:
-    """Push the events to the collector, at the deployed subscription's pace."""
+def _subscription(names: Names, endpoint: str) -> Subscription:
+    """Return the subscription that pushes the events to the collector, at the deployed pace."""
     token = PushConfig.OidcToken(service_account_email=names.push_identity, audience=endpoint)
-    subscription = Subscription(
+    return Subscription(
         name=names.subscription("collect"),
         topic=names.events,
         ack_deadline_seconds=600,
@@ -96,22 +94,6 @@ async def _pushing(names: Names, pubsub: str, endpoint: str) -> AsyncIterator[No
             minimum_backoff=timedelta(seconds=10), maximum_backoff=timedelta(seconds=600)
         ),
     )
-    async with clients.subscriber(pubsub) as subscriber:
-        try:
-            # One that an earlier stack left pushes to where nobody listens.
-            with contextlib.suppress(NotFound):
-                await subscriber.delete_subscription(subscription=subscription.name, retry=None)
-            await subscriber.create_subscription(subscription, retry=None)
-        except GoogleAPIError as error:
-            raise LocalCloudError(f"cannot use Pub/Sub at {pubsub}: {error}") from error
-        try:
-            yield
-        finally:
-            # The emulator may have stopped already, and the subscription with it.
-            with contextlib.suppress(GoogleAPIError):
-                await subscriber.delete_subscription(
-                    subscription=subscription.name, retry=None, timeout=5.0
-                )
 
 
 @contextlib.asynccontextmanager

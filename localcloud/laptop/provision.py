@@ -6,7 +6,7 @@ stack's state is kept, it is kept too, and pushes nothing between two runs.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -60,21 +60,40 @@ async def provision(
     wanted = (names.ingress, names.events, names.dead_letter, *topics)
     push = _push_subscription(names, endpoint, times or PushTimes())
     async with clients.publisher(pubsub) as publisher, clients.subscriber(pubsub) as subscriber:
-        try:
+        with _refusals_explained(pubsub):
             for topic in dict.fromkeys(wanted):
                 with contextlib.suppress(AlreadyExists):
                     await publisher.create_topic(_topic(names, topic), retry=None)
             with contextlib.suppress(AlreadyExists):
                 await subscriber.create_subscription(_dead_letters(names), retry=None)
+    async with pushing(pubsub, push, keep=keep):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def pushing(pubsub: str, push: Subscription, *, keep: bool = False) -> AsyncIterator[None]:
+    """Have a push subscription at `pubsub` (`host:port`) for the block.
+
+    One of its name that an earlier run left is replaced, unless `keep`, which also leaves this one
+    with its messages for the next run. Raises `LocalCloudError` as `provision` does.
+    """
+    async with clients.subscriber(pubsub) as subscriber:
+        with _refusals_explained(pubsub):
             await _push(subscriber, push, keep=keep)
-        except GoogleAPIError as error:
-            raise LocalCloudError(f"cannot use Pub/Sub at {pubsub}: {error}") from error
         try:
             yield
         finally:
             # The emulator may have stopped already, and the subscription with it.
             with contextlib.suppress(GoogleAPIError):
                 await _stop_pushing(subscriber, push.name, keep=keep)
+
+
+@contextlib.contextmanager
+def _refusals_explained(pubsub: str) -> Iterator[None]:
+    try:
+        yield
+    except GoogleAPIError as error:
+        raise LocalCloudError(f"cannot use Pub/Sub at {pubsub}: {error}") from error
 
 
 async def _push(subscriber: SubscriberAsyncClient, push: Subscription, *, keep: bool) -> None:
