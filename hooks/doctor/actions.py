@@ -11,9 +11,9 @@ from hooks.deadletter import read
 from hooks.deployment import DEFAULT_NAME, Deployment
 from hooks.doctor import checks
 from hooks.doctor.findings import Finding, failed, skipped
-from hooks.doctor.google import GoogleApis, default_token
 from hooks.doctor.preflight import Plan, preflight
 from hooks.errors import HooksError, UsageError
+from hooks.google_apis import GoogleApis, default_token
 from hooks.leases import lease_messages, patience
 from hooks.options import Target
 from hooks.subscription import listening

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from hooks.doctor.findings import Finding, failed, passed, skipped
-from hooks.doctor.google import GoogleApis
 from hooks.errors import HooksError
+from hooks.google_apis import GoogleApis
 from localcloud.laptop.names import Names
 
 PROJECT = "the project can be seen"

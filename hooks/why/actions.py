@@ -8,10 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import google.auth
-import google.auth.transport.requests
 import httpx2
-from google.auth.exceptions import GoogleAuthError
 from rich.text import Text
 
 from hooks import connections, console, ledger
@@ -21,6 +18,7 @@ from hooks.deployment import Deployment
 from hooks.display import moment, progress, wrapped
 from hooks.errors import HooksError
 from hooks.events import undispatched
+from hooks.google_apis import GoogleApis, default_token
 from hooks.leases import lease_messages, patience
 from hooks.ledger import Entry, Wanted
 from hooks.webhook.source import webhook_source
@@ -37,7 +35,6 @@ _INDENT = 28
 _MOST_ENTRIES = 100
 _MOST_READ = 10_000
 _MOST_LETTERS = 1000
-_READ_ONLY = "https://www.googleapis.com/auth/logging.read"
 _LOOK_BACK = timedelta(days=1)
 
 Found = TypeVar("Found")
@@ -173,13 +170,8 @@ async def _refusals(deployment: Deployment, http: httpx2.AsyncClient) -> Mapping
     """Return the receiver's refusals of a deployment; the laptop's are among its deliveries."""
     if deployment.local or deployment.pubsub:
         return {}
-    try:
-        credentials, _ = google.auth.default(scopes=[_READ_ONLY])
-        await asyncio.to_thread(credentials.refresh, google.auth.transport.requests.Request())
-    except GoogleAuthError as error:
-        raise HooksError(f"no Google credentials: {error}") from error
     since = datetime.now(UTC) - _LOOK_BACK
-    return await refusals(http, str(credentials.token), deployment.project, since)
+    return await refusals(GoogleApis(http, default_token), deployment.project, since)
 
 
 async def _letters(deployment: Deployment) -> list[DeadLetter]:

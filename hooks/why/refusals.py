@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import httpx2
-
 from hooks.errors import HooksError
+from hooks.google_apis import GoogleApis
 
-ENTRIES = "https://logging.googleapis.com/v2/entries:list"
 MESSAGE = "delivery refused"
 """The receiver's constant message, in `relay.receiver.refusals`."""
 
@@ -20,13 +18,11 @@ _MOST_PAGES = 10
 _PAGE = 1000
 
 
-async def refusals(
-    client: httpx2.AsyncClient, token: str, project: str, since: datetime
-) -> Mapping[str, int]:
+async def refusals(apis: GoogleApis, project: str, since: datetime) -> Mapping[str, int]:
     """Return how many deliveries the receiver has refused since a time in UTC, by reason.
 
-    `token` is an access token that may read the project's logs. Ten thousand log lines are
-    read at most, each of which may count many refusals. Raises `HooksError`.
+    Ten thousand log lines are read at most, each of which may count many refusals. Raises
+    `HooksError`.
     """
     counts: Counter[str] = Counter()
     request: dict[str, Any] = {
@@ -36,28 +32,13 @@ async def refusals(
         "pageSize": _PAGE,
     }
     for _ in range(_MOST_PAGES):
-        page = await _page(client, token, request)
-        for entry in page.get("entries", ()):
+        page = await apis("POST", "logging", "v2/entries:list", request)
+        if not page.ok:
+            raise HooksError(f"Cloud Logging answered {page.status}: {page.reason}")
+        for entry in page.document.get("entries", ()):
             told = entry.get("jsonPayload", {})
             counts[str(told.get("reason"))] += int(told.get("count", 1))
-        if not page.get("nextPageToken"):
+        if not page.document.get("nextPageToken"):
             break
-        request["pageToken"] = page["nextPageToken"]
+        request["pageToken"] = page.document["nextPageToken"]
     return counts
-
-
-async def _page(
-    client: httpx2.AsyncClient, token: str, request: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    headers = {"authorization": f"Bearer {token}"}
-    try:
-        answer = await client.post(ENTRIES, json=request, headers=headers)
-        document = answer.json()
-    except (httpx2.HTTPError, ValueError) as error:
-        raise HooksError(f"Cloud Logging gave no answer ({type(error).__name__})") from None
-    if answer.status_code != httpx2.codes.OK:
-        reason = document.get("error", {}).get("message", "") if isinstance(document, dict) else ""
-        raise HooksError(f"Cloud Logging answered {answer.status_code}: {reason}".rstrip(": "))
-    if not isinstance(document, Mapping):
-        raise HooksError("Cloud Logging gave no usable answer")
-    return document

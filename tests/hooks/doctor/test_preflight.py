@@ -13,8 +13,8 @@ from google.pubsub_v1 import types as pubsub_api
 
 from hooks.doctor import preflight
 from hooks.doctor.findings import Finding
-from hooks.doctor.google import GoogleApis
 from hooks.doctor.preflight import ROLES, Plan
+from hooks.google_apis import GoogleApis
 from localcloud.controlplane import Cloud, Settings
 from localcloud.controlplane.realism import only
 from localcloud.controlplane.roles import OWNER

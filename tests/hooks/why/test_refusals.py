@@ -5,9 +5,11 @@ import httpx2
 import pytest
 
 from hooks.errors import HooksError
-from hooks.why.refusals import ENTRIES, MESSAGE, refusals
+from hooks.google_apis import GoogleApis
+from hooks.why.refusals import MESSAGE, refusals
 from relay.receiver.refusals import Refusals
 
+ENTRIES = "https://logging.googleapis.com/v2/entries:list"
 SINCE = datetime(2026, 11, 26, tzinfo=UTC)
 
 
@@ -26,7 +28,11 @@ async def counted(*pages: tuple[int, object]) -> tuple[dict[str, int], list[http
         return httpx2.Response(status, json=document)
 
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as client:
-        return dict(await refusals(client, "token", "p", SINCE)), requests
+        return dict(await refusals(GoogleApis(client, token), "p", SINCE)), requests
+
+
+async def token() -> str:
+    return "token"
 
 
 async def test_counts_add_up_over_pages() -> None:

@@ -1,4 +1,4 @@
-"""Google Cloud's REST APIs, as the checks before an apply ask them."""
+"""Google Cloud's REST APIs, asked with the caller's own credentials."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -51,7 +51,10 @@ class GoogleApis:
     async def __call__(
         self, method: str, api: str, path: str, body: Mapping[str, Any] | None = None
     ) -> Answer:
-        """Make a call; `path` begins with the API's version. Raises `HooksError` without answer."""
+        """Make a call; `path` begins with the API's version.
+
+        Raises `HooksError` where there is no answer, or one that succeeds without a JSON object.
+        """
         url = f"{self._base.format(api=api)}/{path}"
         headers = {"authorization": f"Bearer {await self._token()}"}
         try:
@@ -61,8 +64,12 @@ class GoogleApis:
         try:
             document = answer.json()
         except ValueError:
-            document = {}
-        return Answer(answer.status_code, document if isinstance(document, Mapping) else {})
+            document = None
+        if isinstance(document, Mapping):
+            return Answer(answer.status_code, document)
+        if answer.is_success:
+            raise HooksError(f"{api} gave no usable answer")
+        return Answer(answer.status_code, {})
 
 
 async def default_token() -> str:
