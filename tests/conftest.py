@@ -13,6 +13,18 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+# What these assert is shown in full, as in a test.
+pytest.register_assert_rewrite(
+    "tests.crash.explorer",
+    "tests.crash.world",
+    "tests.infra.deployed",
+    "tests.infra.examined",
+    "tests.infra.followed",
+    "tests.relay.reconciler.world",
+    "tests.relay.registrar.world",
+    "tests.support",
+)
+
 # gRPC, once loaded, remarks on every connection that the end of an emulator cuts off.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 

@@ -17,7 +17,7 @@ from hooks.doctor.actions import Options, examine
 from hooks.laptop.deploy import describe
 from hooks.ledger import Wanted, count, search
 from localcloud.laptop.site import API_KEY, Site
-from tests.infra.deployed import NAME
+from tests.infra.deployed import NAME, set_converging
 
 
 async def the_doctor_finds_nothing_wrong(made: Site, directory: Path) -> None:
@@ -50,6 +50,8 @@ async def the_registrar_is_asked(made: Site, directory: Path) -> None:
             raise AssertionError(result.output) from result.exception
         return dict(json.loads(result.stdout))
 
+    # Otherwise the schedule may enable the webhook first.
+    await set_converging(made, "pause")
     with stackfile.locked(directory) as file:
         file.announce(described)
         webhook.state = "disabled"
@@ -59,6 +61,7 @@ async def the_registrar_is_asked(made: Site, directory: Path) -> None:
         assert "generation" in shown
         enabled = await asyncio.to_thread(run, "update", "--state", "enabled")
         assert (enabled["state"], webhook.state) == ("enabled", "enabled")
+    await set_converging(made, "resume")
 
 
 async def the_ledger_is_listed(made: Site, directory: Path) -> None:
