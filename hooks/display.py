@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,8 @@ from hooks import console
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 _GAP = 2
 _INDENT = " " * 9
+_COMMAND = re.compile(r"`[^`]+`")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 WIDE = 120
 """Columns of a terminal from which on nothing is left out."""
@@ -85,11 +88,15 @@ def fitting(widths: Sequence[int], width: int, gap: int) -> list[int]:
 
 
 def wrapped(text: str, indent: str, width: int) -> str:
-    """Return a text that begins after `indent`, its further lines indented; words stay whole."""
+    """Return a text that begins after `indent`, its further lines indented.
+
+    Words stay whole, and so do commands in backticks, which are to be copied.
+    """
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), text)
     lines = textwrap.wrap(
-        text, max(1, width - len(indent)), break_long_words=False, break_on_hyphens=False
+        whole, max(1, width - len(indent)), break_long_words=False, break_on_hyphens=False
     )
-    return f"\n{indent}".join(lines)
+    return f"\n{indent}".join(lines).replace(_NO_BREAK, " ")
 
 
 def document(value: object, width: int) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from hooks import console
 from hooks.deadletter import read
 from hooks.deployment import DEFAULT_NAME, Deployment
+from hooks.display import wrapped
 from hooks.doctor import checks
 from hooks.doctor.findings import Finding, failed, skipped
 from hooks.doctor.preflight import Plan, preflight
@@ -134,8 +135,9 @@ def show(findings: list[Finding], *, json: bool) -> None:
         return
     for finding in findings:
         mark, style = _MARKS[finding.status]
-        console.out.print(
-            Text.assemble((f"{mark} ", style), (finding.check, "bold"), f": {finding.detail}")
-        )
+        said = Text(wrapped(f"{finding.check}: {finding.detail}", "  ", console.width()))
+        said.stylize("bold", 0, len(finding.check))
+        console.out.print(Text.assemble((f"{mark} ", style), said))
         if finding.remedy:
-            console.out.print(Text(f"  → {finding.remedy}", "yellow"))
+            remedy = wrapped(finding.remedy, "    ", console.width())
+            console.out.print(Text(f"  → {remedy}", "yellow"))

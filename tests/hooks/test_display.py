@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hooks.display import age, document, fitting, progress, table
+from hooks.display import age, document, fitting, progress, table, wrapped
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,13 @@ def test_progress_is_silent_where_there_is_no_terminal(capsys: pytest.CaptureFix
         advance(1)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_wrapped_text_leaves_its_words_and_its_commands_whole() -> None:
+    text = "ask again with `hooks events replay --id x`, or look at a-very-long-word"
+    assert wrapped(text, "  ", 24).splitlines() == [
+        "ask again with",
+        "  `hooks events replay --id x`,",
+        "  or look at",
+        "  a-very-long-word",
+    ]
