@@ -4,20 +4,12 @@ import asyncio
 import contextlib
 import os
 import re
-import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-
-PROGRAMS = {
-    "hooks": ("-c", "from hooks.cli import main; main()"),
-    "functions-framework": ("-m", "functions_framework"),
-    "python": (),
-}
-"""What `make` installs into `.venv/bin` and the documents call: arguments for the interpreter."""
 
 
 class Page:
@@ -56,17 +48,12 @@ def lay_checkout(directory: Path) -> Path:
     for entry in ROOT.iterdir():
         if not entry.name.startswith(".") and entry.name != "build":
             (directory / entry.name).symlink_to(entry)
-    programs = directory / ".venv" / "bin"
-    programs.mkdir(parents=True)
-    for name, arguments in PROGRAMS.items():
-        quoted = " ".join(f"'{argument}'" for argument in arguments)
-        program = programs / name
-        program.write_text(
-            f"#!/bin/sh\nPYTHONPATH='{ROOT / 'functions'}:{ROOT}' PYTHONUNBUFFERED=1 "
-            f'exec {sys.executable} {quoted} "$@"\n'
-        )
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    # The environment that runs the tests is the one that `make` would make, and takes its place.
+    # The environment that runs the tests is the one that `make` would make, and takes its place;
+    # whether it is complete is marked for each checkout.
+    (directory / ".venv").mkdir()
+    for entry in Path(sys.prefix).iterdir():
+        if not entry.name.startswith("."):
+            (directory / ".venv" / entry.name).symlink_to(entry)
     database = subprocess.run(
         ["make", "-pn", "help"],
         cwd=directory,
@@ -85,6 +72,8 @@ def variables() -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
         "PYTHON": sys.executable,
+        # As on a terminal, each line is seen at once.
+        "PYTHONUNBUFFERED": "1",
         # What several tests start at a time cannot share the ports that a reader gets.
         "HOOKS_PORT_BASE": "0",
     }

@@ -44,6 +44,7 @@ RUN = (
     ".venv/bin/hooks subscribe ",
     ".venv/bin/python worker.py ",
     "CHECK_TOKEN=no PORT=8081 .venv/bin/python push.py",
+    "PORT=8082 node subscriber.mjs",
     ".venv/bin/hooks send ",
     ".venv/bin/hooks listen ",
     'curl "http://$PUBSUB_EMULATOR_HOST/v1/',
@@ -148,25 +149,36 @@ async def test_a_worker_that_fails_is_given_the_event_again(desk: Desk) -> None:
         await line(worker, "batch.expired {'id': ")
 
 
-@pytest.mark.parametrize("program", ["push.py", "subscriber.mjs"])
-async def test_pushes(desk: Desk, program: str) -> None:
-    (serve,) = commands(PAGE.block("sh", "push.py"))
-    if program == "subscriber.mjs":
-        if not shutil.which("node"):
-            pytest.skip("needs Node.js (node) on the PATH")
-        serve = serve.replace(".venv/bin/python push.py", "node subscriber.mjs")
-    subscribe, send = commands(PAGE.block("sh", "subscribe pushed"))
-    port = free_port()
-    async with desk.start(f"env {serve.replace('8081', port)}") as server:
-        assert port in await line(server, "listening on port")
-        name = f"pushed-to-{program.partition('.')[0]}"
-        await desk.run(subscribe.replace("8081", port).replace("pushed", name))
-        await desk.run(send)
-        said = await line(server, "video.generated")
+async def test_events_are_pushed_to_a_server_in_python(desk: Desk) -> None:
+    async with serving(desk, "push.py", "8081") as (server, port):
+        await send_pushed(desk, "subscribe pushed ", "8081", port)
+        assert re.match(r"\S+ video\.generated \{'file_id", await line(server, "video.generated"))
+        await listened(desk, port)
 
-        assert re.match(r"\S+ video\.generated \{['\"]file_id", said)
-        if program == "push.py":
-            await listened(desk, port)
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js (node) on the PATH")
+async def test_events_are_pushed_to_a_server_in_javascript(desk: Desk) -> None:
+    async with serving(desk, "subscriber.mjs", "8082") as (server, port):
+        await send_pushed(desk, "subscribe pushed-to-node ", "8082", port)
+        assert re.match(r'\S+ interaction\.failed \{"id', await line(server, "interaction."))
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    desk: Desk, program: str, documented: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Start a server by the page's command, on a free port instead of the page's; yield both."""
+    (serve,) = commands(PAGE.block("sh", program))
+    port = free_port()
+    async with desk.start(f"env {serve.replace(documented, port)}") as server:
+        assert port in await line(server, "listening on port")
+        yield server, port
+
+
+async def send_pushed(desk: Desk, subscription: str, documented: str, port: str) -> None:
+    subscribe, send = commands(PAGE.block("sh", subscription))
+    await desk.run(subscribe.replace(documented, port))
+    await desk.run(send)
 
 
 async def listened(desk: Desk, port: str) -> None:

@@ -54,7 +54,7 @@ async def standing(made: Site) -> Sequence[str]:
 
 async def kill_on(made: Site, points: int) -> int:
     """Kill apply after apply, so that each gets a little further; return how many were killed."""
-    writes, stands = 2, 0
+    writes, stands = 1, 0
     for number in range(points):
         begun = time.monotonic()
         if not await killed(made, writes, "-parallelism=4"):
@@ -63,7 +63,7 @@ async def kill_on(made: Site, points: int) -> int:
         seconds = time.monotonic() - begun
         print(f"{number + 1:>3}: after {writes} writes {stands} stand, {seconds:.0f} s", flush=True)
         # What was begun in the moment of a kill may have to be begun again.
-        writes = 2 if stands > before else writes + 2
+        writes = 1 + number % 2 if stands > before else writes + 2
     return points
 
 
