@@ -57,7 +57,7 @@ async def kill_on(made: Site, points: int) -> int:
     writes, stands = 1, 0
     for number in range(points):
         begun = time.monotonic()
-        if not await killed(made, writes, "-parallelism=4"):
+        if not await killed(made, writes, "-parallelism=2"):
             return number
         before, stands = stands, len(await standing(made))
         seconds = time.monotonic() - begun
