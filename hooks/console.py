@@ -64,13 +64,13 @@ def source_style(name: str) -> str:
     return _STYLES[sum(name.encode()) % len(_STYLES)]
 
 
-def log_line(name: str, line: str, *, width: int = 8) -> Text:
-    """Return a line of a function's log for people, the function's name before it.
+def log_line(name: str, line: str, *, margin: int = 8) -> Text:
+    """Return a line of a function's log for people, after the function's name in `margin` columns.
 
     A structured entry (https://cloud.google.com/logging/docs/structured-logging) shows its message
-    and then its fields; any other line is unchanged.
+    and then its fields, those that do not fit the terminal below it; any other line is unchanged.
     """
-    shown = Text.assemble((f"{name:<{width}}", source_style(name)), (" │ ", "dim"))
+    shown = Text.assemble((f"{name:<{margin}}", source_style(name)), (" │ ", "dim"))
     entry = _entry(line)
     if entry is None:
         return shown.append(line)
@@ -78,10 +78,17 @@ def log_line(name: str, line: str, *, width: int = 8) -> Text:
     entry.pop("logging.googleapis.com/labels", None)
     severity = str(entry.pop("severity", ""))
     shown.append(f"{severity:<8}", _SEVERITIES.get(severity, ""))
-    shown.append(str(entry.pop("message", "")))
+    indent = f"\n{' ' * margin} │ {' ' * 8}"
+    taken = len(shown) + len(message := str(entry.pop("message", "")))
+    shown.append(message)
     for field, value in entry.items():
-        shown.append(f"  {field}=", "dim")
-        shown.append(value if isinstance(value, str) else json.dumps(value))
+        told = value if isinstance(value, str) else json.dumps(value)
+        size = len(f"  {field}={told}")
+        if taken + size > width():
+            shown.append(indent, "dim")
+            taken = len(indent) - 1
+        shown.append(f"  {field}=", "dim").append(told)
+        taken += size
     return shown
 
 

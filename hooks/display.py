@@ -34,6 +34,11 @@ def age(seconds: float) -> str:
     return " ".join([*parts, f"{left}s"][:2])
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number and what it counts, which is regular: 1 event, 2 events."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def moment(time: datetime, now: datetime) -> str:
     """Return a time in UTC, with its date only if that is not today."""
     shown = time.astimezone(UTC)

@@ -13,7 +13,7 @@ from typing import Any
 from hooks import connections, console, ledger
 from hooks.bodies import presentable
 from hooks.deployment import Deployment
-from hooks.display import document, moment, progress, table
+from hooks.display import counted, document, moment, progress, table
 from hooks.errors import HooksError, UsageError
 from hooks.events import checkpoint, retained, undispatched
 from hooks.events.archive import Archive
@@ -183,7 +183,7 @@ async def _source(deployment: Deployment, todo: Checkpoint) -> AsyncIterator[tup
 async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | None) -> None:
     if path:
         console.err.print(
-            f"stopped after {todo.replayed} events; go on with"
+            f"stopped after {counted(todo.replayed, 'event')}; go on with"
             f" `hooks events replay --resume {path}` within a day",
             style="yellow",
         )
@@ -348,9 +348,12 @@ def _show_replayed(
         )
         return
     told = "would be replayed" if dry_run else f"replayed as {todo.replay}"
-    console.out.print(f"{todo.replayed} events {told}, of {todo.scanned} messages read")
+    replayed, read = counted(todo.replayed, "event"), counted(todo.scanned, "message")
+    console.out.print(f"{replayed} {told}, of {read} read")
     console.out.print(console.pairs({kind or "-": str(number) for kind, number in types.items()}))
     if missing:
         console.err.print(f"not retained, so not replayed: {', '.join(missing)}", style="red")
     if todo.refused:
-        console.err.print(f"Pub/Sub refused {todo.refused} messages as invalid", style="red")
+        console.err.print(
+            f"Pub/Sub refused {counted(todo.refused, 'message')} as invalid", style="red"
+        )

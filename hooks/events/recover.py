@@ -18,7 +18,7 @@ from google.pubsub_v1.types import SeekRequest
 from hooks import connections, console, ledger
 from hooks.connections import credentials_explained
 from hooks.deployment import DEAD_LETTER, INGRESS, Deployment
-from hooks.display import progress, wrapped
+from hooks.display import counted, progress, wrapped
 from hooks.errors import UsageError
 from hooks.events import retained
 from hooks.events.as_published import event_of
@@ -224,9 +224,10 @@ def _told(found: Subscription, done: Recovered, *, dry_run: bool) -> Sequence[st
     if done.how == SEEK:
         told = "would deliver" if dry_run else "delivers"
         return [done.subscription, f"{told} everything since {done.since} again"]
+    events = counted(done.events or 0, "event")
     if dry_run or not done.events:
-        return [f"{done.events} events would be sent to", f"{done.subscription} alone"]
-    marked = f"{done.events} events, marked as the replay {done.replay}, go through"
+        return [f"{events} would be sent to", f"{done.subscription} alone"]
+    marked = f"{events}, marked as the replay {done.replay}, go through"
     return [marked, done.through, *_next(found, done.through)]
 
 

@@ -52,7 +52,7 @@ def teller(*, verbose: bool, as_json: bool) -> OnLine:
         if as_json:
             console.print_json({"from": name, "line": shown})
         else:
-            console.out.print(console.log_line(name, shown, width=26))
+            console.out.print(console.log_line(name, shown, margin=26))
 
     return on_line
 

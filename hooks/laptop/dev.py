@@ -88,7 +88,8 @@ def _summarise(running: stackfile.Description, *, as_json: bool) -> None:
         console.print_json({"stack": asdict(running)})
         return
     urls = {
-        "receiver": f"{running.receive_url}  (the registered webhook is {running.webhook})",
+        "receiver": running.receive_url,
+        "webhook": f"{running.webhook}  (registered)",
         "accepts": f"{stack.SCHEMES}  (a deployment: v1, unless its SCHEMES says more)",
         "dispatcher": running.dispatch_url,
         "Gemini": f"{running.gemini_url}  (a simulator)",
@@ -99,7 +100,7 @@ def _summarise(running: stackfile.Description, *, as_json: bool) -> None:
     console.out.print("\n[bold]Variables[/bold]")
     console.out.print(env.exports(running.variables, indent="  "))
     console.out.print(
-        '\nIn another terminal, in the same directory: [bold]eval "$(hooks env)"[/bold] sets the'
-        " variables;\n[bold]hooks send batch.succeeded[/bold], [bold]hooks tail[/bold]."
+        '\nIn another terminal, in the same directory: [bold]eval "$(hooks env)"[/bold] sets'
+        "\nthe variables; [bold]hooks send batch.succeeded[/bold], [bold]hooks tail[/bold]."
         " Ctrl-C stops everything.\n"
     )

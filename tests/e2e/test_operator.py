@@ -331,7 +331,7 @@ async def test_the_tools_beside_the_stack(operator: Operator) -> None:
             "events", "replay", "--id", event, "--route", "events", cwd=operator.directory
         )
         assert replayed.returncode == 0, replayed.stderr
-        assert replayed.stdout.startswith("1 events replayed as ")
+        assert replayed.stdout.startswith("1 event replayed as ")
         async with asyncio.timeout(30):
             while len(inbox.of(event)) < 2:
                 inbox.received.append(await anext(inbox.messages))

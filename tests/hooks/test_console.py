@@ -21,6 +21,16 @@ def test_a_line_of_log_reads_well(line: str, shown: str) -> None:
     assert console.log_line("receive", line).plain.startswith(shown)
 
 
+def test_fields_that_do_not_fit_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    line = '{"severity":"INFO","message":"done","id":"msg_1234567890","type":"a","n":1}'
+    assert console.log_line("receive", line).plain.splitlines() == [
+        "receive  │ INFO    done",
+        "         │           id=msg_1234567890",
+        "         │           type=a  n=1",
+    ]
+
+
 def test_labels_of_cloud_logging_are_left_out() -> None:
     line = '{"message":"m","logging.googleapis.com/labels":{"execution_id":"e"}}'
     assert console.log_line("receive", line).plain.rstrip() == "receive  │         m"

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from hooks import console, stackfile
 from hooks.deployment import Deployment
+from hooks.display import wrapped
 from hooks.errors import UsageError
 from hooks.events import retained
 from hooks.events.listen.chooser import choosing
@@ -97,9 +98,8 @@ async def _listen(deployment: Deployment, options: Options) -> None:
         delivering = Delivering(forwarder, record, options.count)
         delivering.on_answer = stack.enter_context(_shown(options, delivering.again))
         if not options.as_json:
-            console.err.print(
-                f"sending the events of {deployment.topics[EVENTS]} to {options.url}", style="dim"
-            )
+            told = f"sending the events of {deployment.topics[EVENTS]} to {options.url}"
+            console.err.print(wrapped(told, "  ", console.width()), style="dim")
         await delivering.run(feeds)
 
 

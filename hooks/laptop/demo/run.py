@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hooks.laptop.demo.account import Account, Expected, draw_up
 from hooks.laptop.demo.audience import SUBSCRIBER, Audience, gathered
@@ -48,18 +49,17 @@ async def demonstrate(narrator: Narrator) -> Shown:
         async with gathered(
             running.topics, FILTER, emulator=emulator, on_message=narrator.heard
         ) as audience:
-            await Script(running, narrator).play()
+            await Script(running, narrator, partial(_arrive, running, audience)).play()
             deliveries = list(running.gemini.account)
             expected = Expected.of(deliveries, _WANTED)
-            narrator.step("What is still on its way")
-            await _arrive(running, deliveries, expected, audience)
             account = draw_up(deliveries, audience, expected, owed=_owed(running))
     return Shown(account, time.monotonic() - began, logs)
 
 
-async def _arrive(
-    running: stack.Stack, deliveries: Sequence[Delivery], expected: Expected, audience: Audience
-) -> None:
+async def _arrive(running: stack.Stack, audience: Audience) -> None:
+    deliveries = list(running.gemini.account)
+    expected = Expected.of(deliveries, _WANTED)
+
     def stored() -> bool:
         accepted = sum(attempt.succeeded for each in deliveries for attempt in each.attempts)
         return audience.ids("ingress").total() >= accepted and expected.heard_by(audience)

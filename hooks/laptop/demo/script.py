@@ -1,7 +1,7 @@
 """The deliveries of the demo, step by step."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from hooks.laptop.demo.narrator import Narrator
@@ -45,14 +45,18 @@ HOSTILE: Sequence[tuple[Forgery, Sequence[Scheme]]] = (
 class Script:
     """Has the simulator send the deliveries of the demo."""
 
-    def __init__(self, stack: Stack, narrator: Narrator) -> None:
+    def __init__(
+        self, stack: Stack, narrator: Narrator, arrived: Callable[[], Awaitable[None]]
+    ) -> None:
+        """`arrived` returns once the events of all deliveries so far have been heard."""
+        self._arrived = arrived
         self._stack = stack
         self._gemini = stack.gemini
         self._narrator = narrator
         self._seen = 0
 
     async def play(self) -> None:
-        """Run every step; return once every delivery has its first answer."""
+        """Run every step, each to its end: the answers, and the events behind them."""
         steps = (
             ("Jobs started with the SDK end", self._jobs),
             ("Every event type: static v1, dynamic v1a, dynamic JWT", self._catalogue),
@@ -64,6 +68,7 @@ class Script:
             self._narrator.step(title)
             await step()
             await self._settle()
+            await self._arrived()
 
     async def _settle(self) -> None:
         await self._gemini.courier.quiet()

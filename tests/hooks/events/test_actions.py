@@ -422,7 +422,7 @@ async def test_a_warning_says_that_older_events_are_not_retained(relay: Relay) -
     await received(relay, 1)
     result = await relay.invoke("events", "replay", "--since", "-30d", "--dry-run")
     assert "what is older is not replayed from it" in result.stderr
-    assert "1 events would be replayed" in result.stdout
+    assert "1 event would be replayed" in result.stdout
 
 
 async def temporary(relay: Relay) -> list[str]:
