@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ Say = Callable[[str], None]
 """Called with each line of a build's log."""
 
 _KEPT_LINES = 50
+_UNUSED_SECONDS = 30 * 86400.0
 _FRAMEWORK = re.compile(r"^functions-framework\b([^-]|$)", re.MULTILINE)
 _PROBE = (
     "import ensurepip, sys, venv; print(sys.executable, sys.base_prefix, sys.version, sep='\\n')"
@@ -110,7 +112,8 @@ async def build(
 
     It is the runtime's Python where the machine has it, which the log tells. The environment is
     built once for each lock and interpreter, by whichever process comes first; the others wait for
-    it. One that was left half built is built anew. Raises `BuildFailed`.
+    it. One that was left half built is built anew. Those that nothing has used for 30 days are
+    removed when a new one is built. Raises `BuildFailed`.
     """
     maker = await asyncio.to_thread(interpreter, runtime)
     if not maker.version.startswith(f"{version_of(runtime)}."):
@@ -124,7 +127,28 @@ async def build(
                 say("installing the functions' packages (once)…")
                 await _install(requirements, place, maker)
                 ready.touch()
+        await _remove_unused(cache)
+    # Its time tells when it was last used.
+    ready.touch()
     return python
+
+
+async def _remove_unused(cache: Path) -> None:
+    for place in _unused(cache):
+        async with _locked(place.with_suffix(".lock")):
+            (place / ".ready").unlink(missing_ok=True)
+            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+
+
+def _unused(cache: Path) -> Sequence[Path]:
+    oldest = time.time() - _UNUSED_SECONDS
+    found = []
+    for ready in cache.glob("*/.ready"):
+        # Another process may remove it first.
+        with contextlib.suppress(FileNotFoundError):
+            if ready.stat().st_mtime < oldest:
+                found.append(ready.parent)
+    return found
 
 
 async def check_source(source: Path, runtime: str = RUNTIME) -> None:

@@ -1,7 +1,9 @@
 import asyncio
 import hashlib
+import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -70,6 +72,33 @@ async def test_an_environment_is_built_once_with_what_is_pinned_alone(
     assert await build(lock, cache) == first
     assert value(first, "import example; print(example.VALUE)") == "42"
     assert not mark.exists()
+
+
+async def test_an_environment_that_nothing_has_used_for_a_month_is_removed(
+    lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def install(_requirements: Path, place: Path, _maker: Interpreter) -> None:
+        (place / "bin").mkdir(parents=True)
+
+    monkeypatch.setattr(environment, "_install", install)
+    cache = tmp_path / "cache"
+    ours = (await build(lock, cache)).parents[1]
+    for name, days in (("unused", 31), ("used", 29)):
+        (cache / name).mkdir()
+        (cache / name / ".ready").touch()
+        then = time.time() - days * 86400
+        os.utime(cache / name / ".ready", (then, then))
+    os.utime(ours / ".ready", (0, 0))
+    assert await build(lock, cache) == ours / "bin" / "python"
+    assert (cache / "unused").exists()
+
+    pinned(lock.with_name("example-1.0-py3-none-any.whl"), "0" * 64)
+    another = (await build(lock, cache)).parents[1]
+    assert {path.name for path in cache.iterdir() if path.is_dir()} == {
+        "used",
+        ours.name,
+        another.name,
+    }
 
 
 async def test_a_lock_that_cannot_be_installed_is_refused_with_the_log(
