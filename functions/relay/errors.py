@@ -16,11 +16,10 @@ class ConfigurationError(RelayError):
         super().__init__(f"{variable} {problem}; for example {variable}={example}")
         self.variable = variable
         self.problem = problem
-        self.example = example
 
 
 class Refused(RelayError):
-    """A delivery is refused: sending the same again cannot succeed.
+    """A request is refused: sending the same again cannot succeed.
 
     `status` is the HTTP status to answer; `reason` is a short constant for logs and metrics,
     which is never sent to the caller.

@@ -1,8 +1,9 @@
 """The collector: copies the result that an event announces into the bucket, and announces that.
 
-A push subscriber of the events topic. Answers 204 once nothing is left to do, and as the dispatcher
-does otherwise: 400, 401, 403, 405, 408 and 413 for what is no push of Pub/Sub's, and 503 where a
-retry may help. Pub/Sub retries after every answer but 204.
+A push subscriber of the events topic. Answers 204 once nothing is left to do, 400 for a request
+that is not a push, 401 and 403 for a caller that is not Pub/Sub, 405 for other methods than POST,
+408 for a body that does not arrive, 413 for a body over the limit, and 503 where a retry may help.
+Pub/Sub retries after every answer but 204.
 """
 
 from collections.abc import Mapping

@@ -88,11 +88,8 @@ def result(event: Announced, base_url: str) -> Result | None:
         return None
     if not event.name:
         raise NotFetchable("no name")
-    # One folder for every form of a name; an interaction's id is one word, whatever is in it.
-    form = names.normal(kind, event.name)
-    word = form if kind == INTERACTION else form.rpartition("/")[2]
-    folder = f"{kind}/{quote(word, safe='')}"
     try:
+        folder = _folder(kind, event.name)
         file = _file(event.data, base_url) if kind in _FILES else ""
         if file:
             return _of_file(kind, folder, file)
@@ -104,6 +101,16 @@ def result(event: Announced, base_url: str) -> Result | None:
     query: Query = {"stream": "false"} if kind == INTERACTION else {}
     name = f"{folder}/{kind}.json"
     return Result(kind, folder, path, query, name, "application/json", described=True)
+
+
+def _folder(kind: str, name: str) -> str:
+    """Return the one folder for every form of a name; raises `ValueError` for lone surrogates.
+
+    An interaction's id is one word, whatever is in it.
+    """
+    form = names.normal(kind, name)
+    word = form if kind == INTERACTION else form.rpartition("/")[2]
+    return f"{kind}/{quote(word, safe='')}"
 
 
 def _of_file(kind: str, folder: str, file: str) -> Result:

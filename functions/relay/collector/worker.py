@@ -28,7 +28,8 @@ GIVE_UP = timedelta(hours=48)
 """How long a result is tried for: Gemini keeps files no longer."""
 
 _PUBLISH_SECONDS = 15.0
-_GONE = frozenset({404, 410})
+_NOT_FOUND, _GONE = 404, 410
+_HIDDEN = "may not exist"
 _MEMBERS = frozenset(
     {
         *("done", "error", "errors", "metadata", "output", "response"),
@@ -43,6 +44,10 @@ class _InFile(RelayError):
     def __init__(self, file: str) -> None:
         super().__init__(file)
         self.file = file
+
+
+class _NoFile(RelayError):
+    """Gemini has no such file any more. Of a job, it may only not know yet that there is one."""
 
 
 class Collector:
@@ -80,6 +85,8 @@ class Collector:
         try:
             async with asyncio.timeout(BUDGET_SECONDS):
                 await self._collect(event, result)
+        except _NoFile:
+            await self._set_aside(message, EXPIRED)
         except GeminiRefused as refused:
             await self._refused(message, refused)
         except (TimeoutError, Unavailable) as failure:
@@ -95,18 +102,21 @@ class Collector:
         await self._announce(event, result, stored)
 
     async def _store(self, result: Result) -> Stored:
-        async with self._gemini.stream("download", result.path, query=result.query) as body:
-            chunks = _described(result.kind, body) if result.described else _whole(body)
-            return await self._bucket.create(result.object_name, result.content_type, chunks)
+        try:
+            async with self._gemini.stream("download", result.path, query=result.query) as body:
+                chunks = _described(result.kind, body) if result.described else _whole(body)
+                return await self._bucket.create(result.object_name, result.content_type, chunks)
+        except GeminiRefused as refused:
+            if refused.status == _NOT_FOUND and not result.described:
+                raise _NoFile(result.path) from None
+            raise
 
     async def _announce(self, event: Announced, result: Result, stored: Stored) -> None:
         uri = f"gs://{self._bucket.name}/{result.object_name}"
-        entry = {
-            "uri": uri,
-            "size": stored.size,
-            "crc32c": stored.crc32c,
-            "content_type": result.content_type,
-        }
+        entry: dict[str, object] = {"uri": uri, "content_type": result.content_type}
+        if stored.made or not result.described:
+            # A description may have gained members since the object was made; a file does not.
+            entry |= {"size": stored.size, "crc32c": stored.crc32c}
         data = {"id": event.name, "objects": [entry], "user_metadata": event.metadata}
         body, attributes = ingress.message(
             event_id(uri), SCHEME, states.COLLECTED_TYPE, data, self._now()
@@ -120,10 +130,12 @@ class Collector:
         log("INFO", "result collected", type=event.type, uri=uri, size=size, made=made)
 
     async def _refused(self, message: PushedMessage, refused: GeminiRefused) -> None:
-        if refused.status in _GONE:
+        if refused.status == _GONE:
             await self._set_aside(message, EXPIRED)
             return
-        if refused.key_refused:
+        # Gemini says of a file that is not there that the caller may not see it:
+        # https://github.com/google-gemini/deprecated-generative-ai-js/issues/236
+        if refused.key_refused and _HIDDEN not in refused.reason:
             log("ERROR", "key refused", status=refused.status, code=refused.code)
         await self._put_off(message, f"gemini-{refused.status or 'unreachable'}")
 
@@ -184,7 +196,7 @@ async def _described(kind: str, body: Body) -> AsyncIterator[bytes]:
     if not isinstance(found, dict):
         raise Unavailable("not-json")
     seen = replies.read(kind, found)
-    if seen.outcome is None and found.get("done") is not True:
+    if seen.outcome is None:
         # An answer may lag behind its event.
         raise Unavailable("result-lags")
     if kind == names.BATCH and seen.files:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from google.cloud.firestore_v1.types import Value, Write
+from google.cloud.firestore_v1.types import Write
 
 Message = Any
 """A raw protobuf message, whose fields no type checker sees."""
@@ -18,9 +18,8 @@ Message = Any
 Version = Any
 """A document's `update_time`: opaque, only ever passed back."""
 
-# The generated classes wrap these.
+# The generated class wraps this.
 _Write: Callable[[], Message] = Write.pb()
-_Value: Callable[[], Message] = Value.pb()
 
 
 def creation(name: str, fields: Mapping[str, Any]) -> Message:

@@ -1,4 +1,4 @@
-"""What Gemini's API says of a job that is looked up, read from its JSON; what lacks is empty.
+"""What Gemini's API says of a job that is looked up, read from its JSON; what is missing is empty.
 
 https://ai.google.dev/api/batch-api, https://ai.google.dev/api/interactions-api,
 https://ai.google.dev/gemini-api/docs/video
@@ -54,7 +54,11 @@ def _batch(reply: Reply) -> Seen:
     metadata = _object(reply, "metadata")
     status = states.normal_status(_text(metadata, "state") or _text(reply, "state"))
     output = _object(metadata, "output") or _object(reply, "response")
-    return _seen(BATCH, status, _error(reply.get("error")), _files([output.get("responsesFile")]))
+    error = _error(reply.get("error"))
+    if reply.get("done") is True and states.outcome(BATCH, status) is None:
+        # The operation has ended, whatever its metadata still say.
+        status = states.FAILED if error else states.SUCCEEDED
+    return _seen(BATCH, status, error, _files([output.get("responsesFile")]))
 
 
 def _video(reply: Reply) -> Seen:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 GOOGLE_JWKS_URI = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
 
 JWKS_PACE = Pace(stale=24 * 3600.0)
-"""A day without the endpoint is survived; a key that was withdrawn serves no longer than that."""
+"""A day without the endpoint is survived; a key that was withdrawn serves no longer than that and
+the lifetime of the set that held it."""
 
 _LARGEST = 256 * 1024
 _DEFAULT_LIFETIME, _SHORTEST_LIFETIME, _LONGEST_LIFETIME = 3600.0, 60.0, 6 * 3600.0
+_AGE = re.compile(r"[0-9]{1,9}")
 _MAX_AGE = re.compile(r'(?:^|[\s,])max-age\s*=\s*"?([0-9]{1,9})\b', re.IGNORECASE)
 
 
@@ -56,9 +58,14 @@ class JwksLoader:
 
 
 def lifetime(headers: Mapping[str, str]) -> float:
-    """Return for how many seconds an answer is fresh: `max-age`, within a minute and six hours."""
+    """Return for how many seconds an answer is fresh, within a minute and six hours.
+
+    That is `max-age` less the `Age` that it has spent in caches (RFC 9111, section 4.2).
+    """
     found = _MAX_AGE.search(headers.get("cache-control", ""))
     seconds = float(found[1]) if found else _DEFAULT_LIFETIME
+    if _AGE.fullmatch(age := headers.get("age", "").strip()):
+        seconds -= float(age)
     return min(max(seconds, _SHORTEST_LIFETIME), _LONGEST_LIFETIME)
 
 

@@ -49,9 +49,6 @@ def read(kind: str, name: str, answer: object) -> Finding:
     given = _object(answer)
     seen = replies.read(kind, given)
     status, error = seen.status, _bounded(seen.error)
-    if kind == BATCH and seen.outcome is None and given.get("done") is True:
-        error = _bounded(_object(given.get("error")))
-        status = states.FAILED if error else states.SUCCEEDED
     if status == replies.GENERATED:
         file = uri_file(seen.uris[0])
         data = {**({"file_id": file} if file else {}), "video_uri": seen.uris[0]}

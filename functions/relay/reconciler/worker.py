@@ -32,6 +32,7 @@ from relay.reconciler.settings import LOOK_SECONDS, Settings
 
 _PUBLISH_SECONDS = 10.0
 _REPEATS = 5
+_FORBIDDEN = 403
 # Firestore takes 30 values in one `in`; a video may have many files.
 _MOST_SUBJECTS = 30
 
@@ -40,7 +41,7 @@ Change = Callable[[Record], Fields]
 
 
 class Unlearnt(RelayError):
-    """A look taught nothing; the job is looked at again later."""
+    """A look taught nothing, or its document is contended; the job is looked at again later."""
 
 
 @dataclass
@@ -92,15 +93,19 @@ class Worker:
         """Look at a due job; `listed` is its entry in the list of batches, for one without name."""
         record = job.record
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                try:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
                     await self._look(job, listed)
-                except Unlearnt:
-                    self.report.failed += 1
+            except (TimeoutError, Unlearnt) as failure:
+                if isinstance(failure, TimeoutError):
+                    log("WARNING", "look cut short", job=record.id)
+                self.report.failed += 1
+                await self._write(job, self._later(record))
+            except GeminiRefused as refused:
+                if refused.status == _FORBIDDEN:
+                    # It may be this job's alone, which must not be the first of every run.
                     await self._write(job, self._later(record))
-        except TimeoutError:
-            log("WARNING", "look cut short", job=record.id)
-            self.report.failed += 1
+                raise
         except Unlearnt:
             log("WARNING", "job contended", job=record.id)
         self.report.examined += 1

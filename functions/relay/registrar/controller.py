@@ -14,15 +14,15 @@ from relay.gcp.store import Store
 from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.log import log
 from relay.registrar.lease import Lease, Now, Pause, give_back, take
-from relay.registrar.plan import ENABLED, alike, differences, listed
+from relay.registrar.ours import ours
+from relay.registrar.plan import ENABLED, alike, differences
 from relay.registrar.problems import FAILURES, Busy, NotRegistered
 from relay.registrar.settings import Settings
-from relay.registrar.state import AFTER_A_DAY, State
+from relay.registrar.state import AFTER_A_DAY, AT_ONCE, State
 from relay.registrar.vault import Vault
 
 BUDGET_SECONDS = 50.0
-"""How long a request may act: well within its lease. With the wait for the lease it stays within
-the minute and a half that the schedule allows."""
+"""How long a request may act, in seconds: well within its lease."""
 
 
 class Controller:
@@ -81,31 +81,28 @@ class Controller:
 
     async def _keep_present(self, lease: Lease) -> bool:
         webhooks = await self._gemini.all()
-        ours = await self._ours(webhooks, lease.state)
-        if ours is None:
-            ours = await self._create(lease)
+        webhook = await self._ours(webhooks, lease.state)
+        if webhook is None:
+            webhook = await self._create(lease)
             changed = True
         else:
-            changed = await self._keep_secret(lease, ours.id)
-        changed |= await self._amend(ours)
-        changed |= await self._delete(alike(webhooks, self._settings.uri, but=ours.id))
+            changed = await self._keep_secret(lease, webhook.id)
+        changed |= await self._amend(webhook)
+        changed |= await self._delete(alike(webhooks, self._settings.uri, but=webhook.id))
         changed |= await self._retire(lease)
         lease.state = replace(lease.state, held=None, generation=self._settings.generation)
-        await self._ping_if_due(lease, ours)
+        await self._ping_if_due(lease, webhook)
         return changed
 
     async def _keep_absent(self, lease: Lease) -> bool:
         changed = await self._delete_all(lease)
+        changed |= await self._retire(lease)
         if not self._settings.present:
             lease.state = replace(lease.state, held=None, generation=self._settings.generation)
         return changed
 
     async def _ours(self, webhooks: Sequence[Webhook], state: State) -> Webhook | None:
-        known = listed(webhooks, state.webhook_id)
-        if known is None and state.webhook_id:
-            # Gemini's list may lag behind our own state.
-            known = await self._gemini.find(state.webhook_id)
-        return known or next(iter(alike(webhooks, self._settings.uri)), None)
+        return await ours(self._gemini, webhooks, state.webhook_id, self._settings.uri)
 
     async def _create(self, lease: Lease) -> Webhook:
         settings = self._settings
@@ -161,11 +158,13 @@ class Controller:
 
     async def _delete_all(self, lease: Lease) -> bool:
         webhooks = await self._gemini.all()
-        ours = await self._ours(webhooks, lease.state)
-        if ours is not None:
-            await self._delete((ours, *alike(webhooks, self._settings.uri, but=ours.id)))
-        lease.state = replace(lease.state, webhook_id="", pending="", ping_due=False)
-        return ours is not None
+        webhook = await self._ours(webhooks, lease.state)
+        if webhook is not None:
+            await self._delete((webhook, *alike(webhooks, self._settings.uri, but=webhook.id)))
+        # The next secret still has to revoke those before it at once.
+        pending = AT_ONCE if lease.state.pending == AT_ONCE else ""
+        lease.state = replace(lease.state, webhook_id="", pending=pending, ping_due=False)
+        return webhook is not None
 
     async def _delete(self, webhooks: Sequence[Webhook]) -> bool:
         for webhook in webhooks:

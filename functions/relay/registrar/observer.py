@@ -7,7 +7,8 @@ from relay.errors import Unavailable
 from relay.gcp.store import Store
 from relay.gemini.webhooks import GeminiWebhooks, Webhook
 from relay.registrar.lease import Pause, remembered
-from relay.registrar.plan import alike, differences, listed
+from relay.registrar.ours import ours
+from relay.registrar.plan import alike, differences
 from relay.registrar.problems import FAILURES
 from relay.registrar.report import ABSENT, UNKNOWN, Report
 from relay.registrar.settings import Settings
@@ -31,13 +32,10 @@ class Observer:
         """Return the webhook as it is now. Raises `problems.FAILURES`."""
         state = await remembered(self.store)
         webhooks = await self.gemini.all()
-        ours = listed(webhooks, state.webhook_id)
-        if ours is None and state.webhook_id:
-            ours = await self.gemini.find(state.webhook_id)
-        ours = ours or next(iter(alike(webhooks, self.settings.uri)), None)
-        doubles = bool(ours and alike(webhooks, self.settings.uri, but=ours.id))
-        reason = await self._reason(state, ours, doubles=doubles)
-        return self._report(state, ours, reason)
+        webhook = await ours(self.gemini, webhooks, state.webhook_id, self.settings.uri)
+        doubles = bool(webhook and alike(webhooks, self.settings.uri, but=webhook.id))
+        reason = await self._reason(state, webhook, doubles=doubles)
+        return self._report(state, webhook, reason)
 
     async def wait(self, generation: str, seconds: float) -> Report:
         """Return once that generation has been reached, or with the reason after `seconds`.
@@ -83,19 +81,19 @@ class Observer:
             reason=reason,
         )
 
-    async def _reason(self, state: State, ours: Webhook | None, *, doubles: bool) -> str:
+    async def _reason(self, state: State, webhook: Webhook | None, *, doubles: bool) -> str:
         if not self.settings.present:
-            return "The webhook is still registered." if ours else self._lag(state)
+            return "The webhook is still registered." if webhook else self._lag(state)
         if state.held == self.settings.generation:
             return "The webhook was removed by DELETE; a new generation brings it back."
-        if ours is None:
+        if webhook is None:
             return "The webhook is not registered."
-        changes = sorted(differences(ours, self.settings))
+        changes = sorted(differences(webhook, self.settings))
         if changes:
             return f"Not as it should be: {', '.join(changes)}."
         if doubles:
             return "There is more than one webhook with this URI."
-        if state.lacks_secret(ours.id):
+        if state.lacks_secret(webhook.id):
             return "The signing secret is not stored."
         if not await self.vault.readable(state.secret_version):
             return "The stored signing secret is disabled or destroyed."
@@ -106,12 +104,12 @@ class Observer:
             return ""
         return self._why(state, self.settings.generation)
 
-    def _report(self, state: State, ours: Webhook | None, reason: str) -> Report:
+    def _report(self, state: State, webhook: Webhook | None, reason: str) -> Report:
         return Report(
-            id=ours.id if ours else "",
-            uri=ours.uri if ours else self.settings.uri,
-            events=tuple(sorted(ours.events)) if ours else (),
-            state=ours.state if ours else ABSENT,
+            id=webhook.id if webhook else "",
+            uri=webhook.uri if webhook else self.settings.uri,
+            events=tuple(sorted(webhook.events)) if webhook else (),
+            state=webhook.state if webhook else ABSENT,
             in_sync=not reason,
             generation=state.generation or "",
             reason=reason,

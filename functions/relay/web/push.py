@@ -48,9 +48,10 @@ _STRUCTURED = "application/cloudevents+json"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL_SAFE = str.maketrans("-_", "+/")
 
-# The attributes of an ingress message. Unwrapped pushes mix them with the request's own headers, so
-# they are listed here.
+# The attributes of an ingress message, and those of an event that the collector reads. Unwrapped
+# pushes mix them with the request's own headers, so they are listed here.
 _ATTRIBUTES = (
+    "ce-id",
     "webhook-id",
     "webhook-timestamp",
     "scheme",

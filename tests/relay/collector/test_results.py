@@ -124,6 +124,7 @@ def test_an_event_without_a_result(event_type: str) -> None:
         ("batch.succeeded", {"id": ".."}),
         ("interaction.completed", {"id": ".."}),
         ("interaction.completed", {"id": 7}),
+        ("interaction.completed", {"id": "v1_\ud800"}),
         ("interaction.completed", {}),
         ("video.generated", {"id": "models/veo/operations/o1"}),
         ("video.generated", {"file_id": "files/"}),

@@ -183,6 +183,22 @@ async def test_an_event_without_a_result_asks_nothing(world: World) -> None:
     assert world.topics.messages == []
 
 
+async def test_a_description_that_has_grown_is_announced_without_its_size(world: World) -> None:
+    path = "/v1/interactions/v1_a"
+    world.gemini.answers[path] = content(REPLY)
+    world.topics.failure = PublishUnavailable("down")
+    with pytest.raises(Unavailable):
+        await world.deliver("interaction.completed", id="v1_a")
+    world.topics.failure = None
+    # Gemini adds the usage seconds after the end.
+    world.gemini.answers[path] = content(b'{"status": "completed", "usage": {"total_tokens": 1}}')
+    await world.deliver("interaction.completed", id="v1_a")
+    assert world.stored("interaction/v1_a/interaction.json") == REPLY
+    [(body, _)] = world.topics.of(INGRESS)
+    uri = "gs://results/interaction/v1_a/interaction.json"
+    assert body["data"]["objects"] == [{"uri": uri, "content_type": "application/json"}]
+
+
 @pytest.mark.parametrize("there", [LINES, b"older"])
 async def test_an_object_that_is_there_is_announced_and_stays(world: World, there: bytes) -> None:
     world.objects.put("results", "batch/b1/results.jsonl", {}, there)
@@ -277,6 +293,31 @@ async def test_a_refused_key_is_logged(
     logged = capsys.readouterr().out
     assert '"key refused"' in logged
     assert API_KEY not in logged
+
+
+async def test_a_file_that_is_hidden_is_no_refused_key(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hidden = "You do not have permission to access the File batch-b1 or it may not exist."
+    refusal = {"error": {"code": 403, "message": hidden, "status": "PERMISSION_DENIED"}}
+    world.gemini.answers[FILE_PATH] = httpx2.Response(403, json=refusal)
+    with pytest.raises(Unavailable, match="gemini-403"):
+        await world.deliver("batch.succeeded", **BATCH)
+    assert "key refused" not in capsys.readouterr().out
+
+
+async def test_a_job_that_is_not_found_yet_is_put_off(world: World) -> None:
+    for event_type, path in (
+        ("interaction.completed", "/v1/interactions/b1"),
+        ("batch.succeeded", "/v1/batches/b1"),
+    ):
+        world.gemini.answers[path] = 404
+        with pytest.raises(Unavailable, match="gemini-404"):
+            await world.deliver(event_type, id="b1")
+        world.gemini.answers[path] = 410
+        await world.deliver(event_type, id="b1")
+    reasons = [attributes["reason"] for _, _, attributes in world.topics.messages]
+    assert reasons == ["expired", "expired"]
 
 
 # Dead letters.

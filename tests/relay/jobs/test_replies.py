@@ -51,6 +51,12 @@ def samples(*uris: str) -> list[dict[str, Any]]:
             Seen("succeeded", "succeeded", None, ("files/batch-1",)),
         ),
         ("batch", {"metadata": {"state": "BATCH_STATE_FAILED"}}, Seen("failed", "failed")),
+        ("batch", {"done": True}, Seen("succeeded", "succeeded")),
+        (
+            "batch",
+            {"done": True, "metadata": {"state": "BATCH_STATE_RUNNING"}, "error": {"code": 3}},
+            Seen("failed", "failed", {"code": "3", "message": ""}),
+        ),
         ("video", {"name": "models/veo/operations/x"}, Seen("running")),
         (
             "video",

@@ -128,6 +128,14 @@ def test_lifetime(header: str, seconds: float) -> None:
     assert lifetime({"cache-control": header}) == seconds
 
 
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [("21000", 600), (" 0 ", 21600), ("21600", 60), ("9" * 9, 60), ("-1", 21600), ("x", 21600)],
+)
+def test_the_time_in_caches_counts(age: str, seconds: float) -> None:
+    assert lifetime({"cache-control": "max-age=21600", "age": age}) == seconds
+
+
 @given(st.text())
 def test_any_lifetime_is_bounded(header: str) -> None:
     assert 60 <= lifetime({"cache-control": header}) <= 6 * 3600

@@ -637,7 +637,7 @@ async def test_a_look_that_takes_too_long_is_a_failure(
 
     monkeypatch.setattr(world.gemini.api, "_send", never)
     assert (await world.run()).body() == report(examined=1, failed=1)
-    assert world.record(job).check_at == NOW
+    assert world.record(job).check_at == NOW + HOUR
 
 
 async def test_no_secret_and_no_content_is_logged(
@@ -659,7 +659,18 @@ async def test_no_secret_and_no_content_is_logged(
 
 async def test_a_refused_key_is_no_fault_of_a_job(world: World) -> None:
     job = world.add("batch", BATCH)
-    world.gemini.answers["/v1/batches/b1"] = 403
+    world.gemini.answers["/v1/batches/b1"] = 401
     with pytest.raises(GeminiRefused):
         await world.run()
     assert world.record(job).check_at == NOW
+
+
+async def test_a_job_that_may_not_be_seen_holds_up_no_other(world: World) -> None:
+    hidden, ended = world.add("batch", BATCH), world.add("batch", "batches/b2")
+    world.gemini.answers["/v1/batches/b1"] = 403
+    world.gemini.answers["/v1/batches/b2"] = batch(state="BATCH_STATE_SUCCEEDED")
+    with pytest.raises(GeminiRefused):
+        await world.run()
+    assert world.record(hidden).check_at == NOW + HOUR
+    await world.run()
+    assert world.record(ended).state == "ended"

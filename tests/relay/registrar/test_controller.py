@@ -213,6 +213,29 @@ async def test_revoking_at_once_cuts_an_overlap_short(world: World) -> None:
     assert list(await site.versions()) == [3]
 
 
+async def test_an_overlap_ends_while_the_webhook_is_absent(world: World) -> None:
+    site = await world.site()
+    await site.controller().converge()
+    await site.controller().rotate(AFTER_A_DAY, NEVER)
+    await site.controller().remove()
+    assert list(await site.versions()) == [2, 1]
+    await world.clock.advance(24 * 3600)
+    assert await site.controller().converge()
+    assert list(await site.versions()) == [2]
+
+
+async def test_a_removal_does_not_forget_to_revoke_at_once(world: World) -> None:
+    site = await world.site()
+    await site.controller().converge()
+    world.gemini.gate.faults.add(Fault("webhooks.rotate", "lost-reply"))
+    with pytest.raises(GeminiRefused):
+        await site.controller().rotate(AT_ONCE, NEVER)
+    await site.controller().remove()
+    site.settings = replace(site.settings, generation="g2")
+    await site.controller().converge()
+    assert list(await site.versions()) == [2]
+
+
 async def test_a_schedule_rotates_only_what_is_old(world: World) -> None:
     site = await world.site()
     await site.controller().converge()

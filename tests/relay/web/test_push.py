@@ -99,10 +99,12 @@ def test_an_unwrapped_push_with_its_metadata() -> None:
         "content-type": "application/json",
         "host": "dispatch.example",
         "replay": "r1",
+        "ce-id": "evt_1",
         **ATTRIBUTES,
     }
     message = parse(headers, b"raw \xff bytes")
-    assert message == PushedMessage(b"raw \xff bytes", {**ATTRIBUTES, "replay": "r1"}, "9", "T")
+    attributes = {**ATTRIBUTES, "replay": "r1", "ce-id": "evt_1"}
+    assert message == PushedMessage(b"raw \xff bytes", attributes, "9", "T")
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
