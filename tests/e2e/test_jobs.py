@@ -47,9 +47,14 @@ class Running:
         [(data, attributes)] = await self.cloud.messages(INGRESS)
         return json.loads(data), attributes, data
 
-    async def push(self, data: bytes, attributes: Mapping[str, str]) -> int:
-        """Push a message to the collector, and return its answer's status."""
-        message = {"data": base64.b64encode(data).decode(), "attributes": attributes}
+    async def push(self, data: bytes, attributes: Mapping[str, str], days: int = 0) -> int:
+        """Push a message that is some days old to the collector; return its answer's status."""
+        published = datetime.now(UTC) - timedelta(days=days)
+        message = {
+            "data": base64.b64encode(data).decode(),
+            "attributes": attributes,
+            "publishTime": published.isoformat(),
+        }
         answer = await self.http.post(self.collect, json={"message": message})
         return answer.status_code
 
@@ -130,8 +135,9 @@ async def test_a_lost_webhook_is_announced_and_its_result_collected(running: Run
     assert (entry["uri"], entry["size"]) == (f"gs://results/{name}", len(stored))
     assert base64.b64decode(entry["crc32c"]) == crc32c
 
-    # What Gemini has no more is set aside.
+    # A job that Gemini does not know may still appear; after two days its event is set aside.
     running.gemini.jobs.interactions.jobs.remove(interaction.id)
-    assert await running.push(data, {"ce-id": "evt_2"}) == 204
+    assert await running.push(data, {"ce-id": "evt_2"}) == 503
+    assert await running.push(data, {"ce-id": "evt_2"}, days=3) == 204
     [(_, attributes)] = await running.cloud.messages(DEAD_LETTER)
     assert (attributes["reason"], attributes["webhook-id"]) == ("expired", "evt_2")
