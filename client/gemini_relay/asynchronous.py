@@ -97,8 +97,8 @@ class AsyncJobs:
         """Start an interaction in the background, once under `key`, and return it at once.
 
         Its events bear `metadata`. After `deadline`, a moment or a time from now,
-        `relay.job.overdue` is announced. Raises `Refused`, `Unavailable`, `StartUnknown` and
-        `KeyTaken`.
+        `relay.job.overdue` is announced. Where another process is starting the job, this waits for
+        that, two minutes at most. Raises `Refused`, `Unavailable`, `StartUnknown` and `KeyTaken`.
         """
         if bool(model) == bool(agent):
             raise ValueError("give model or agent, one of them")
@@ -202,8 +202,9 @@ class AsyncJobs:
         A batch that is found by its display name is returned instead. The ledger has no request, so
         this posts only where this object made the attempt that failed. Elsewhere it frees the key:
         the next start under it, with any request, posts. If Gemini had started the job after all,
-        there are two. Raises `JobsError` for a job that is
-        known to have been started, and what a start raises.
+        there are two. Raises `JobsError` for a job that is known to have been started, or was
+        started again since, `StartUnknown` while the POST of another process may be under way, for
+        two minutes, and what a start raises.
         """
         return await self._starter.restart(job)
 

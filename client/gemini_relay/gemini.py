@@ -21,7 +21,7 @@ from gemini_relay.failures import Answered, Failure, failure_of
 from gemini_relay.settings import Settings
 from relay.jobs.names import BATCH, INTERACTION
 
-_SECONDS = 120.0
+POST_SECONDS = 120.0
 """For one call of the SDK: to start a large batch takes a while."""
 _LOOK_SECONDS = 30.0
 _PAGES = 100
@@ -66,7 +66,7 @@ class Gemini:
         self._settings = settings
         self._http = httpx2.AsyncClient(
             transport=transport,
-            timeout=_SECONDS,
+            timeout=POST_SECONDS,
             event_hooks={"request": [_note_sent]},
             verify=_certificates(),
         )
@@ -76,7 +76,7 @@ class Gemini:
             enterprise=False,
             http_options=HttpOptions(
                 base_url=settings.base_url,
-                timeout=int(_SECONDS * 1000),
+                timeout=int(POST_SECONDS * 1000),
                 retry_options=_ONCE,
                 httpx_async_client=self._http,
                 # Nothing here blocks, and a client of its own would load every certificate again.
@@ -182,7 +182,7 @@ class Gemini:
             method,
             self._settings.base_url + path,
             json=body,
-            timeout=_SECONDS if body else _LOOK_SECONDS,
+            timeout=POST_SECONDS if body else _LOOK_SECONDS,
             headers={"x-goog-api-key": self._settings.api_key},
         )
         try:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_relay.clock import Clock
-from gemini_relay.errors import ConfigurationError, NotFound, Unavailable
+from gemini_relay.errors import ConfigurationError, JobsError, NotFound, Unavailable
 from gemini_relay.gemini import Gemini
 from gemini_relay.job import Job
 from relay.jobs import documents, names, replies, states
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 5
 """Times that a write is tried where the document has changed since it was read."""
+
+
+class Superseded(JobsError):
+    """A job was started again meanwhile: its document is that of another attempt."""
 
 
 def kind_of(name: str) -> str:
@@ -85,7 +89,10 @@ class Lookup:
         if not name:
             return Job.of(stored.record)
         seen = await self._look(Job.of(stored.record), name)
-        return await self.record(stored, seen, name)
+        try:
+            return await self.record(stored, seen, name)
+        except Superseded:
+            return await self.current(job)
 
     async def record(
         self, stored: "Stored", seen: Seen | None, name: str, *, start: bool = False
@@ -93,8 +100,9 @@ class Lookup:
         """Write a job's name and what was seen of it, in one commit, and return the job.
 
         `start` says that Gemini has just accepted it. What an event has written meanwhile stays.
+        Raises `Superseded` where the document now has another token.
         """
-        ledger = self.needed("recording")
+        ledger, token = self.needed("recording"), stored.record.token
         for _ in range(_ATTEMPTS):
             fields = self._fields(stored.record, seen, name, start=start)
             if not fields:
@@ -104,6 +112,8 @@ class Lookup:
             if await ledger.write(stored, fields, aliases):
                 return Job.of(Record.of(stored.record.id, {**stored.fields, **fields}))
             stored = await self.stored(stored.record.id)
+            if stored.record.token != token:
+                raise Superseded(f"{stored.record.id} was started again meanwhile, and is another")
         raise Unavailable(f"the document of {stored.record.id} does not stand still")
 
     async def look(self, kind: str, name: str) -> Seen:

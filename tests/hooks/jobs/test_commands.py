@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,10 @@ async def test_an_end_otherwise_is_3_and_what_cannot_be_known_5(command: Command
     assert await command.run("start", "video", *MODEL, "--input", "waves", "--key", "clip") == 5
     assert "hooks jobs restart job_" in command.output
     [unknown] = (await command.json("list", "--state", "starting"))["jobs"]
+    assert await command.run("restart", unknown["id"]) == 5, "its POST may be under way"
+    assert "restart it in" in command.output
+    created = datetime.fromisoformat(unknown["created_at"]) - timedelta(minutes=2)
+    await command.world.write(unknown["id"], {"created_at": created})
     assert (await command.json("restart", unknown["id"]))["fingerprint"] is None
     again = await command.json("start", "video", *MODEL, "--input", "waves", "--key", "clip")
     assert (again["id"], again["state"]) == (unknown["id"], "running")
