@@ -31,6 +31,18 @@ def kind_of(name: str) -> str:
     return names.VIDEO if video else names.INTERACTION
 
 
+def updated(job: Job, record: Record) -> Job:
+    """Return a job as the ledger has it, and under the name that it has in the caller's hands.
+
+    A start whose name could not be recorded has told it to its caller alone. Another attempt under
+    the same id has another `created_at`, and another name.
+    """
+    found = Job.of(record)
+    if record.name is None and job.created_at == record.created_at:
+        return replace(found, name=job.name)
+    return found
+
+
 class Lookup:
     """Looks jobs up: in the ledger if there is one, else at Gemini alone."""
 
@@ -72,7 +84,7 @@ class Lookup:
         """Return a job as the ledger has it; without a ledger, as it is."""
         if self.ledger is None or not names.is_id(job.id):
             return job
-        return Job.of((await self.stored(job.id)).record)
+        return updated(job, (await self.stored(job.id)).record)
 
     async def refresh(self, job: Job) -> Job:
         """Ask Gemini about a job, record what it says, and return the job.
@@ -83,12 +95,13 @@ class Lookup:
         if self.ledger is None or not names.is_id(job.id):
             return await self._ask(job)
         stored = await self.stored(job.id)
+        known = updated(job, stored.record)
         if stored.record.final:
-            return Job.of(stored.record)
-        name = stored.record.name or await self._batch_name(stored.record)
+            return known
+        name = known.name or await self._batch_name(stored.record)
         if not name:
-            return Job.of(stored.record)
-        seen = await self._look(Job.of(stored.record), name)
+            return known
+        seen = await self._look(known, name)
         try:
             return await self.record(stored, seen, name)
         except Superseded:

@@ -239,9 +239,8 @@ class Starter:
             # Two jobs now: the document is that of the other.
             raise StartUnknown(replace(running, id=answer.name), str(error)) from error
         except JobsError as error:
-            # It runs, and the ledger will learn so by its event alone.
-            why = f"it runs as {answer.name}, not recorded: {error}"
-            raise StartUnknown(running, why) from error
+            # The ledger learns of it by its event, or where the caller has the job refreshed.
+            raise StartUnknown(running, str(error)) from error
 
     def _remember(self, token: str, draft: Draft) -> None:
         self._unsettled[token] = draft

@@ -11,7 +11,7 @@ from typing import Literal
 
 from gemini_relay.errors import NotFound, Unavailable, WaitTimeout
 from gemini_relay.job import Job
-from gemini_relay.lookup import Lookup
+from gemini_relay.lookup import Lookup, updated
 from relay.jobs import names, states
 
 Until = Literal["end", "action"]
@@ -106,7 +106,7 @@ class Waiter:
             return
         for place, job in enumerate(jobs):
             if job.id in found:
-                jobs[place] = Job.of(found[job.id].record)
+                jobs[place] = updated(job, found[job.id].record)
             elif job.id in wanted:
                 raise NotFound(f"the ledger has no job {job.id}")
 

@@ -417,21 +417,48 @@ async def test_a_ledger_that_fails_before_the_post_leaves_the_key_usable(world: 
     assert len(world.posts()) == 2
 
 
-async def test_a_start_that_cannot_be_recorded_is_unknown_and_says_its_name(world: World) -> None:
+async def unrecorded(world: World, key: str) -> Job:
+    """Start a job that Gemini accepts, and whose name cannot be recorded."""
     create = world.gemini.jobs.interactions.create
 
     def then_refuse(body: Any) -> Any:
+        world.gemini.jobs.interactions.create = create  # type: ignore[method-assign]
         world.refusals += [("Commit", grpc.StatusCode.PERMISSION_DENIED)]
         return create(body)
 
     world.gemini.jobs.interactions.create = then_refuse  # type: ignore[assignment, method-assign]
     with pytest.raises(StartUnknown) as unknown:
+        await start(world, key=key)
+    job = unknown.value.job
+    assert str(unknown.value).startswith(f"Gemini has started {job.name}, and the ledger")
+    assert job.state == "running"
+    return job
+
+
+async def test_a_start_that_cannot_be_recorded_says_its_name_and_is_not_restarted(
+    world: World,
+) -> None:
+    job = await unrecorded(world, "k")
+    with pytest.raises(StartUnknown, match="not known"):
         await start(world, key="k")
-    assert str(unknown.value.job.name) in str(unknown.value)
-    assert unknown.value.job.state == "running"
-    with pytest.raises(StartUnknown):
-        await start(world, key="k")
+    with pytest.raises(JobsError, match=f"running as {job.name}"):
+        await world.jobs.restart(job)
+    assert (await world.documents())[job.id]["name"] == job.name
+    assert (await start(world, key="k")).name == job.name
     assert len(world.posts()) == 1
+
+
+async def test_the_name_of_an_unrecorded_start_is_recorded_by_the_first_call_that_has_it(
+    world: World,
+) -> None:
+    calls = (world.jobs.refresh, world.jobs.wait, world.jobs.cancel, world.jobs.result)
+    for number, call in enumerate(calls):
+        job = await unrecorded(world, f"k{number}")
+        if call != world.jobs.cancel:
+            world.end(job.name, "completed")
+        await call(job)
+        document = (await world.documents())[job.id]
+        assert (document["state"], document["name"]) == ("ended", job.name)
 
 
 async def test_contention_with_the_dispatcher_is_settled_by_reading_again(world: World) -> None:
