@@ -299,12 +299,16 @@ class AsyncJobs:
         """Cancel an interaction or a batch, and return it once Gemini shows that it has ended.
 
         Raises `WaitTimeout` after `wait` seconds, `NotFound`, and `Refused` with the code
-        `METHOD_NOT_FOUND` where Gemini cannot cancel this job.
+        `METHOD_NOT_FOUND` where Gemini cannot cancel this job, or `NOT_CANCELLABLE` for a video.
         """
         return await self._ender.cancel(job, wait)
 
     async def delete(self, job: Job, *, wait: float = _CANCEL_SECONDS) -> Job:
-        """Cancel a job if it runs, then delete it at Gemini. One that is gone counts as deleted."""
+        """Cancel a job if it runs, then delete it at Gemini. One that is gone counts as deleted.
+
+        Raises as `cancel` does, for a video that runs too (`NOT_CANCELLABLE`), and `NotFound` where
+        Gemini does not know the job within 24 hours of its start: it may still appear, and run.
+        """
         return await self._ender.delete(job, wait)
 
     async def result(self, job: Job) -> Any:

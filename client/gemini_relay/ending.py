@@ -6,7 +6,7 @@ from gemini_relay.job import Job
 from gemini_relay.lookup import Lookup
 from relay.jobs import names, replies
 
-_BAD_REQUEST, _MISSING = 400, 404
+_BAD_REQUEST = 400
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 
 
@@ -42,7 +42,9 @@ class Ender:
     async def delete(self, job: Job, wait: float) -> Job:
         """Cancel a job if it runs, and delete it at Gemini; one that is not there is deleted.
 
-        The ledger keeps its document. Returns the job as it was last seen.
+        The ledger keeps its document. Returns the job as it was last seen. Raises `Refused` with
+        the code `NOT_CANCELLABLE` for a video that runs, and `NotFound` for a job that Gemini does
+        not know within 24 hours of its start: it may still appear, and run.
         """
         job = await self._known(job)
         if job.name is None and job.ended:
@@ -51,19 +53,29 @@ class Ender:
         try:
             if not job.ended:
                 job = await self._lookup.refresh(job)
-            if not job.ended and job.kind != names.VIDEO:
+            if not job.ended:
                 job = await self.cancel(job, wait)
         except NotFound:
-            return job
+            return self._gone(job)
         except WaitTimeout as late:
             job = late.job
         except Refused as refused:
             # An agent's may have no way to be cancelled; it can be deleted all the same.
             if refused.code != METHOD_NOT_FOUND:
                 raise
-        answer = await self._lookup.gemini.attempt(lambda: self._delete(job.kind, name))
-        if isinstance(answer, Failure) and answer.status != _MISSING:
-            raise answer.error(f"delete {name}")
+        try:
+            await self._lookup.gemini.call(f"delete {name}", lambda: self._delete(job.kind, name))
+        except NotFound:
+            return self._gone(job)
+        return job
+
+    def _gone(self, job: Job) -> Job:
+        """Return a job that Gemini answered with 404, unless it may still appear."""
+        if not job.ended and self._lookup.fresh(job):
+            raise NotFound(
+                f"Gemini does not know {job.name} yet, which may appear until 24 hours after its"
+                " start, and run: delete it again later"
+            )
         return job
 
     async def _known(self, job: Job) -> Job:

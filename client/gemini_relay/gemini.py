@@ -17,6 +17,7 @@ import httpx2
 from google import genai
 from google.genai.types import GenerateVideosOperation, HttpOptions, HttpRetryOptions
 
+from gemini_relay.errors import JobsError
 from gemini_relay.failures import Answered, Failure, failure_of
 from gemini_relay.settings import Settings
 from relay.jobs.names import BATCH, INTERACTION
@@ -91,11 +92,16 @@ class Gemini:
         await self._http.aclose()
 
     async def attempt(self, call: Callable[[], Awaitable[Answer]]) -> Answer | Failure:
-        """Make a call, and return its answer or what is known of its failure."""
+        """Make a call, and return its answer or what is known of its failure.
+
+        What a call within it has raised as a `JobsError` stays one.
+        """
         sent: list[bool] = []
         token = _sent.set(sent)
         try:
             return await call()
+        except JobsError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises may hold the API key
             return failure_of(error, self._settings.api_key, sent=bool(sent))
         finally:

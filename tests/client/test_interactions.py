@@ -1,5 +1,7 @@
 """Interactions through the real SDK: streamed, answered, followed up, cancelled, deleted."""
 
+from datetime import timedelta
+
 import pytest
 
 from gemini_relay import Job, JobFailed, NotFound, Refused, StartUnknown, WaitTimeout
@@ -175,6 +177,32 @@ async def test_delete_cancels_what_runs_and_a_missing_job_counts_as_deleted(worl
     operations = [each.operation for each in world.gemini.gate.log]
     assert operations.count("interactions.cancel") == operations.count("batches.cancel") == 1
     assert "files.delete" in operations
+
+
+async def test_delete_raises_for_what_it_leaves_running(world: World) -> None:
+    video = await world.jobs.video(model="veo-3", prompt="waves")
+    with pytest.raises(Refused) as refused:
+        await world.jobs.delete(video)
+    assert refused.value.code == "NOT_CANCELLABLE"
+    assert (await world.jobs.refresh(video)).state == "running"
+    videos = world.gemini.jobs.videos
+    videos.advance(videos.jobs.find(str(video.name).rpartition("/")[2]), "succeeded")
+    await world.jobs.refresh(video)
+    world.fault("videos.get", "error-before", status=404)
+    assert (await world.jobs.delete(video)).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("cancellable", [True, False])
+async def test_a_fresh_job_that_gemini_does_not_know_yet_is_not_gone(cancellable: bool) -> None:
+    settings = Settings(agents_can_be_cancelled=cancellable, api_keys=frozenset({API_KEY}))
+    async with running(settings) as world:
+        job = await research(world)
+        world.gemini.jobs.interactions.jobs.remove(str(job.name))
+        with pytest.raises(NotFound, match="delete it again later"):
+            await world.jobs.delete(job)
+        assert (await world.jobs.get(job.id)).state == "running"
+        world.time.time += timedelta(hours=25)
+        assert (await world.jobs.delete(job)).id == job.id
 
 
 async def test_a_video_cannot_be_cancelled_and_an_unknown_start_neither(world: World) -> None:
