@@ -192,7 +192,8 @@ class AsyncJobs:
         """Ask Gemini about a job, record what it says, and return the job.
 
         A job that Gemini does not know within 24 hours of its start is left as it is. Raises
-        `NotFound`, `Unavailable` and `Refused`.
+        `NotFound`, `Unavailable` and `Refused`, and without a ledger `StartUnknown` for an unknown
+        start of which nothing can tell: any but a batch's.
         """
         return await self._lookup.refresh(job)
 
@@ -211,7 +212,8 @@ class AsyncJobs:
     async def wait(self, job: Job, *, timeout: float | None = None, until: Until = "end") -> Job:
         """Return a job once it has ended, however; `until="action"`: or waits for an answer.
 
-        A job that is lost is not waited for. Raises `WaitTimeout` after `timeout` seconds.
+        A job that is lost is not waited for. Raises `WaitTimeout` after `timeout` seconds, and as
+        `refresh` does, except `Unavailable`.
         """
         return (await self._waiter.wait([job], timeout, until))[0]
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_relay.clock import Clock
-from gemini_relay.errors import ConfigurationError, JobsError, NotFound, Unavailable
+from gemini_relay.errors import ConfigurationError, JobsError, NotFound, StartUnknown, Unavailable
 from gemini_relay.gemini import Gemini
 from gemini_relay.job import Job
 from relay.jobs import documents, names, replies, states
@@ -90,7 +90,8 @@ class Lookup:
         """Ask Gemini about a job, record what it says, and return the job.
 
         A job that Gemini does not know is left as it is within 24 hours of its start, in which it
-        may still appear. Raises `NotFound` after that, `Unavailable` and `Refused`.
+        may still appear. Raises `NotFound` after that, `Unavailable` and `Refused`, and without a
+        ledger `StartUnknown` for a job that has no name and is no batch.
         """
         if self.ledger is None or not names.is_id(job.id):
             return await self._ask(job)
@@ -140,8 +141,13 @@ class Lookup:
 
     async def _ask(self, job: Job) -> Job:
         name = job.name or await self._batch_name(Record(job.id, job.kind, job.state))
-        if not name or job.ended:
+        if job.ended:
             return job
+        if not name:
+            if job.kind == names.BATCH:
+                return job
+            # Neither an event nor Gemini can tell.
+            raise StartUnknown(job, "it has no name, and without a ledger no event tells")
         seen = await self._look(job, name)
         return _seen(replace(job, name=name, state=states.RUNNING), seen, self.clock)
 

@@ -56,7 +56,8 @@ class Waiter:
         """Return the jobs, in order, as soon as all of them are where `until` says.
 
         Raises `WaitTimeout` after `timeout` seconds, `NotFound` for a job that Gemini knows no
-        longer, and `Refused` where Gemini refuses to be asked.
+        longer, `Refused` where Gemini refuses to be asked, and without a ledger `StartUnknown` for
+        a job that has no name and is no batch.
         """
         if until not in {"end", "action"}:
             raise ValueError("until must be 'end' or 'action'")
