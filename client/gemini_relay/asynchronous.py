@@ -1,6 +1,5 @@
 """The library for code that awaits; `Jobs` is the same for code that blocks."""
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -333,14 +332,14 @@ class AsyncJobs:
 
         The directory is made if it is missing. A batch's file is JSONL, a video MP4; an interaction
         and an inline batch are the API's JSON, byte for byte. A download that is cut leaves no
-        file. Raises as `result` does.
+        file. Raises as `result` does, and `JobsError` where the files cannot be written.
         """
         job = await self._succeeded(job)
         name = job.name or ""
         only = replies.Seen("") if job.kind == names.INTERACTION else None
         seen = only or await self._lookup.look(job.kind, name)
         target = Path(directory)
-        await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
+        await files.directory(target)
         return [
             await files.download(self._gemini, path, target / file)
             for path, file in files.sources(job, seen)

@@ -4,11 +4,11 @@ The SDK repeats a POST after a 5xx, and where aiohttp is installed after a dropp
 One attempt, and a transport of our own, which the SDK then uses in place of aiohttp, stop both.
 """
 
+import contextlib
 import functools
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -148,7 +148,7 @@ class Gemini:
             f"get {name}", lambda: self.sdk.operations.get(operation, config=config)
         )
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def body(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Give the body of a GET as it arrives, while the block lasts.
 
@@ -158,7 +158,9 @@ class Gemini:
         try:
             yield response.aiter_bytes()
         finally:
-            await response.aclose()
+            # All that was wanted has been read, or an error says that it cannot be.
+            with contextlib.suppress(Exception):
+                await response.aclose()
 
     async def _open(self, path: str) -> httpx2.Response:
         url = httpx2.URL(self._settings.base_url + path)
