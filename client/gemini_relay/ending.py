@@ -1,6 +1,13 @@
 """Cancels and deletes jobs. Deleting does not cancel, and a GET may lag behind a cancellation."""
 
-from gemini_relay.errors import JobFailed, NotFound, Refused, StartUnknown, WaitTimeout
+from gemini_relay.errors import (
+    JobFailed,
+    NotFound,
+    Refused,
+    StartUnknown,
+    Unavailable,
+    WaitTimeout,
+)
 from gemini_relay.failures import METHOD_NOT_FOUND, Failure
 from gemini_relay.job import Job
 from gemini_relay.lookup import Lookup
@@ -28,7 +35,7 @@ class Ender:
             return job
         name = _name(job)
         if job.kind == names.VIDEO:
-            raise Refused(0, "NOT_CANCELLABLE", "Gemini has no call that cancels a video")
+            raise Refused(0, "NOT_CANCELLABLE", "nothing cancels a video: wait until it ends")
         answer = await self._lookup.gemini.attempt(lambda: self._cancel(job.kind, name))
         if isinstance(answer, Failure):
             if answer.status != _BAD_REQUEST:
@@ -87,11 +94,16 @@ class Ender:
         clock = self._lookup.clock
         start, pause = clock.monotonic(), _PAUSE
         while True:
-            job = await self._lookup.refresh(job)
+            silence: Unavailable | None = None
+            try:
+                job = await self._lookup.refresh(job)
+            except Unavailable as error:
+                # The cancellation is accepted, so it is asked for again while there is time.
+                silence = error
             if job.ended:
                 return job
             if clock.monotonic() - start >= wait:
-                raise WaitTimeout(job)
+                raise silence or WaitTimeout(job)
             await clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

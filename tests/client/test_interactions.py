@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gemini_relay import Job, JobFailed, NotFound, Refused, StartUnknown, WaitTimeout
+from gemini_relay import Job, JobFailed, NotFound, Refused, StartUnknown, Unavailable, WaitTimeout
 from localcloud.gemini import Settings
 from tests.client.conftest import API_KEY, World, running
 
@@ -135,6 +135,21 @@ async def test_a_cancellation_is_waited_for_where_the_lookup_lags() -> None:
         world.time.steps = [lambda: None, show]
         cancelled = await world.jobs.cancel(other)
         assert (cancelled.state, cancelled.outcome) == ("ended", "cancelled")
+
+
+async def test_an_accepted_cancellation_is_asked_for_again_where_there_is_no_answer(
+    world: World,
+) -> None:
+    job = await research(world)
+    world.fault("interactions.get", "error-before", status=503, times=3)
+    assert (await world.jobs.cancel(job)).outcome == "cancelled"
+
+    job = await research(world)
+    world.fault("interactions.get", "error-before", status=503, times=100)
+    before = world.time.monotonic()
+    with pytest.raises(Unavailable):
+        await world.jobs.cancel(job, wait=30)
+    assert world.time.monotonic() - before >= 30
 
 
 async def test_what_has_ended_already_is_returned_as_it_ended_by_cancel(world: World) -> None:
