@@ -97,7 +97,9 @@ class AsyncJobs:
 
         Its events bear `metadata`. After `deadline`, a moment or a time from now,
         `relay.job.overdue` is announced. Where another process is starting the job, this waits for
-        that, two minutes at most. Raises `Refused`, `Unavailable`, `StartUnknown` and `KeyTaken`.
+        that, two minutes at most. A request that Gemini has refused is refused again under its key
+        without a post, until `restart`; a corrected one is started. Raises `Refused`,
+        `Unavailable`, `StartUnknown` and `KeyTaken`.
         """
         if bool(model) == bool(agent):
             raise ValueError("give model or agent, one of them")

@@ -44,10 +44,16 @@ class Unavailable(JobsError):
 
 
 class KeyTaken(JobsError):
-    """Another request was started under this key; `job` is what it started."""
+    """Another request has this key; `job` is what it has started, or may have.
+
+    One that Gemini has refused holds no key.
+    """
 
     def __init__(self, job: "Job") -> None:
-        super().__init__(f"another request was started under the key {job.key!r}, as {job.id}")
+        super().__init__(
+            f"another request has the key {job.key!r}: {job.id}, which is {job.state}; use another"
+            " key, or the same request"
+        )
         self.job = job
 
 

@@ -3,7 +3,7 @@
 | what Gemini answers | the job | what is raised |
 |---|---|---|
 | 2xx with a name | `running` | |
-| 4xx but 408 and 429 | `refused` | `Refused` |
+| 4xx but 408 and 429 | `refused`, and its key may start another request | `Refused` |
 | 429 | `refused`, and its key may start again | `Unavailable` |
 | nothing, 5xx, 408, a 200 without a name | stays `starting` | `StartUnknown` |
 
@@ -92,7 +92,7 @@ class Starter:
         stored = await self._created(job, draft)
         while stored is None:
             found = await self._lookup.stored(job)
-            if _free(found.record):
+            if _free(found.record, draft.fingerprint):
                 stored = await self._claim(found, draft)
             elif (known := await self._known(found, draft)) is not None:
                 return known
@@ -304,10 +304,15 @@ _CLEARED = tuple(
 )
 
 
-def _free(record: Record) -> bool:
-    """Tell whether a key may start again: after 429, or because it was restarted."""
+def _free(record: Record, fingerprint: str | None) -> bool:
+    """Tell whether a key may start a request: where it was restarted, or nothing was started.
+
+    What Gemini has refused it refuses again, unless that was by 429, or the request is another.
+    """
     if record.name is not None:
         return False
+    if record.state == states.REFUSED and fingerprint != record.fingerprint:
+        return True
     overloaded = record.error is not None and record.error.get("code") == RESOURCE_EXHAUSTED
     restarted = record.fingerprint is None and record.state in _RESTARTABLE
     return restarted or (record.state == states.REFUSED and overloaded)
@@ -322,5 +327,7 @@ def _error(failure: Failure) -> JobsError:
 
 def _refused_before(job: Job) -> Refused:
     error = job.error or {}
-    status = str(error.get("message", "")).removeprefix(_ANSWERED)
-    return Refused(int(status) if status.isdigit() else 0, str(error.get("code", "")))
+    said = str(error.get("message", "")).removeprefix(_ANSWERED)
+    status, code = int(said) if said.isdigit() else 0, str(error.get("code", ""))
+    text = f"Gemini refused {job.id} with {status} {code} before, and nothing was posted now"
+    return Refused(status, code, f"{text}: correct the request, or restart {job.id}")

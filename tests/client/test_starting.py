@@ -304,6 +304,47 @@ async def test_a_refused_start_is_refused_again_under_its_key_without_a_post(
         assert "Injected" not in repr(document), "Google's message may quote the request"
 
 
+async def test_another_request_starts_under_the_key_of_one_that_was_refused(
+    world: World,
+) -> None:
+    world.fault("interactions.create", "error-before", status=400)
+    with pytest.raises(Refused):
+        await start(world, key="k", input="mistaken")
+    with pytest.raises(Refused, match="correct the request, or restart job_"):
+        await start(world, key="k", input="mistaken")
+
+    job = await start(world, key="k", input="corrected")
+
+    document = (await world.documents())[job.id]
+    assert (document["state"], document["error"], document["expire_at"]) == ("running", None, None)
+    with pytest.raises(KeyTaken):
+        await start(world, key="k", input="mistaken")
+    assert len(world.posts()) == 2
+
+
+@pytest.mark.parametrize("lost_reply", ["a conflict", "no answer"])
+async def test_a_key_that_was_taken_over_is_used_where_the_reply_to_that_was_lost(
+    world: World, lost_reply: str
+) -> None:
+    world.fault("interactions.create", "error-before", status=429)
+    with pytest.raises(Unavailable):
+        await start(world, key="k")
+    ledger = world.jobs._lookup.needed("a test")
+    write = ledger.write
+
+    async def applied(*given: Any) -> bool:
+        ledger.write = write  # type: ignore[method-assign]
+        assert await write(*given)
+        if lost_reply == "no answer":
+            raise Unavailable("lost")
+        # As Firestore's client, which writes again by itself.
+        return False
+
+    ledger.write = applied  # type: ignore[assignment, method-assign]
+    assert (await start(world, key="k")).state == "running"
+    assert len(world.posts()) == 2
+
+
 async def test_too_many_requests_leave_the_key_free(world: World) -> None:
     world.fault("interactions.create", "error-before", status=429)
     with pytest.raises(Unavailable) as overloaded:
