@@ -1,6 +1,5 @@
 """The library for code that awaits; `Jobs` is the same for code that blocks."""
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -97,8 +96,10 @@ class AsyncJobs:
         """Start an interaction in the background, once under `key`, and return it at once.
 
         Its events bear `metadata`. After `deadline`, a moment or a time from now,
-        `relay.job.overdue` is announced. Raises `Refused`, `Unavailable`, `StartUnknown` and
-        `KeyTaken`.
+        `relay.job.overdue` is announced. Where another process is starting the job, this waits for
+        that, two minutes at most. A request that Gemini has refused is refused again under its key
+        without a post, until `restart`; a corrected one is started. Raises `Refused`,
+        `Unavailable`, `StartUnknown` and `KeyTaken`.
         """
         if bool(model) == bool(agent):
             raise ValueError("give model or agent, one of them")
@@ -192,7 +193,8 @@ class AsyncJobs:
         """Ask Gemini about a job, record what it says, and return the job.
 
         A job that Gemini does not know within 24 hours of its start is left as it is. Raises
-        `NotFound`, `Unavailable` and `Refused`.
+        `NotFound`, `Unavailable` and `Refused`, and without a ledger `StartUnknown` for an unknown
+        start of which nothing can tell: any but a batch's.
         """
         return await self._lookup.refresh(job)
 
@@ -202,15 +204,17 @@ class AsyncJobs:
         A batch that is found by its display name is returned instead. The ledger has no request, so
         this posts only where this object made the attempt that failed. Elsewhere it frees the key:
         the next start under it, with any request, posts. If Gemini had started the job after all,
-        there are two. Raises `JobsError` for a job that is
-        known to have been started, and what a start raises.
+        there are two. Raises `JobsError` for a job that is known to have been started, or was
+        started again since, `StartUnknown` while the POST of another process may be under way, for
+        two minutes, and what a start raises.
         """
         return await self._starter.restart(job)
 
     async def wait(self, job: Job, *, timeout: float | None = None, until: Until = "end") -> Job:
         """Return a job once it has ended, however; `until="action"`: or waits for an answer.
 
-        A job that is lost is not waited for. Raises `WaitTimeout` after `timeout` seconds.
+        A job that is lost is not waited for. Raises `WaitTimeout` after `timeout` seconds, and as
+        `refresh` does, except `Unavailable`.
         """
         return (await self._waiter.wait([job], timeout, until))[0]
 
@@ -298,12 +302,16 @@ class AsyncJobs:
         """Cancel an interaction or a batch, and return it once Gemini shows that it has ended.
 
         Raises `WaitTimeout` after `wait` seconds, `NotFound`, and `Refused` with the code
-        `METHOD_NOT_FOUND` where Gemini cannot cancel this job.
+        `METHOD_NOT_FOUND` where Gemini cannot cancel this job, or `NOT_CANCELLABLE` for a video.
         """
         return await self._ender.cancel(job, wait)
 
     async def delete(self, job: Job, *, wait: float = _CANCEL_SECONDS) -> Job:
-        """Cancel a job if it runs, then delete it at Gemini. One that is gone counts as deleted."""
+        """Cancel a job if it runs, then delete it at Gemini. One that is gone counts as deleted.
+
+        Raises as `cancel` does, for a video that runs too (`NOT_CANCELLABLE`), and `NotFound` where
+        Gemini does not know the job within 24 hours of its start: it may still appear, and run.
+        """
         return await self._ender.delete(job, wait)
 
     async def result(self, job: Job) -> Any:
@@ -326,14 +334,14 @@ class AsyncJobs:
 
         The directory is made if it is missing. A batch's file is JSONL, a video MP4; an interaction
         and an inline batch are the API's JSON, byte for byte. A download that is cut leaves no
-        file. Raises as `result` does.
+        file. Raises as `result` does, and `JobsError` where the files cannot be written.
         """
         job = await self._succeeded(job)
         name = job.name or ""
         only = replies.Seen("") if job.kind == names.INTERACTION else None
         seen = only or await self._lookup.look(job.kind, name)
         target = Path(directory)
-        await asyncio.to_thread(target.mkdir, parents=True, exist_ok=True)
+        await files.directory(target)
         return [
             await files.download(self._gemini, path, target / file)
             for path, file in files.sources(job, seen)

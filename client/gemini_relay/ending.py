@@ -1,12 +1,19 @@
 """Cancels and deletes jobs. Deleting does not cancel, and a GET may lag behind a cancellation."""
 
-from gemini_relay.errors import JobFailed, NotFound, Refused, StartUnknown, WaitTimeout
+from gemini_relay.errors import (
+    JobFailed,
+    NotFound,
+    Refused,
+    StartUnknown,
+    Unavailable,
+    WaitTimeout,
+)
 from gemini_relay.failures import METHOD_NOT_FOUND, Failure
 from gemini_relay.job import Job
 from gemini_relay.lookup import Lookup
 from relay.jobs import names, replies
 
-_BAD_REQUEST, _MISSING = 400, 404
+_BAD_REQUEST = 400
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 
 
@@ -28,7 +35,7 @@ class Ender:
             return job
         name = _name(job)
         if job.kind == names.VIDEO:
-            raise Refused(0, "NOT_CANCELLABLE", "Gemini has no call that cancels a video")
+            raise Refused(0, "NOT_CANCELLABLE", "nothing cancels a video: wait until it ends")
         answer = await self._lookup.gemini.attempt(lambda: self._cancel(job.kind, name))
         if isinstance(answer, Failure):
             if answer.status != _BAD_REQUEST:
@@ -42,7 +49,9 @@ class Ender:
     async def delete(self, job: Job, wait: float) -> Job:
         """Cancel a job if it runs, and delete it at Gemini; one that is not there is deleted.
 
-        The ledger keeps its document. Returns the job as it was last seen.
+        The ledger keeps its document. Returns the job as it was last seen. Raises `Refused` with
+        the code `NOT_CANCELLABLE` for a video that runs, and `NotFound` for a job that Gemini does
+        not know within 24 hours of its start: it may still appear, and run.
         """
         job = await self._known(job)
         if job.name is None and job.ended:
@@ -51,19 +60,29 @@ class Ender:
         try:
             if not job.ended:
                 job = await self._lookup.refresh(job)
-            if not job.ended and job.kind != names.VIDEO:
+            if not job.ended:
                 job = await self.cancel(job, wait)
         except NotFound:
-            return job
+            return self._gone(job)
         except WaitTimeout as late:
             job = late.job
         except Refused as refused:
             # An agent's may have no way to be cancelled; it can be deleted all the same.
             if refused.code != METHOD_NOT_FOUND:
                 raise
-        answer = await self._lookup.gemini.attempt(lambda: self._delete(job.kind, name))
-        if isinstance(answer, Failure) and answer.status != _MISSING:
-            raise answer.error(f"delete {name}")
+        try:
+            await self._lookup.gemini.call(f"delete {name}", lambda: self._delete(job.kind, name))
+        except NotFound:
+            return self._gone(job)
+        return job
+
+    def _gone(self, job: Job) -> Job:
+        """Return a job that Gemini answered with 404, unless it may still appear."""
+        if not job.ended and self._lookup.fresh(job):
+            raise NotFound(
+                f"Gemini does not know {job.name} yet, which may appear until 24 hours after its"
+                " start, and run: delete it again later"
+            )
         return job
 
     async def _known(self, job: Job) -> Job:
@@ -75,11 +94,16 @@ class Ender:
         clock = self._lookup.clock
         start, pause = clock.monotonic(), _PAUSE
         while True:
-            job = await self._lookup.refresh(job)
+            silence: Unavailable | None = None
+            try:
+                job = await self._lookup.refresh(job)
+            except Unavailable as error:
+                # The cancellation is accepted, so it is asked for again while there is time.
+                silence = error
             if job.ended:
                 return job
             if clock.monotonic() - start >= wait:
-                raise WaitTimeout(job)
+                raise silence or WaitTimeout(job)
             await clock.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -44,10 +44,16 @@ class Unavailable(JobsError):
 
 
 class KeyTaken(JobsError):
-    """Another request was started under this key; `job` is what it started."""
+    """Another request has this key; `job` is what it has started, or may have.
+
+    One that Gemini has refused holds no key.
+    """
 
     def __init__(self, job: "Job") -> None:
-        super().__init__(f"another request was started under the key {job.key!r}, as {job.id}")
+        super().__init__(
+            f"another request has the key {job.key!r}: {job.id}, which is {job.state}; use another"
+            " key, or the same request"
+        )
         self.job = job
 
 
@@ -55,11 +61,14 @@ class StartUnknown(JobsError):
     """Whether Gemini started the job cannot be known; with the same key nothing is posted again.
 
     `job` becomes `running` or `ended` when an event or, for a batch, its display name tells.
-    `Jobs.restart(job)` frees the key, for the price of perhaps two jobs.
+    `Jobs.restart(job)` frees the key, for the price of perhaps two jobs. Where `job` has a name, it
+    runs, and the ledger alone does not know: `Jobs.refresh(job)` records it.
     """
 
     def __init__(self, job: "Job", why: str = "") -> None:
         text = f"it is not known whether Gemini has started {job.id}"
+        if job.name:
+            text = f"Gemini has started {job.name}, and the ledger does not have it"
         super().__init__(f"{text}: {why}" if why else text)
         self.job = job
 

@@ -1,6 +1,7 @@
 """Downloads what a job has made into a directory; a download that is cut leaves no file."""
 
 import asyncio
+import contextlib
 import os
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -36,24 +37,46 @@ def sources(job: Job, seen: Seen) -> Iterator[tuple[str, str]]:
     yield path_of(job.kind, name), f"{_safe(name.rpartition('/')[2])}.json"
 
 
+async def directory(path: Path) -> None:
+    """Make a directory that is missing. Raises `JobsError` where that is not possible."""
+    with _writing(path):
+        await asyncio.to_thread(path.mkdir, parents=True, exist_ok=True)
+
+
 async def download(gemini: Gemini, path: str, target: Path) -> Path:
-    """Stream the body at `path` into `target`, which appears whole or not at all."""
+    """Stream the body at `path` into `target`, which appears whole or not at all.
+
+    Raises `JobsError` where the file cannot be written.
+    """
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
-    file = await asyncio.to_thread(draft.open, "wb")
-    try:
-        with file:
-            async with gemini.body(path) as chunks:
-                await gemini.call(f"download {path}", lambda: _write(chunks, file))
-            await asyncio.to_thread(_flush, file)
-        await asyncio.to_thread(draft.replace, target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with _writing(target):
+        file = await asyncio.to_thread(draft.open, "wb")
+        try:
+            with file:
+                async with gemini.body(path) as chunks:
+                    await _write(gemini, f"download {path}", chunks, file)
+                await asyncio.to_thread(_flush, file)
+            await asyncio.to_thread(draft.replace, target)
+        finally:
+            draft.unlink(missing_ok=True)
     return target
 
 
-async def _write(chunks: AsyncIterator[bytes], file: BinaryIO) -> None:
-    async for chunk in chunks:
+async def _write(gemini: Gemini, what: str, chunks: AsyncIterator[bytes], file: BinaryIO) -> None:
+    # What breaks a chunk off is Gemini's fault, and what keeps it from being written is not.
+    while (chunk := await gemini.call(what, lambda: anext(chunks, None))) is not None:
         file.write(chunk)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JobsError(
+            f"cannot write {path} ({error.strerror or type(error).__name__}): give a directory that"
+            " can be written and has room"
+        ) from error
 
 
 def _flush(file: BinaryIO) -> None:

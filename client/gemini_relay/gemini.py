@@ -4,11 +4,11 @@ The SDK repeats a POST after a 5xx, and where aiohttp is installed after a dropp
 One attempt, and a transport of our own, which the SDK then uses in place of aiohttp, stop both.
 """
 
+import contextlib
 import functools
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -17,11 +17,12 @@ import httpx2
 from google import genai
 from google.genai.types import GenerateVideosOperation, HttpOptions, HttpRetryOptions
 
+from gemini_relay.errors import JobsError
 from gemini_relay.failures import Answered, Failure, failure_of
 from gemini_relay.settings import Settings
 from relay.jobs.names import BATCH, INTERACTION
 
-_SECONDS = 120.0
+POST_SECONDS = 120.0
 """For one call of the SDK: to start a large batch takes a while."""
 _LOOK_SECONDS = 30.0
 _PAGES = 100
@@ -66,7 +67,7 @@ class Gemini:
         self._settings = settings
         self._http = httpx2.AsyncClient(
             transport=transport,
-            timeout=_SECONDS,
+            timeout=POST_SECONDS,
             event_hooks={"request": [_note_sent]},
             verify=_certificates(),
         )
@@ -76,7 +77,7 @@ class Gemini:
             enterprise=False,
             http_options=HttpOptions(
                 base_url=settings.base_url,
-                timeout=int(_SECONDS * 1000),
+                timeout=int(POST_SECONDS * 1000),
                 retry_options=_ONCE,
                 httpx_async_client=self._http,
                 # Nothing here blocks, and a client of its own would load every certificate again.
@@ -91,11 +92,16 @@ class Gemini:
         await self._http.aclose()
 
     async def attempt(self, call: Callable[[], Awaitable[Answer]]) -> Answer | Failure:
-        """Make a call, and return its answer or what is known of its failure."""
+        """Make a call, and return its answer or what is known of its failure.
+
+        What a call within it has raised as a `JobsError` stays one.
+        """
         sent: list[bool] = []
         token = _sent.set(sent)
         try:
             return await call()
+        except JobsError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises may hold the API key
             return failure_of(error, self._settings.api_key, sent=bool(sent))
         finally:
@@ -142,7 +148,7 @@ class Gemini:
             f"get {name}", lambda: self.sdk.operations.get(operation, config=config)
         )
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def body(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """Give the body of a GET as it arrives, while the block lasts.
 
@@ -152,7 +158,9 @@ class Gemini:
         try:
             yield response.aiter_bytes()
         finally:
-            await response.aclose()
+            # All that was wanted has been read, or an error says that it cannot be.
+            with contextlib.suppress(Exception):
+                await response.aclose()
 
     async def _open(self, path: str) -> httpx2.Response:
         url = httpx2.URL(self._settings.base_url + path)
@@ -182,7 +190,7 @@ class Gemini:
             method,
             self._settings.base_url + path,
             json=body,
-            timeout=_SECONDS if body else _LOOK_SECONDS,
+            timeout=POST_SECONDS if body else _LOOK_SECONDS,
             headers={"x-goog-api-key": self._settings.api_key},
         )
         try:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_relay.clock import Clock
-from gemini_relay.errors import ConfigurationError, NotFound, Unavailable
+from gemini_relay.errors import ConfigurationError, JobsError, NotFound, StartUnknown, Unavailable
 from gemini_relay.gemini import Gemini
 from gemini_relay.job import Job
 from relay.jobs import documents, names, replies, states
@@ -19,12 +19,28 @@ _ATTEMPTS = 5
 """Times that a write is tried where the document has changed since it was read."""
 
 
+class Superseded(JobsError):
+    """A job was started again meanwhile: its document is that of another attempt."""
+
+
 def kind_of(name: str) -> str:
     """Return the kind of job that a name belongs to, in any form that Gemini writes."""
     if name.startswith(("batches/", "batch_")):
         return names.BATCH
     video = "/operations/" in name or name.startswith("files/")
     return names.VIDEO if video else names.INTERACTION
+
+
+def updated(job: Job, record: Record) -> Job:
+    """Return a job as the ledger has it, and under the name that it has in the caller's hands.
+
+    A start whose name could not be recorded has told it to its caller alone. Another attempt under
+    the same id has another `created_at`, and another name.
+    """
+    found = Job.of(record)
+    if record.name is None and job.created_at == record.created_at:
+        return replace(found, name=job.name)
+    return found
 
 
 class Lookup:
@@ -68,24 +84,29 @@ class Lookup:
         """Return a job as the ledger has it; without a ledger, as it is."""
         if self.ledger is None or not names.is_id(job.id):
             return job
-        return Job.of((await self.stored(job.id)).record)
+        return updated(job, (await self.stored(job.id)).record)
 
     async def refresh(self, job: Job) -> Job:
         """Ask Gemini about a job, record what it says, and return the job.
 
         A job that Gemini does not know is left as it is within 24 hours of its start, in which it
-        may still appear. Raises `NotFound` after that, `Unavailable` and `Refused`.
+        may still appear. Raises `NotFound` after that, `Unavailable` and `Refused`, and without a
+        ledger `StartUnknown` for a job that has no name and is no batch.
         """
         if self.ledger is None or not names.is_id(job.id):
             return await self._ask(job)
         stored = await self.stored(job.id)
+        known = updated(job, stored.record)
         if stored.record.final:
-            return Job.of(stored.record)
-        name = stored.record.name or await self._batch_name(stored.record)
+            return known
+        name = known.name or await self._batch_name(stored.record)
         if not name:
-            return Job.of(stored.record)
-        seen = await self._look(Job.of(stored.record), name)
-        return await self.record(stored, seen, name)
+            return known
+        seen = await self._look(known, name)
+        try:
+            return await self.record(stored, seen, name)
+        except Superseded:
+            return await self.current(job)
 
     async def record(
         self, stored: "Stored", seen: Seen | None, name: str, *, start: bool = False
@@ -93,8 +114,9 @@ class Lookup:
         """Write a job's name and what was seen of it, in one commit, and return the job.
 
         `start` says that Gemini has just accepted it. What an event has written meanwhile stays.
+        Raises `Superseded` where the document now has another token.
         """
-        ledger = self.needed("recording")
+        ledger, token = self.needed("recording"), stored.record.token
         for _ in range(_ATTEMPTS):
             fields = self._fields(stored.record, seen, name, start=start)
             if not fields:
@@ -104,6 +126,8 @@ class Lookup:
             if await ledger.write(stored, fields, aliases):
                 return Job.of(Record.of(stored.record.id, {**stored.fields, **fields}))
             stored = await self.stored(stored.record.id)
+            if stored.record.token != token:
+                raise Superseded(f"{stored.record.id} was started again meanwhile, and is another")
         raise Unavailable(f"the document of {stored.record.id} does not stand still")
 
     async def look(self, kind: str, name: str) -> Seen:
@@ -117,8 +141,13 @@ class Lookup:
 
     async def _ask(self, job: Job) -> Job:
         name = job.name or await self._batch_name(Record(job.id, job.kind, job.state))
-        if not name or job.ended:
+        if job.ended:
             return job
+        if not name:
+            if job.kind == names.BATCH:
+                return job
+            # Neither an event nor Gemini can tell.
+            raise StartUnknown(job, "it has no name, and without a ledger no event tells")
         seen = await self._look(job, name)
         return _seen(replace(job, name=name, state=states.RUNNING), seen, self.clock)
 

@@ -3,15 +3,19 @@
 | what Gemini answers | the job | what is raised |
 |---|---|---|
 | 2xx with a name | `running` | |
-| 4xx but 408 and 429 | `refused` | `Refused` |
+| 4xx but 408 and 429 | `refused`, and its key may start another request | `Refused` |
 | 429 | `refused`, and its key may start again | `Unavailable` |
 | nothing, 5xx, 408, a 200 without a name | stays `starting` | `StartUnknown` |
 
 A document that stays `starting` posts nothing again until an event, a batch's display name or
 `restart` settles it. `restart` posts again where this process still has the request, else it takes
-the fingerprint away: who comes next with the key may post.
+the fingerprint away: who comes next with the key may post. Each attempt has a token of its own.
+
+While a POST may be under way elsewhere, nobody can know its outcome: a start under its key waits
+for that, and `restart` refuses.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,8 +30,9 @@ from gemini_relay.errors import (
     Unavailable,
 )
 from gemini_relay.failures import Failure
+from gemini_relay.gemini import POST_SECONDS
 from gemini_relay.job import Job
-from gemini_relay.lookup import Lookup
+from gemini_relay.lookup import Lookup, Superseded
 from relay.jobs import documents, names, states
 from relay.jobs.documents import Fields, Record
 from relay.jobs.replies import Seen
@@ -39,6 +44,7 @@ RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
 _OVERLOADED = 429
 _ANSWERED = "Gemini answered "
 _REMEMBERED = 100
+_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ Post = Callable[[str, Mapping[str, str]], Awaitable[Accepted]]
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A job to start. `post` is called at most once."""
+    """A job to start. A start calls `post` once, and so does each `restart` that has the draft."""
 
     kind: str
     target: str
@@ -73,7 +79,7 @@ class Starter:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._unsettled: dict[str, Draft] = {}
-        """The requests of starts that failed, for `restart`: the ledger has none."""
+        """By token, the requests of starts that failed here, for `restart`: the ledger has none."""
 
     async def start(self, draft: Draft) -> Job:
         """Start a job, or return the one that was started under the same key.
@@ -83,19 +89,13 @@ class Starter:
         if self._lookup.ledger is None:
             return await self._start_unrecorded(draft)
         job = names.random_id() if draft.key is None else names.key_id(draft.key)
-        token = names.new_token()
-        fields = self._document(draft, job, token)
-        try:
-            stored = await self._lookup.ledger.create(job, fields)
-        except Unavailable:
-            # It may have been written, and would then block its own key: the token tells.
-            stored = await self._lookup.ledger.create(job, fields)
-        if stored is None:
+        stored = await self._created(job, draft)
+        while stored is None:
             found = await self._lookup.stored(job)
-            # Firestore may have applied a write whose reply was lost, and the client wrote again.
-            stored = found if found.record.token == token else await self._claim(found, fields)
-            if stored is None:
-                return await self._known(found, draft)
+            if _free(found.record, draft.fingerprint):
+                stored = await self._claim(found, draft)
+            elif (known := await self._known(found, draft)) is not None:
+                return known
         return await self._post(stored, draft)
 
     async def restart(self, job: Job) -> Job:
@@ -107,22 +107,59 @@ class Starter:
         while True:
             stored = await self._lookup.stored(job.id)
             record = stored.record
-            if record.name or record.state not in _RESTARTABLE:
-                raise JobsError(f"{job.id} was started: it is {record.state} as {record.name}")
-            draft = self._unsettled.pop(job.id, None)
-            if draft is not None:
-                fields = self._document(draft, job.id, names.new_token())
-                if (claimed := await self._claim(stored, fields, freed=True)) is not None:
+            self._check_restart(job, record)
+            if (draft := self._unsettled.get(record.token)) is not None:
+                if (claimed := await self._claim(stored, draft)) is not None:
+                    self._unsettled.pop(record.token, None)
                     return await self._post(claimed, draft)
-                self._unsettled[job.id] = draft
             elif record.fingerprint is None or await ledger.write(stored, {"fingerprint": None}):
                 return replace(Job.of(record), fingerprint=None)
 
-    def _document(self, draft: Draft, job: str, token: str) -> Fields:
+    def _check_restart(self, job: Job, record: Record) -> None:
+        """Raise for a job that must not be restarted, or not yet."""
+        if record.name or record.state not in _RESTARTABLE:
+            raise JobsError(f"{job.id} was started: it is {record.state} as {record.name}")
+        if job.created_at not in (None, record.created_at):
+            raise JobsError(
+                f"{job.id} was started again at {record.created_at}: get it anew, and restart that"
+            )
+        if record.state == states.STARTING and (left := self._under_way(record)) > 0:
+            raise StartUnknown(
+                Job.of(record), f"its POST may still be under way; restart it in {left:.0f} s"
+            )
+
+    def _under_way(self, record: Record) -> float:
+        """Return the seconds for which the POST of a start may still be under way."""
+        if record.created_at is None or record.token in self._unsettled:
+            return 0.0
+        age = self._lookup.clock.now() - record.created_at
+        return POST_SECONDS - age.total_seconds()
+
+    async def _created(self, job: str, draft: Draft) -> "Stored | None":
+        """Write the document of a new job; None where another has the key."""
+        ledger = self._lookup.needed("a start")
+        fields = self._document(draft, job)
+        try:
+            stored = await ledger.create(job, fields)
+        except Unavailable:
+            # It may have been written, and would then block its own key: the token tells.
+            stored = await ledger.create(job, fields)
+        return stored or await self._own(job, fields)
+
+    async def _own(self, job: str, fields: Fields) -> "Stored | None":
+        """Return a document that has our token.
+
+        Firestore may have applied a write whose reply was lost; its client then wrote again, and
+        was told of a conflict.
+        """
+        stored = await self._lookup.stored(job)
+        return stored if stored.record.token == fields["token"] else None
+
+    def _document(self, draft: Draft, job: str) -> Fields:
         return documents.starting(
             job,
             draft.kind,
-            token,
+            names.new_token(),
             self._lookup.clock.now(),
             key=draft.key,
             fingerprint=draft.fingerprint,
@@ -132,63 +169,81 @@ class Starter:
             deadline=draft.deadline,
         )
 
-    async def _claim(
-        self, found: "Stored", fields: Fields, *, freed: bool = False
-    ) -> "Stored | None":
-        """Take a key over that may start again; None where it may not, or another was quicker."""
-        if not freed and not _free(found.record):
-            return None
+    async def _claim(self, found: "Stored", draft: Draft) -> "Stored | None":
+        """Take a key over that may start again; None where another was quicker."""
+        job = found.record.id
+        fields = self._document(draft, job)
         fresh = {**dict.fromkeys(_CLEARED), **fields}
         # What the dispatcher has announced is its own.
         fresh.pop("announced", None)
         ledger = self._lookup.needed("a key")
-        if not await ledger.write(found, fresh):
-            return None
-        stored = await self._lookup.stored(found.record.id)
-        return stored if stored.record.token == fields["token"] else None
+        try:
+            await ledger.write(found, fresh)
+        except Unavailable:
+            # As where a document is created.
+            await ledger.write(found, fresh)
+        return await self._own(job, fields)
 
-    async def _known(self, found: "Stored", draft: Draft) -> Job:
-        """Return the job that the key has started already."""
-        stored = await self._lookup.stored(found.record.id)
-        job = Job.of(stored.record)
+    async def _known(self, found: "Stored", draft: Draft) -> Job | None:
+        """Return the job that the key has started already; None where its document has changed."""
+        job = Job.of(found.record)
         if job.fingerprint is not None and job.fingerprint != draft.fingerprint:
             raise KeyTaken(job)
-        if job.state == states.STARTING:
-            job = await self._settled(job)
         if job.state == states.REFUSED:
             raise _refused_before(job)
-        return job
+        if job.state != states.STARTING:
+            return job
+        if await self._named(job) or await self._moved(found.record) or await self._named(job):
+            return None
+        raise StartUnknown(job)
 
-    async def _settled(self, job: Job) -> Job:
-        """Look for a batch by its display name; raises `StartUnknown` where that tells nothing."""
+    async def _named(self, job: Job) -> bool:
+        """Look for a batch by its display name; raises `StartUnknown` where Gemini is silent."""
         try:
-            found = await self._lookup.refresh(job)
+            return (await self._lookup.refresh(job)).state != states.STARTING
         except Unavailable as error:
             raise StartUnknown(job, str(error)) from error
-        if found.state == states.STARTING:
-            raise StartUnknown(found)
-        return found
+
+    async def _moved(self, record: Record) -> bool:
+        """Wait while a POST may be under way, and tell whether the document has changed."""
+        pause = _PAUSE
+        while (left := self._under_way(record)) > 0:
+            await self._lookup.clock.sleep(min(pause, left))
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            # Read again at the next turn.
+            with contextlib.suppress(Unavailable):
+                now = (await self._lookup.stored(record.id)).record
+                if (now.state, now.token, now.fingerprint) != (
+                    record.state,
+                    record.token,
+                    record.fingerprint,
+                ):
+                    return True
+        return False
 
     async def _post(self, stored: "Stored", draft: Draft) -> Job:
         record = stored.record
         metadata = {**draft.metadata, names.RELAY_JOB: names.relay_job(record.id, record.token)}
         answer = await self._lookup.gemini.attempt(lambda: draft.post(record.id, metadata))
         if isinstance(answer, Failure):
-            self._remember(record.id, draft)
+            self._remember(record.token, draft)
             raise await self._failed(stored, answer)
         if not answer.name:
-            self._remember(record.id, draft)
+            self._remember(record.token, draft)
             raise StartUnknown(Job.of(record), "the reply has no name")
         seen = Seen(answer.status, states.outcome(draft.kind, answer.status))
+        running = replace(Job.of(record), name=answer.name, state=states.RUNNING)
         try:
             return await self._lookup.record(stored, seen, answer.name, start=True)
+        except Superseded as error:
+            # Two jobs now: the document is that of the other.
+            raise StartUnknown(replace(running, id=answer.name), str(error)) from error
         except JobsError as error:
-            # It runs, and the ledger will learn so by its event alone.
-            job = replace(Job.of(record), name=answer.name, state=states.RUNNING)
-            raise StartUnknown(job, f"it runs as {answer.name}, not recorded: {error}") from error
+            # The ledger learns of it by its event, or where the caller has the job refreshed.
+            raise StartUnknown(running, str(error)) from error
 
-    def _remember(self, job: str, draft: Draft) -> None:
-        self._unsettled[job] = draft
+    def _remember(self, token: str, draft: Draft) -> None:
+        self._unsettled[token] = draft
         while len(self._unsettled) > _REMEMBERED:
             del self._unsettled[next(iter(self._unsettled))]
 
@@ -249,10 +304,15 @@ _CLEARED = tuple(
 )
 
 
-def _free(record: Record) -> bool:
-    """Tell whether a key may start again: after 429, or because it was restarted."""
+def _free(record: Record, fingerprint: str | None) -> bool:
+    """Tell whether a key may start a request: where it was restarted, or nothing was started.
+
+    What Gemini has refused it refuses again, unless that was by 429, or the request is another.
+    """
     if record.name is not None:
         return False
+    if record.state == states.REFUSED and fingerprint != record.fingerprint:
+        return True
     overloaded = record.error is not None and record.error.get("code") == RESOURCE_EXHAUSTED
     restarted = record.fingerprint is None and record.state in _RESTARTABLE
     return restarted or (record.state == states.REFUSED and overloaded)
@@ -267,5 +327,7 @@ def _error(failure: Failure) -> JobsError:
 
 def _refused_before(job: Job) -> Refused:
     error = job.error or {}
-    status = str(error.get("message", "")).removeprefix(_ANSWERED)
-    return Refused(int(status) if status.isdigit() else 0, str(error.get("code", "")))
+    said = str(error.get("message", "")).removeprefix(_ANSWERED)
+    status, code = int(said) if said.isdigit() else 0, str(error.get("code", ""))
+    text = f"Gemini refused {job.id} with {status} {code} before, and nothing was posted now"
+    return Refused(status, code, f"{text}: correct the request, or restart {job.id}")

@@ -121,7 +121,10 @@ class Follower:
                     self._note(event)
                     yield event
         finally:
-            await connection.close()
+            # Whatever breaks here concerns a connection that is over: its events are read, and
+            # the next one resumes what is missing.
+            with contextlib.suppress(Exception):
+                await connection.close()
 
     async def _read(self, connection: Connection) -> AsyncGenerator[Any]:
         items = aiter(connection)
@@ -154,8 +157,10 @@ class Follower:
 
     def _note(self, event: Any) -> None:
         status, kind = event_status(event), event_type(event)
-        if outcome(INTERACTION, status) or (kind == "interaction.completed" and not status):
-            self._told = True
+        # Steps have a status too.
+        if kind.startswith("interaction."):
+            ended = outcome(INTERACTION, status) if status else kind == "interaction.completed"
+            self._told = self._told or bool(ended)
         self._doubted = kind == "error"
 
     async def _is_over(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from gemini_relay.errors import NotFound, Unavailable, WaitTimeout
 from gemini_relay.job import Job
-from gemini_relay.lookup import Lookup
+from gemini_relay.lookup import Lookup, updated
 from relay.jobs import names, states
 
 Until = Literal["end", "action"]
@@ -56,7 +56,8 @@ class Waiter:
         """Return the jobs, in order, as soon as all of them are where `until` says.
 
         Raises `WaitTimeout` after `timeout` seconds, `NotFound` for a job that Gemini knows no
-        longer, and `Refused` where Gemini refuses to be asked.
+        longer, `Refused` where Gemini refuses to be asked, and without a ledger `StartUnknown` for
+        a job that has no name and is no batch.
         """
         if until not in {"end", "action"}:
             raise ValueError("until must be 'end' or 'action'")
@@ -106,7 +107,7 @@ class Waiter:
             return
         for place, job in enumerate(jobs):
             if job.id in found:
-                jobs[place] = Job.of(found[job.id].record)
+                jobs[place] = updated(job, found[job.id].record)
             elif job.id in wanted:
                 raise NotFound(f"the ledger has no job {job.id}")
 

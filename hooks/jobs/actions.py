@@ -254,6 +254,8 @@ def _status_of(error: JobsError) -> int:
 
 
 def _explained(error: JobsError) -> str:
+    if isinstance(error, StartUnknown) and error.job.name:
+        return f"{error}; do not restart it, and follow it: `hooks jobs wait {error.job.name}`"
     if isinstance(error, StartUnknown):
         return (
             f"{error}; an event may tell. To start it again, and perhaps twice: `hooks jobs restart"

@@ -89,6 +89,11 @@ class World:
             **more,
         }
 
+    def elsewhere(self, **more: Any) -> AsyncJobs:
+        """Return the library as another process has it; `more` goes to it."""
+        chosen = Settings.of(self.environ())
+        return AsyncJobs(chosen, **{"clock": self.time.clock(), **more})
+
     async def documents(self, collection: str = "jobs") -> dict[str, Mapping[str, Any]]:
         """Return what lies in the ledger, by document id."""
         async with firestore(self.firestore_host) as client:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from examples import approve_actions, nightly_batch, research_to_slack
-from gemini_relay import JobFailed, Jobs, asynchronous
+from gemini_relay import JobFailed, Jobs, StartUnknown, asynchronous
 from localcloud import gemini as simulator
 from localcloud.core.serving import AppServer
 from tests.client.conftest import FakeClock, World, running
@@ -25,6 +26,7 @@ class Target:
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
+        self.outages = 0
         self.objects: dict[str, bytes] = {}
         self.app = Starlette(
             routes=[
@@ -34,6 +36,9 @@ class Target:
         )
 
     async def _slack(self, request: Request) -> Response:
+        if self.outages:
+            self.outages -= 1
+            return Response("no_service", status_code=503)
         self.told.append(json.loads(await request.body()))
         return Response("ok")
 
@@ -91,24 +96,42 @@ def when_started(world: World, action: Callable[[Any], None]) -> None:
 
 
 def test_research_is_told_to_slack_and_done_once_a_day(
-    world: World, jobs: Jobs, target: Target
+    world: World, jobs: Jobs, target: Target, tmp_path: Path
 ) -> None:
     url = f"{os.environ['STORAGE_EMULATOR_HOST']}/slack"
     posted = len(world.posts())
+    target.outages = 1
+    with pytest.raises(httpx2.HTTPStatusError):
+        research_to_slack.run(jobs, "Who makes TPUs?", url, tmp_path / "told")
     for _ in range(2):
-        research_to_slack.run(jobs, "Who makes TPUs?", url)
+        research_to_slack.run(jobs, "Who makes TPUs?", url, tmp_path / "told")
     assert len(world.posts()) - posted == 1
-    first, second = target.told
-    assert first == second
+    [first] = target.told
     assert first["text"] == "Research: Who makes TPUs?"
     assert [block["type"] for block in first["blocks"]] == ["header", "section", "context"]
     assert first["blocks"][1]["text"] == {"type": "mrkdwn", "text": "Done."}
 
     when_started(world, lambda made: world.end(made.id, "failed"))
-    research_to_slack.run(jobs, "What fails?", url)
-    assert target.told[-1]["text"].startswith("No research on What fails?: job_")
+    for _ in range(2):
+        research_to_slack.run(jobs, "What fails?", url, tmp_path / "told")
+    [_, second] = target.told
+    assert second["text"].startswith("No research on What fails?: job_")
     long = research_to_slack.message("q", jobs.list()[0], "x" * 5000)
     assert len(long["blocks"][1]["text"]["text"]) == 3000
+
+
+def test_research_whose_start_is_unknown_is_told_once_it_is_known(
+    loop: LoopThread, world: World, jobs: Jobs, target: Target, tmp_path: Path
+) -> None:
+    url = f"{os.environ['STORAGE_EMULATOR_HOST']}/slack"
+    world.fault("interactions.create", "lost-reply")
+    with pytest.raises(StartUnknown) as unknown:
+        research_to_slack.run(jobs, "Who knows?", url, tmp_path / "told")
+    assert target.told == []
+    made = [*world.gemini.jobs.interactions.jobs][-1]
+    loop.run(world.write(unknown.value.job.id, {"state": "running", "name": made.id}))
+    research_to_slack.run(jobs, "Who knows?", url, tmp_path / "told")
+    assert [each["text"] for each in target.told] == ["Research: Who knows?"]
 
 
 def test_a_nightly_batch_ends_in_the_bucket_once(world: World, jobs: Jobs, target: Target) -> None:

@@ -1,8 +1,10 @@
 """Interactions through the real SDK: streamed, answered, followed up, cancelled, deleted."""
 
+from datetime import timedelta
+
 import pytest
 
-from gemini_relay import Job, JobFailed, NotFound, Refused, StartUnknown, WaitTimeout
+from gemini_relay import Job, JobFailed, NotFound, Refused, StartUnknown, Unavailable, WaitTimeout
 from localcloud.gemini import Settings
 from tests.client.conftest import API_KEY, World, running
 
@@ -135,6 +137,21 @@ async def test_a_cancellation_is_waited_for_where_the_lookup_lags() -> None:
         assert (cancelled.state, cancelled.outcome) == ("ended", "cancelled")
 
 
+async def test_an_accepted_cancellation_is_asked_for_again_where_there_is_no_answer(
+    world: World,
+) -> None:
+    job = await research(world)
+    world.fault("interactions.get", "error-before", status=503, times=3)
+    assert (await world.jobs.cancel(job)).outcome == "cancelled"
+
+    job = await research(world)
+    world.fault("interactions.get", "error-before", status=503, times=100)
+    before = world.time.monotonic()
+    with pytest.raises(Unavailable):
+        await world.jobs.cancel(job, wait=30)
+    assert world.time.monotonic() - before >= 30
+
+
 async def test_what_has_ended_already_is_returned_as_it_ended_by_cancel(world: World) -> None:
     job = await research(world)
     world.end(job.name, "completed")
@@ -175,6 +192,32 @@ async def test_delete_cancels_what_runs_and_a_missing_job_counts_as_deleted(worl
     operations = [each.operation for each in world.gemini.gate.log]
     assert operations.count("interactions.cancel") == operations.count("batches.cancel") == 1
     assert "files.delete" in operations
+
+
+async def test_delete_raises_for_what_it_leaves_running(world: World) -> None:
+    video = await world.jobs.video(model="veo-3", prompt="waves")
+    with pytest.raises(Refused) as refused:
+        await world.jobs.delete(video)
+    assert refused.value.code == "NOT_CANCELLABLE"
+    assert (await world.jobs.refresh(video)).state == "running"
+    videos = world.gemini.jobs.videos
+    videos.advance(videos.jobs.find(str(video.name).rpartition("/")[2]), "succeeded")
+    await world.jobs.refresh(video)
+    world.fault("videos.get", "error-before", status=404)
+    assert (await world.jobs.delete(video)).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("cancellable", [True, False])
+async def test_a_fresh_job_that_gemini_does_not_know_yet_is_not_gone(cancellable: bool) -> None:
+    settings = Settings(agents_can_be_cancelled=cancellable, api_keys=frozenset({API_KEY}))
+    async with running(settings) as world:
+        job = await research(world)
+        world.gemini.jobs.interactions.jobs.remove(str(job.name))
+        with pytest.raises(NotFound, match="delete it again later"):
+            await world.jobs.delete(job)
+        assert (await world.jobs.get(job.id)).state == "running"
+        world.time.time += timedelta(hours=25)
+        assert (await world.jobs.delete(job)).id == job.id
 
 
 async def test_a_video_cannot_be_cancelled_and_an_unknown_start_neither(world: World) -> None:

@@ -1,6 +1,8 @@
 """Results are the SDK's objects, and downloads are whole files or none."""
 
 import asyncio
+import errno
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,34 @@ async def test_a_download_that_is_cut_leaves_no_file(world: World, tmp_path: Pat
     assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == []
     [whole] = await world.jobs.download(job, tmp_path)
     assert whole.stat().st_size == 100_000
+
+
+class FullDisk(io.RawIOBase):
+    """A file on a disk that has no room."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, _content: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+async def test_what_cannot_be_written_is_named_and_is_not_geminis_fault(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await finished_batch(world, "files/in", "x" * 100_000)
+    occupied = tmp_path / "file"
+    await asyncio.to_thread(occupied.touch)
+    with pytest.raises(JobsError, match=rf"cannot write {occupied} \(File exists\)"):
+        await world.jobs.download(job, occupied)
+    with pytest.raises(JobsError, match=r"directory \(Not a directory\)"):
+        await world.jobs.download(job, occupied / "directory")
+
+    monkeypatch.setattr(Path, "open", lambda _path, _mode: io.BufferedWriter(FullDisk()))
+    with pytest.raises(JobsError, match=r"\.jsonl \(No space left on device\)") as full:
+        await world.jobs.download(job, tmp_path)
+    assert type(full.value) is JobsError
+    assert await asyncio.to_thread(lambda: [*tmp_path.iterdir()]) == [occupied]
 
 
 async def test_a_redirect_is_followed_and_the_key_stays_with_gemini(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """A job is started once under its key, and what cannot be known is called unknown."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import grpc
+import httpx2
 import pytest
 
 from gemini_relay import (
-    AsyncJobs,
     ConfigurationError,
     Job,
     JobsError,
@@ -20,6 +25,10 @@ from tests.client.conftest import API_KEY, World, running
 
 MODEL = "gemini-3-pro-preview"
 SECRET_PROMPT = "the plans for the merger"
+
+
+POST = timedelta(seconds=120)
+"""As long as a POST may take."""
 
 
 async def start(world: World, **more: Any) -> Job:
@@ -127,7 +136,8 @@ async def test_restart_elsewhere_frees_the_key_and_the_next_start_has_another_to
         await start(world, key="k")
     before = (await world.documents())[unknown.value.job.id]["token"]
 
-    async with AsyncJobs.from_environ(world.environ()) as elsewhere:
+    world.time.time += POST
+    async with world.elsewhere() as elsewhere:
         freed = await elsewhere.restart(unknown.value.job)
     assert (freed.state, freed.fingerprint) == ("starting", None)
     assert len(world.posts()) == 1
@@ -140,6 +150,115 @@ async def test_restart_elsewhere_frees_the_key_and_the_next_start_has_another_to
         await world.jobs.restart(job)
     with pytest.raises(NotFound):
         await world.jobs.restart(Job(id="job_" + "0" * 32, kind="batch", state="starting"))
+
+
+class Held(httpx2.AsyncBaseTransport):
+    """A network that keeps a POST until it is let go."""
+
+    def __init__(self) -> None:
+        self.arrived, self.let_go = asyncio.Event(), asyncio.Event()
+        self._network = httpx2.AsyncHTTPTransport()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.arrived.set()
+        await self.let_go.wait()
+        return await self._network.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
+
+
+@dataclass
+class Slow:
+    """A start by another process whose POST is under way."""
+
+    held: Held = field(default_factory=Held)
+    job: asyncio.Task[Job] = field(init=False)
+
+    async def end(self) -> Job:
+        self.held.let_go.set()
+        return await self.job
+
+
+@contextlib.asynccontextmanager
+async def posting_elsewhere(world: World, key: str) -> AsyncIterator[Slow]:
+    slow = Slow()
+    async with world.elsewhere(transport=slow.held) as elsewhere:
+        starting = elsewhere.interaction(model=MODEL, input=SECRET_PROMPT, key=key)
+        slow.job = asyncio.create_task(starting)
+        await slow.held.arrived.wait()
+        yield slow
+
+
+async def test_a_start_waits_for_the_one_that_is_under_way_under_its_key(world: World) -> None:
+    async with posting_elsewhere(world, "k") as slow:
+
+        async def sleep(seconds: float) -> None:
+            await world.time.sleep(seconds)
+            await slow.end()
+
+        clock = replace(world.time.clock(), sleep=sleep)
+        async with world.elsewhere(clock=clock) as elsewhere:
+            job = await elsewhere.interaction(model=MODEL, input=SECRET_PROMPT, key="k")
+        assert job == await slow.job
+    assert len(world.posts()) == 1
+    assert len(world.time.slept) == 1
+
+
+async def test_a_start_that_is_under_way_too_long_is_unknown_and_restart_waits_for_that(
+    world: World,
+) -> None:
+    async with posting_elsewhere(world, "k") as slow:
+        [before] = await world.jobs.list()
+        with pytest.raises(StartUnknown, match="restart it in 120 s"):
+            await world.jobs.restart(before)
+        with pytest.raises(StartUnknown) as unknown:
+            await start(world, key="k")
+        assert sum(world.time.slept) == POST.total_seconds()
+        assert max(world.time.slept) == 5
+
+        freed = await world.jobs.restart(unknown.value.job)
+        job = await start(world, key="k")
+        assert (job.id, job.state) == (freed.id, "running")
+        # The slow one is answered after all: the document remains that of the other.
+        with pytest.raises(StartUnknown, match="started again") as superseded:
+            await slow.end()
+    assert len(world.posts()) == 2
+    assert (await world.jobs.get(job.id)).name == job.name
+    other = superseded.value.job
+    assert other.name != job.name
+    assert (await world.jobs.cancel(other)).outcome == "cancelled"
+    assert (await world.jobs.refresh(job)).state == "running"
+
+
+async def test_a_job_that_was_started_again_elsewhere_is_not_restarted(world: World) -> None:
+    unknowns: list[Job] = []
+    for _ in range(2):
+        world.fault("interactions.create", "lost-request")
+        with pytest.raises(StartUnknown) as unknown:
+            await (world.jobs.restart(unknowns[0]) if unknowns else start(world, key="k"))
+        unknowns.append(unknown.value.job)
+        world.time.time += POST
+    stale, job = unknowns
+    async with world.elsewhere() as elsewhere:
+        with pytest.raises(JobsError, match="was started again"):
+            await elsewhere.restart(stale)
+        assert (await elsewhere.restart(job)).fingerprint is None
+
+
+async def test_a_start_goes_on_where_the_one_under_way_frees_the_key(world: World) -> None:
+    world.fault("interactions.create", "error-before", status=429)
+    async with posting_elsewhere(world, "k") as slow:
+
+        async def sleep(seconds: float) -> None:
+            await world.time.sleep(seconds)
+            with pytest.raises(Unavailable):
+                await slow.end()
+
+        clock = replace(world.time.clock(), sleep=sleep)
+        async with world.elsewhere(clock=clock) as elsewhere:
+            job = await elsewhere.interaction(model=MODEL, input=SECRET_PROMPT, key="k")
+    assert (job.state, len(world.posts())) == ("running", 2)
 
 
 async def test_restart_posts_again_where_the_request_is_still_known(world: World) -> None:
@@ -183,6 +302,47 @@ async def test_a_refused_start_is_refused_again_under_its_key_without_a_post(
     for document in (await world.documents()).values():
         assert (document["state"], document["check_at"]) == ("refused", None)
         assert "Injected" not in repr(document), "Google's message may quote the request"
+
+
+async def test_another_request_starts_under_the_key_of_one_that_was_refused(
+    world: World,
+) -> None:
+    world.fault("interactions.create", "error-before", status=400)
+    with pytest.raises(Refused):
+        await start(world, key="k", input="mistaken")
+    with pytest.raises(Refused, match="correct the request, or restart job_"):
+        await start(world, key="k", input="mistaken")
+
+    job = await start(world, key="k", input="corrected")
+
+    document = (await world.documents())[job.id]
+    assert (document["state"], document["error"], document["expire_at"]) == ("running", None, None)
+    with pytest.raises(KeyTaken):
+        await start(world, key="k", input="mistaken")
+    assert len(world.posts()) == 2
+
+
+@pytest.mark.parametrize("lost_reply", ["a conflict", "no answer"])
+async def test_a_key_that_was_taken_over_is_used_where_the_reply_to_that_was_lost(
+    world: World, lost_reply: str
+) -> None:
+    world.fault("interactions.create", "error-before", status=429)
+    with pytest.raises(Unavailable):
+        await start(world, key="k")
+    ledger = world.jobs._lookup.needed("a test")
+    write = ledger.write
+
+    async def applied(*given: Any) -> bool:
+        ledger.write = write  # type: ignore[method-assign]
+        assert await write(*given)
+        if lost_reply == "no answer":
+            raise Unavailable("lost")
+        # As Firestore's client, which writes again by itself.
+        return False
+
+    ledger.write = applied  # type: ignore[assignment, method-assign]
+    assert (await start(world, key="k")).state == "running"
+    assert len(world.posts()) == 2
 
 
 async def test_too_many_requests_leave_the_key_free(world: World) -> None:
@@ -257,8 +417,6 @@ _ID = "job_" + "0" * 32
 
 
 async def test_a_deadline_is_a_moment_or_a_time_from_now(world: World) -> None:
-    from datetime import timedelta
-
     job = await start(world, deadline=timedelta(hours=2))
     assert job.deadline == world.time.time + timedelta(hours=2)
     with pytest.raises(ValueError, match="time zone"):
@@ -300,21 +458,48 @@ async def test_a_ledger_that_fails_before_the_post_leaves_the_key_usable(world: 
     assert len(world.posts()) == 2
 
 
-async def test_a_start_that_cannot_be_recorded_is_unknown_and_says_its_name(world: World) -> None:
+async def unrecorded(world: World, key: str) -> Job:
+    """Start a job that Gemini accepts, and whose name cannot be recorded."""
     create = world.gemini.jobs.interactions.create
 
     def then_refuse(body: Any) -> Any:
+        world.gemini.jobs.interactions.create = create  # type: ignore[method-assign]
         world.refusals += [("Commit", grpc.StatusCode.PERMISSION_DENIED)]
         return create(body)
 
     world.gemini.jobs.interactions.create = then_refuse  # type: ignore[assignment, method-assign]
     with pytest.raises(StartUnknown) as unknown:
+        await start(world, key=key)
+    job = unknown.value.job
+    assert str(unknown.value).startswith(f"Gemini has started {job.name}, and the ledger")
+    assert job.state == "running"
+    return job
+
+
+async def test_a_start_that_cannot_be_recorded_says_its_name_and_is_not_restarted(
+    world: World,
+) -> None:
+    job = await unrecorded(world, "k")
+    with pytest.raises(StartUnknown, match="not known"):
         await start(world, key="k")
-    assert str(unknown.value.job.name) in str(unknown.value)
-    assert unknown.value.job.state == "running"
-    with pytest.raises(StartUnknown):
-        await start(world, key="k")
+    with pytest.raises(JobsError, match=f"running as {job.name}"):
+        await world.jobs.restart(job)
+    assert (await world.documents())[job.id]["name"] == job.name
+    assert (await start(world, key="k")).name == job.name
     assert len(world.posts()) == 1
+
+
+async def test_the_name_of_an_unrecorded_start_is_recorded_by_the_first_call_that_has_it(
+    world: World,
+) -> None:
+    calls = (world.jobs.refresh, world.jobs.wait, world.jobs.cancel, world.jobs.result)
+    for number, call in enumerate(calls):
+        job = await unrecorded(world, f"k{number}")
+        if call != world.jobs.cancel:
+            world.end(job.name, "completed")
+        await call(job)
+        document = (await world.documents())[job.id]
+        assert (document["state"], document["name"]) == ("ended", job.name)
 
 
 async def test_contention_with_the_dispatcher_is_settled_by_reading_again(world: World) -> None:

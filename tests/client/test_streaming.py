@@ -219,6 +219,30 @@ async def test_an_end_in_any_form_ends_the_stream(status: str) -> None:
         assert (len(server.asked), server.looks) == (1, 0)
 
 
+async def test_a_step_that_has_ended_does_not_end_the_stream() -> None:
+    raw = {"event_type": "step.status_update", "event_id": "e2", "status": "completed"}
+    step = Event(event_type="UNKNOWN", raw=raw, is_unknown=True)
+    events = [event(1), step, event(3), last(4)]
+    server = Server(events, lambda number: (2, "array") if number == 1 else (9, "done"))
+    assert await follow(server) == events
+
+
+async def test_a_connection_that_cannot_be_closed_is_resumed_all_the_same() -> None:
+    class Unclosable(Connection):
+        async def close(self) -> None:
+            raise OSError
+
+    server = Server([event(1), last(2)], lambda _number: (1, "array"))
+    connect = server.open
+
+    async def unclosable(after: str | None) -> Connection:
+        connection = await connect(after)
+        return Unclosable(connection.events, connection.ending)
+
+    server.open = unclosable  # type: ignore[method-assign]
+    assert await follow(server) == server.events
+
+
 async def test_a_completed_event_that_asks_to_go_on_is_no_end() -> None:
     events = [last(1, "requires_continuation"), last(2)]
     server = Server(events, lambda _number: (1, "array"))

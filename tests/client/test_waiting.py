@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gemini_relay import Job, NotFound, WaitTimeout, waiting
+from gemini_relay import Job, NotFound, StartUnknown, WaitTimeout, waiting
 from localcloud.gemini import Settings
 from tests.client.conftest import World, running
 
@@ -101,6 +101,28 @@ async def test_a_new_job_that_gemini_does_not_know_yet_is_waited_for_and_an_old_
         world.time.time += timedelta(hours=25)
         with pytest.raises(NotFound):
             await world.jobs.wait(job, timeout=300)
+
+
+async def test_without_a_ledger_nothing_tells_of_an_unknown_start_but_a_batchs_name(
+    alone: World,
+) -> None:
+    starts = {
+        "interactions": start(alone),
+        "videos": alone.jobs.video(model="veo-3", prompt="waves"),
+    }
+    for operation, begin in starts.items():
+        alone.fault(f"{operation}.create", "lost-reply")
+        with pytest.raises(StartUnknown) as unknown:
+            await begin
+        for call in (alone.jobs.wait, alone.jobs.refresh):
+            with pytest.raises(StartUnknown, match="without a ledger"):
+                await call(unknown.value.job)
+    alone.fault("batches.create", "lost-reply")
+    with pytest.raises(StartUnknown) as unknown:
+        await alone.jobs.batch(model=MODEL, src="files/in")
+    with pytest.raises(WaitTimeout) as late:
+        await alone.jobs.wait(unknown.value.job, timeout=0)
+    assert late.value.job.state == "running"
 
 
 async def test_many_jobs_are_read_in_one_call_and_returned_in_their_order(world: World) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from typer.testing import CliRunner
 
@@ -95,6 +97,10 @@ async def test_an_end_otherwise_is_3_and_what_cannot_be_known_5(command: Command
     assert await command.run("start", "video", *MODEL, "--input", "waves", "--key", "clip") == 5
     assert "hooks jobs restart job_" in command.output
     [unknown] = (await command.json("list", "--state", "starting"))["jobs"]
+    assert await command.run("restart", unknown["id"]) == 5, "its POST may be under way"
+    assert "restart it in" in command.output
+    created = datetime.fromisoformat(unknown["created_at"]) - timedelta(minutes=2)
+    await command.world.write(unknown["id"], {"created_at": created})
     assert (await command.json("restart", unknown["id"]))["fingerprint"] is None
     again = await command.json("start", "video", *MODEL, "--input", "waves", "--key", "clip")
     assert (again["id"], again["state"]) == (unknown["id"], "running")
@@ -104,6 +110,22 @@ async def test_an_end_otherwise_is_3_and_what_cannot_be_known_5(command: Command
 
     command.world.fault("interactions.create", "error-before", status=400)
     assert await command.run("start", "interaction", *MODEL, "--input", "x") == 3
+
+
+async def test_a_job_that_runs_and_is_not_recorded_is_not_to_be_restarted(
+    command: Command,
+) -> None:
+    create = command.world.gemini.jobs.interactions.create
+
+    def then_refuse(body: Any) -> Any:
+        command.world.refusals += [("Commit", grpc.StatusCode.PERMISSION_DENIED)]
+        return create(body)
+
+    command.world.gemini.jobs.interactions.create = then_refuse  # type: ignore[assignment, method-assign]
+    assert await command.run("start", "interaction", *MODEL, "--input", "x", "--key", "k") == 5
+    [made] = command.world.gemini.jobs.interactions.jobs
+    assert "do not restart it" in command.output
+    assert f"`hooks jobs wait {made.id}`" in command.output
 
 
 async def test_an_action_is_shown_answered_and_the_rest_cancelled_and_deleted(
