@@ -18,23 +18,24 @@ variable "alerts" {
     Alert policies. `emails` are addresses to write to, and
     `notification_channels` full names of channels that exist.
     `dead_letter_age_days` and `oldest_unacked_seconds` bound the age of an
-    unread message, `error_ratio` and `unavailable_ratio` the share of requests
-    that fail, `refused_per_minute` the number of deliveries with a wrong
-    signature, `saturated_per_minute` that of requests for which no instance was
-    free, and `forbidden_per_minute` that of requests that IAM refused. `enabled
-    = false` creates the dashboard alone.
+    unread message. `error_ratio` bounds the share of a function's requests in
+    an hour that fail, and `unavailable_ratio` the share of the receiver's, its
+    72 health checks included, that end in 503. `refused_per_hour` bounds the
+    number of deliveries with a wrong signature, `forbidden_per_hour` that of
+    requests that IAM refused, and `saturated_per_minute` that of requests for
+    which no instance was free. `enabled = false` creates the dashboard alone.
   EOT
   type = object({
     dead_letter_age_days   = optional(number, 7)
     emails                 = optional(list(string), [])
     enabled                = optional(bool, true)
     error_ratio            = optional(number, 0.05)
-    forbidden_per_minute   = optional(number, 0)
+    forbidden_per_hour     = optional(number, 5)
     notification_channels  = optional(list(string), [])
     oldest_unacked_seconds = optional(number, 900)
-    refused_per_minute     = optional(number, 10)
+    refused_per_hour       = optional(number, 3)
     saturated_per_minute   = optional(number, 10)
-    unavailable_ratio      = optional(number, 0.05)
+    unavailable_ratio      = optional(number, 0.02)
   })
   default  = {}
   nullable = false
@@ -64,14 +65,14 @@ variable "alerts" {
   validation {
     condition = alltrue([
       for number in [
-        var.alerts.forbidden_per_minute,
-        var.alerts.refused_per_minute,
+        var.alerts.forbidden_per_hour,
+        var.alerts.refused_per_hour,
         var.alerts.saturated_per_minute,
       ] : number >= 0
     ])
     error_message = join(" ", [
-      "forbidden_per_minute, refused_per_minute and saturated_per_minute are",
-      "numbers of requests, from 0 up.",
+      "forbidden_per_hour, refused_per_hour and saturated_per_minute are",
+      "numbers of requests, from 0 up, as in 5.",
     ])
   }
 

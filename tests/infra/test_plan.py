@@ -444,3 +444,26 @@ def test_every_alert_says_what_it_cannot_see(minimal: Plan) -> None:
     assert len(policies) == 12
     for address, values in policies.items():
         assert "cannot see" in values["documentation"][0]["content"], address
+
+
+def test_a_failure_now_and_then_sets_off_the_alerts_on_failures(everything: Plan) -> None:
+    # As many as the retries of a few deliveries, beside the health checks of an hour.
+    put_off, checks = 2, 6 * 3600 // 300
+    (check,) = _of(everything, "google_monitoring_uptime_check_config").values()
+    assert check["period"] == "300s"
+    policies = _of(everything, "google_monitoring_alert_policy")
+    thresholds: dict[str, float] = {}
+    for name in ("errors", "unavailable", "refused", "forbidden"):
+        policy = policies[f"module.monitoring.google_monitoring_alert_policy.{name}[0]"]
+        (condition,) = policy["conditions"][0]["condition_threshold"]
+        ways = condition["aggregations"] + condition["denominator_aggregations"]
+        assert {each["alignment_period"] for each in ways} == {"3600s"}, name
+        # The least for which Google heeds what becomes of missing data.
+        assert condition["duration"] == "60s", name
+        assert condition["evaluation_missing_data"] == "EVALUATION_MISSING_DATA_INACTIVE", name
+        thresholds[name] = condition["threshold_value"]
+    assert put_off / (put_off + checks) > thresholds["unavailable"]
+    # A few deliveries, each tried twice; and what one message makes Pub/Sub try in an hour.
+    assert 2 * 2 > thresholds["refused"]
+    waits = [min(10 * 2**n, 600) for n in range(12)]
+    assert sum(sum(waits[: n + 1]) <= 3600 for n in range(12)) > thresholds["forbidden"]
