@@ -864,6 +864,7 @@ variable "subscribers" {
         contains(
           [
             "build",
+            "collect",
             "collector",
             "dispatch",
             "dispatcher",
@@ -881,9 +882,9 @@ variable "subscribers" {
       ])
     ])
     error_message = join(" ", [
-      "The names dispatch, archive-…, route-…, …-dead-letter and those of the",
-      "hops and their identities are taken: call the subscriber something",
-      "else.",
+      "The names collect, dispatch, archive-…, route-…, …-dead-letter and",
+      "those of the hops and their identities are taken: call the subscriber",
+      "something else, as in worker.",
     ])
   }
 

@@ -91,6 +91,7 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("subscribers", {"mine": {}}, "exactly one of"),
     ("subscribers", {"mine": {"pull": {}, "push": {"endpoint": "https://a.b"}}}, "exactly one of"),
     ("subscribers", {"dispatch": {"pull": {}}}, "are taken"),
+    ("subscribers", {"collect": {"pull": {}}}, "as in worker"),
     ("subscribers", {"collector": {"pull": {}}}, "are taken"),
     ("subscribers", {"mine-dead-letter": {"pull": {}}}, "are taken"),
     ("subscribers", {"archive-ingress": {"pull": {}}}, "are taken"),

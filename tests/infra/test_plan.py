@@ -31,6 +31,13 @@ def guarded(workspace: Workspace) -> Plan:
     return workspace.plan(".", given, api_key=API_KEY)
 
 
+@pytest.fixture(scope="module")
+def repeated(workspace: Workspace) -> Plan:
+    """A deployment that gives a name of ours to something else, or names the same thing twice."""
+    given = MINIMAL | {"subscribers": json.dumps({"relay": {"pull": {}}})}
+    return workspace.plan(".", given, api_key=API_KEY)
+
+
 @pytest.mark.parametrize("name", ["minimal", "everything"])
 def test_inventory(name: str, request: pytest.FixtureRequest) -> None:
     addresses = sorted(_resources(request.getfixturevalue(name)))
@@ -467,3 +474,17 @@ def test_a_failure_now_and_then_sets_off_the_alerts_on_failures(everything: Plan
     assert 2 * 2 > thresholds["refused"]
     waits = [min(10 * 2**n, 600) for n in range(12)]
     assert sum(sum(waits[: n + 1]) <= 3600 for n in range(12)) > thresholds["forbidden"]
+
+
+def test_every_subscription_of_ours_is_watched_whatever_a_subscriber_is_called(
+    repeated: Plan,
+) -> None:
+    policies = _of(repeated, "google_monitoring_alert_policy")
+    names = {each["name"] for each in _of(repeated, "google_pubsub_subscription").values()}
+    watched: set[str] = set()
+    for policy in ("dead_letters", "backlog"):
+        address = f"module.monitoring.google_monitoring_alert_policy.{policy}[0]"
+        (condition,) = policies[address]["conditions"][0]["condition_threshold"]
+        watched |= set(re.findall(r'"(gemini-webhooks-[^"]+)"', condition["filter"]))
+    assert watched == names
+    assert len(names) == 4
