@@ -705,7 +705,8 @@ variable "routes" {
   description = <<-EOT
     Additional topics. Each gets the events whose type matches one of the globs
     in `types` and whose `user_metadata` contains all of `metadata`. The topic
-    is created unless `topic` names an existing one (`projects/…/topics/…`).
+    is created unless `topic` names one of yours (`projects/…/topics/…`), which
+    no other route may have.
   EOT
   type = map(object({
     metadata = optional(map(string), {})
@@ -756,6 +757,34 @@ variable "routes" {
     error_message = join(" ", [
       "A route's topic is named in full, as in",
       "projects/my-project/topics/blue; leave it out to have one created.",
+    ])
+  }
+
+  # Each route grants the dispatcher its topic. Two grants on one topic are one
+  # at Google, which goes with the first route that is taken away.
+  validation {
+    condition = (
+      length(distinct(compact(values(var.routes)[*].topic))) ==
+      length(compact(values(var.routes)[*].topic))
+    )
+    error_message = join(" ", [
+      "Each route has a topic of its own. For one consumer of several kinds of",
+      "events, give a subscriber a filter, as in attributes.meta-team =",
+      "\"blue\" OR attributes.meta-team = \"green\".",
+    ])
+  }
+
+  validation {
+    condition = length(setintersection(
+      compact(values(var.routes)[*].topic),
+      [
+        for name in ["dead-letter", "events", "ingress"] :
+        "projects/${var.project}/topics/${var.name}-${name}"
+      ],
+    )) == 0
+    error_message = join(" ", [
+      "A route's topic is none of the relay's own, which every event passes",
+      "already: leave topic out to have one created.",
     ])
   }
 }

@@ -36,6 +36,7 @@ def test_terraform_test(workspace: Workspace, directory: str) -> None:
     assert summary["passed"] > 0
 
 
+SHARED = "projects/my-project/topics/gemini-webhooks"
 REFUSED: Sequence[tuple[str, object, str]] = [
     ("activation_seconds", 601, "between 0 and 600"),
     ("alerts", {"error_ratio": 5}, "as in 0.05"),
@@ -87,6 +88,8 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("routes", {"Blue": {}}, "lower-case"),
     ("routes", {"blue": {"types": []}}, "matches nothing"),
     ("routes", {"blue": {"topic": "blue"}}, "named in full"),
+    ("routes", {"a": {"topic": SHARED}, "b": {"topic": SHARED}}, "give a subscriber a filter"),
+    ("routes", {"a": {"topic": f"{SHARED}-ingress"}}, "none of the relay's own"),
     ("runtime", "nodejs22", "python313"),
     ("subscribers", {"mine": {}}, "exactly one of"),
     ("subscribers", {"mine": {"pull": {}, "push": {"endpoint": "https://a.b"}}}, "exactly one of"),

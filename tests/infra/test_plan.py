@@ -34,7 +34,10 @@ def guarded(workspace: Workspace) -> Plan:
 @pytest.fixture(scope="module")
 def repeated(workspace: Workspace) -> Plan:
     """A deployment that gives a name of ours to something else, or names the same thing twice."""
-    given = MINIMAL | {"subscribers": json.dumps({"relay": {"pull": {}}})}
+    given = MINIMAL | {
+        "operators": json.dumps(["user:other@example.com", MINIMAL["deployer"]]),
+        "subscribers": json.dumps({"relay": {"pull": {}}}),
+    }
     return workspace.plan(".", given, api_key=API_KEY)
 
 
@@ -469,11 +472,11 @@ def test_a_failure_now_and_then_sets_off_the_alerts_on_failures(everything: Plan
         assert condition["duration"] == "60s", name
         assert condition["evaluation_missing_data"] == "EVALUATION_MISSING_DATA_INACTIVE", name
         thresholds[name] = condition["threshold_value"]
-    assert put_off / (put_off + checks) > thresholds["unavailable"]
+    assert thresholds["unavailable"] < put_off / (put_off + checks)
     # A few deliveries, each tried twice; and what one message makes Pub/Sub try in an hour.
-    assert 2 * 2 > thresholds["refused"]
+    assert thresholds["refused"] < 2 * 2
     waits = [min(10 * 2**n, 600) for n in range(12)]
-    assert sum(sum(waits[: n + 1]) <= 3600 for n in range(12)) > thresholds["forbidden"]
+    assert thresholds["forbidden"] < sum(sum(waits[: n + 1]) <= 3600 for n in range(12))
 
 
 def test_every_subscription_of_ours_is_watched_whatever_a_subscriber_is_called(
@@ -488,3 +491,19 @@ def test_every_subscription_of_ours_is_watched_whatever_a_subscriber_is_called(
         watched |= set(re.findall(r'"(gemini-webhooks-[^"]+)"', condition["filter"]))
     assert watched == names
     assert len(names) == 4
+
+
+def test_nothing_is_granted_twice(repeated: Plan, everything: Plan) -> None:
+    # At Google two equal grants are one, which goes as soon as either is taken away.
+    for plan in (repeated, everything):
+        # What is planned of a grant is not all of it: compare those of one resource.
+        grants = [
+            json.dumps([re.sub(r"\[[^]]*\]$", "", address), values], sort_keys=True)
+            for address, values in _resources(plan).items()
+            if "_iam_member." in address
+        ]
+        assert len(grants) > 10
+        assert [each for each, times in Counter(grants).items() if times > 1] == []
+    invoking = "module.registrar.module.function.google_cloud_run_v2_service_iam_member.invokers"
+    for member in (MINIMAL["deployer"], "user:other@example.com"):
+        assert _resources(repeated)[f'{invoking}["{member}"]']["member"] == member
