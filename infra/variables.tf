@@ -441,7 +441,9 @@ variable "kms_key" {
   description = <<-EOT
     Key that encrypts topics, secrets, ledger, buckets, images and functions
     (`projects/…/locations/…/keyRings/…/cryptoKeys/…`, in the same region); null
-    leaves encryption to Google's own keys.
+    leaves encryption to Google's own keys. Choose before the first apply: the
+    ledger and the jobs' database keep the encryption that they were created
+    with. A plan warns of a later change, and encrypts the rest.
   EOT
   type        = string
   default     = null
@@ -482,7 +484,9 @@ variable "ledger" {
   description = <<-EOT
     The Firestore database. With `delete_protection` it refuses deletion and
     outlives `terraform destroy`. A repeated delivery is recognised for
-    `dedup_retention_days`. `location` defaults to the region.
+    `dedup_retention_days`. `location` defaults to the region. Choose it before
+    the first apply: a database keeps its location, and a plan warns of a later
+    change.
   EOT
   type = object({
     dedup_retention_days   = optional(number, 7)
