@@ -100,6 +100,16 @@ def test_the_first_steps_create_every_agent_that_is_granted_something() -> None:
     assert "gcloud storage service-agent" in steps  # gs-project-accounts
 
 
+def test_where_a_group_applies_the_page_names_who_may_command_the_registrar() -> None:
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    step = page.partition("**5. Apply.**")[2].partition("**6. ")[0]
+    rights = page.partition("## Identities and rights")[2].partition("\n## ")[0]
+    (shown,) = re.findall(r'^deployer +=.*"group:.*\n(.*)$', page, re.MULTILINE)
+    assert "`operators`" in step
+    assert "\n| `operators` | invoke the registrar" in rights
+    assert shown.startswith("operators = ")
+
+
 def test_outputs_and_variables_that_pages_name_exist() -> None:
     outputs = set(re.findall(r"terraform output (?:-raw )?(\w+)", TEXT))
     variables = set(re.findall(r"(?:TF_VAR_|-var )(\w+)", TEXT))
