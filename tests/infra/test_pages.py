@@ -159,9 +159,11 @@ def test_the_workflow_applies_what_it_has_planned(jobs: dict[str, Any]) -> None:
     assert "env" not in jobs["apply"]
     first, second = commands(jobs["plan"]), commands(jobs["apply"])
     assert first == [["terraform", "init"], ["terraform", "plan"], ["tar", "--create"]]
-    assert second == [["terraform", "init"], ["tar", "--extract"], ["terraform", "apply"]]
-    # Where infra/modules/builder makes it.
-    assert "tfplan .terraform/*-source.zip\n" in WORKFLOW
+    assert second == [["tar", "--extract"], ["terraform", "init"], ["terraform", "apply"]]
+    # With the providers that planned; and where infra/modules/builder makes the archive.
+    assert "tfplan .terraform.lock.hcl .terraform/*-source.zip\n" in WORKFLOW
+    (init,) = [step["run"] for step in jobs["apply"]["steps"] if "init" in step.get("run", "")]
+    assert "-lockfile=readonly" in init
 
 
 def test_no_expression_of_the_workflow_is_part_of_a_script(steps: list[dict[str, str]]) -> None:
