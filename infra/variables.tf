@@ -62,6 +62,30 @@ variable "alerts" {
     ])
   }
 
+  # A subscription to Cloud Storage acknowledges a message once its file is
+  # closed.
+  validation {
+    condition = alltrue([
+      for seconds in concat(
+        var.archive == null ? [] : [var.archive.file_seconds],
+        [
+          for subscriber in values(var.subscribers) :
+          subscriber.storage.max_seconds if subscriber.storage != null
+        ],
+      ) : try(var.alerts.oldest_unacked_seconds >= seconds + 300, true)
+    ])
+    error_message = join(" ", [
+      "A message waits until its file is closed: oldest_unacked_seconds is at",
+      "least 300 more than archive.file_seconds and than storage.max_seconds",
+      "of each subscriber, as in 900.",
+    ])
+  }
+
+  validation {
+    condition     = var.alerts.oldest_unacked_seconds >= 60
+    error_message = "oldest_unacked_seconds is at least 60, as in 900."
+  }
+
   validation {
     condition = alltrue([
       for number in [
@@ -118,6 +142,13 @@ variable "archive" {
       try(var.archive.file_seconds, 300) <= 600
     )
     error_message = "file_seconds must be between 60 and 600."
+  }
+
+  validation {
+    condition = try(var.archive.delete_after_days >= 1, true)
+    error_message = join(" ", [
+      "archive.delete_after_days is at least 1; null keeps files for ever.",
+    ])
   }
 }
 
@@ -275,6 +306,20 @@ variable "functions" {
     error_message = "concurrency must be between 1 and 1000."
   }
 
+  # https://cloud.google.com/run/docs/configuring/services/cpu
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) : (
+        can(regex("^(0[.][0-9]{1,2}|[12468])$", size.cpu)) &&
+        try(tonumber(size.cpu) >= 0.08, false)
+      )
+    ])
+    error_message = join(" ", [
+      "cpu is 1, 2, 4, 6 or 8, or a part of one from 0.08 to 0.99, as in",
+      "\"0.5\".",
+    ])
+  }
+
   validation {
     condition = alltrue([
       for size in values(var.functions) :
@@ -292,6 +337,23 @@ variable "functions" {
       can(regex("^[1-9][0-9]*(Mi|Gi)$", size.memory))
     ])
     error_message = "memory is a number of Mi or Gi, as in 512Mi or 1Gi."
+  }
+
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) :
+      try(
+        (
+          tonumber(regex("^[0-9]+", size.memory)) *
+          (endswith(size.memory, "Gi") ? 1024 : 1)
+        ) >= lookup({ "4" = 2048, "6" = 4096, "8" = 4096 }, size.cpu, 0),
+        true,
+      )
+    ])
+    error_message = join(" ", [
+      "Cloud Run gives 4 CPUs to an instance of at least 2Gi of memory, and 6",
+      "or 8 to one of at least 4Gi: raise memory, or lower cpu.",
+    ])
   }
 
   # As functions/relay/receiver/settings.py reckons; measured for both.
@@ -559,12 +621,13 @@ variable "name" {
   validation {
     condition = (
       can(regex("^[a-z][a-z0-9-]{2,17}[a-z0-9]$", var.name)) &&
-      !startswith(var.name, "goog")
+      !startswith(var.name, "goog") && !strcontains(var.name, "google")
     )
     error_message = join(" ", [
       "name has 4 to 19 lower-case letters, digits and hyphens, begins with a",
-      "letter (not with \"goog\") and ends with a letter or digit: service",
-      "accounts and databases allow no more.",
+      "letter (not with \"goog\"), ends with a letter or digit and has no",
+      "\"google\" in it: service accounts, databases and buckets allow no",
+      "more. An example is relay-staging.",
     ])
   }
 }
