@@ -43,6 +43,18 @@ DELETE = Price(0.01, 100_000, "100,000")
 # https://cloud.google.com/storage/pricing#operations-by-class: an upload is one of class A.
 UPLOAD = Price(0.005, 1000, "1,000")
 
+# https://cloud.google.com/secret-manager/pricing and https://cloud.google.com/scheduler/pricing
+ACCESS = Price(0.03, 10_000, "10,000")
+VERSION = Price(0.06, 1, "one")
+SCHEDULE = Price(0.10, 1, "one")
+
+MONTH_MINUTES = 30 * 24 * 60
+RUN_SECONDS = 1.0
+"""The registrar's instance time for a run that finds everything as it should be."""
+
+CHECK_PLACES, CHECK_MINUTES = 6, 5
+"""From how many places, and how often, `infra/` has the receiver's health read."""
+
 LOOK_SECONDS = 0.2
 """The reconciler's instance time for a look, where its pace (5 a second) is what it waits for."""
 
@@ -191,6 +203,35 @@ def _look() -> Iterator[Item]:
     yield Item("jobs", "writes", 1, WRITE)
 
 
+def monthly() -> Iterator[tuple[str, str, float, Price]]:
+    """Yield what a deployment without events needs in a month."""
+    runs = MONTH_MINUTES
+    checks = MONTH_MINUTES / CHECK_MINUTES * CHECK_PLACES
+    yield "registrar", "requests", runs, REQUEST
+    yield "registrar", "instance seconds", runs * RUN_SECONDS, INSTANCE_TIME
+    # The lease is taken and given back.
+    yield "registrar", "ledger: writes", 2 * runs, WRITE
+    yield "registrar", "ledger: reads", runs, READ
+    yield "registrar", "signing secret: accesses", runs, ACCESS
+    yield "registrar", "schedules", 2, SCHEDULE
+    yield "receiver", "health checks", checks, REQUEST
+    yield "receiver", "instance seconds", checks * BILLED_SECONDS, INSTANCE_TIME
+    # Three of the signing secret, one of the API key.
+    yield "secrets", "active versions", 4, VERSION
+
+
+def idle() -> Iterator[str]:
+    """Yield the table of a month without events, line by line."""
+    yield "| hop | what | price | a month | $ |"
+    yield "|---|---|---|---|---|"
+    whole = 0.0
+    for hop, what, number, price in monthly():
+        dollars = number / price.per * price.dollars
+        whole += dollars
+        yield f"| {hop} | {what} | {price} | {number:,.0f} | {dollars:.2f} |"
+    yield f"| **all** | | | | **{whole:.2f}** |"
+
+
 def jobs() -> Iterator[str]:
     """Yield the table of a million jobs, line by line."""
     yield "| a million jobs | of these | $ |"
@@ -201,5 +242,5 @@ def jobs() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    for line in (*arithmetic(), "", *kinds(), "", *jobs()):
+    for line in (*arithmetic(), "", *kinds(), "", *jobs(), "", *idle()):
         print(line)

@@ -237,11 +237,12 @@ module "monitoring" {
   registrar           = module.registrar.function
   rotates             = var.rotation.days != null
   rotation_job        = module.registrar.jobs.rotate
+  # A subscriber may be called relay, and must not take that key.
   dead_letter_subscriptions = merge(
     { relay = module.dead_letter.subscription },
     {
       for key, subscriber in module.subscribers :
-      key => subscriber.dead_letter_subscription
+      "subscriber ${key}" => subscriber.dead_letter_subscription
       if var.subscribers[key].dead_letter != null
     },
   )
@@ -250,7 +251,7 @@ module "monitoring" {
     { for collector in module.collector : "collect" => collector.subscription },
     {
       for key, subscriber in module.subscribers :
-      key => subscriber.subscription_name
+      "subscriber ${key}" => subscriber.subscription_name
     },
     try({
       for key, name in module.archive[0].subscriptions :

@@ -18,23 +18,24 @@ variable "alerts" {
     Alert policies. `emails` are addresses to write to, and
     `notification_channels` full names of channels that exist.
     `dead_letter_age_days` and `oldest_unacked_seconds` bound the age of an
-    unread message, `error_ratio` and `unavailable_ratio` the share of requests
-    that fail, `refused_per_minute` the number of deliveries with a wrong
-    signature, `saturated_per_minute` that of requests for which no instance was
-    free, and `forbidden_per_minute` that of requests that IAM refused. `enabled
-    = false` creates the dashboard alone.
+    unread message. `error_ratio` bounds the share of a function's requests in
+    an hour that fail, and `unavailable_ratio` the share of the receiver's, its
+    72 health checks included, that end in 503. `refused_per_hour` bounds the
+    number of deliveries with a wrong signature, `forbidden_per_hour` that of
+    requests that IAM refused, and `saturated_per_minute` that of requests for
+    which no instance was free. `enabled = false` creates the dashboard alone.
   EOT
   type = object({
     dead_letter_age_days   = optional(number, 7)
     emails                 = optional(list(string), [])
     enabled                = optional(bool, true)
     error_ratio            = optional(number, 0.05)
-    forbidden_per_minute   = optional(number, 0)
+    forbidden_per_hour     = optional(number, 5)
     notification_channels  = optional(list(string), [])
     oldest_unacked_seconds = optional(number, 900)
-    refused_per_minute     = optional(number, 10)
+    refused_per_hour       = optional(number, 3)
     saturated_per_minute   = optional(number, 10)
-    unavailable_ratio      = optional(number, 0.05)
+    unavailable_ratio      = optional(number, 0.02)
   })
   default  = {}
   nullable = false
@@ -61,17 +62,41 @@ variable "alerts" {
     ])
   }
 
+  # A subscription to Cloud Storage acknowledges a message once its file is
+  # closed.
+  validation {
+    condition = alltrue([
+      for seconds in concat(
+        var.archive == null ? [] : [var.archive.file_seconds],
+        [
+          for subscriber in values(var.subscribers) :
+          subscriber.storage.max_seconds if subscriber.storage != null
+        ],
+      ) : try(var.alerts.oldest_unacked_seconds >= seconds + 300, true)
+    ])
+    error_message = join(" ", [
+      "A message waits until its file is closed: oldest_unacked_seconds is at",
+      "least 300 more than archive.file_seconds and than storage.max_seconds",
+      "of each subscriber, as in 900.",
+    ])
+  }
+
+  validation {
+    condition     = var.alerts.oldest_unacked_seconds >= 60
+    error_message = "oldest_unacked_seconds is at least 60, as in 900."
+  }
+
   validation {
     condition = alltrue([
       for number in [
-        var.alerts.forbidden_per_minute,
-        var.alerts.refused_per_minute,
+        var.alerts.forbidden_per_hour,
+        var.alerts.refused_per_hour,
         var.alerts.saturated_per_minute,
       ] : number >= 0
     ])
     error_message = join(" ", [
-      "forbidden_per_minute, refused_per_minute and saturated_per_minute are",
-      "numbers of requests, from 0 up.",
+      "forbidden_per_hour, refused_per_hour and saturated_per_minute are",
+      "numbers of requests, from 0 up, as in 5.",
     ])
   }
 
@@ -117,6 +142,13 @@ variable "archive" {
       try(var.archive.file_seconds, 300) <= 600
     )
     error_message = "file_seconds must be between 60 and 600."
+  }
+
+  validation {
+    condition = try(var.archive.delete_after_days >= 1, true)
+    error_message = join(" ", [
+      "archive.delete_after_days is at least 1; null keeps files for ever.",
+    ])
   }
 }
 
@@ -274,6 +306,20 @@ variable "functions" {
     error_message = "concurrency must be between 1 and 1000."
   }
 
+  # https://cloud.google.com/run/docs/configuring/services/cpu
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) : (
+        can(regex("^(0[.][0-9]{1,2}|[12468])$", size.cpu)) &&
+        try(tonumber(size.cpu) >= 0.08, false)
+      )
+    ])
+    error_message = join(" ", [
+      "cpu is 1, 2, 4, 6 or 8, or a part of one from 0.08 to 0.99, as in",
+      "\"0.5\".",
+    ])
+  }
+
   validation {
     condition = alltrue([
       for size in values(var.functions) :
@@ -291,6 +337,23 @@ variable "functions" {
       can(regex("^[1-9][0-9]*(Mi|Gi)$", size.memory))
     ])
     error_message = "memory is a number of Mi or Gi, as in 512Mi or 1Gi."
+  }
+
+  validation {
+    condition = alltrue([
+      for size in values(var.functions) :
+      try(
+        (
+          tonumber(regex("^[0-9]+", size.memory)) *
+          (endswith(size.memory, "Gi") ? 1024 : 1)
+        ) >= lookup({ "4" = 2048, "6" = 4096, "8" = 4096 }, size.cpu, 0),
+        true,
+      )
+    ])
+    error_message = join(" ", [
+      "Cloud Run gives 4 CPUs to an instance of at least 2Gi of memory, and 6",
+      "or 8 to one of at least 4Gi: raise memory, or lower cpu.",
+    ])
   }
 
   # As functions/relay/receiver/settings.py reckons; measured for both.
@@ -440,7 +503,9 @@ variable "kms_key" {
   description = <<-EOT
     Key that encrypts topics, secrets, ledger, buckets, images and functions
     (`projects/…/locations/…/keyRings/…/cryptoKeys/…`, in the same region); null
-    leaves encryption to Google's own keys.
+    leaves encryption to Google's own keys. Choose before the first apply: the
+    ledger and the jobs' database keep the encryption that they were created
+    with. A plan warns of a later change, and encrypts the rest.
   EOT
   type        = string
   default     = null
@@ -481,7 +546,9 @@ variable "ledger" {
   description = <<-EOT
     The Firestore database. With `delete_protection` it refuses deletion and
     outlives `terraform destroy`. A repeated delivery is recognised for
-    `dedup_retention_days`. `location` defaults to the region.
+    `dedup_retention_days`. `location` defaults to the region. Choose it before
+    the first apply: a database keeps its location, and a plan warns of a later
+    change.
   EOT
   type = object({
     dedup_retention_days   = optional(number, 7)
@@ -554,12 +621,13 @@ variable "name" {
   validation {
     condition = (
       can(regex("^[a-z][a-z0-9-]{2,17}[a-z0-9]$", var.name)) &&
-      !startswith(var.name, "goog")
+      !startswith(var.name, "goog") && !strcontains(var.name, "google")
     )
     error_message = join(" ", [
       "name has 4 to 19 lower-case letters, digits and hyphens, begins with a",
-      "letter (not with \"goog\") and ends with a letter or digit: service",
-      "accounts and databases allow no more.",
+      "letter (not with \"goog\"), ends with a letter or digit and has no",
+      "\"google\" in it: service accounts, databases and buckets allow no",
+      "more. An example is relay-staging.",
     ])
   }
 }
@@ -704,7 +772,8 @@ variable "routes" {
   description = <<-EOT
     Additional topics. Each gets the events whose type matches one of the globs
     in `types` and whose `user_metadata` contains all of `metadata`. The topic
-    is created unless `topic` names an existing one (`projects/…/topics/…`).
+    is created unless `topic` names one of yours (`projects/…/topics/…`), which
+    no other route may have.
   EOT
   type = map(object({
     metadata = optional(map(string), {})
@@ -755,6 +824,34 @@ variable "routes" {
     error_message = join(" ", [
       "A route's topic is named in full, as in",
       "projects/my-project/topics/blue; leave it out to have one created.",
+    ])
+  }
+
+  # Each route grants the dispatcher its topic. Two grants on one topic are one
+  # at Google, which goes with the first route that is taken away.
+  validation {
+    condition = (
+      length(distinct(compact(values(var.routes)[*].topic))) ==
+      length(compact(values(var.routes)[*].topic))
+    )
+    error_message = join(" ", [
+      "Each route has a topic of its own. For one consumer of several kinds of",
+      "events, give a subscriber a filter, as in attributes.meta-team =",
+      "\"blue\" OR attributes.meta-team = \"green\".",
+    ])
+  }
+
+  validation {
+    condition = length(setintersection(
+      compact(values(var.routes)[*].topic),
+      [
+        for name in ["dead-letter", "events", "ingress"] :
+        "projects/${var.project}/topics/${var.name}-${name}"
+      ],
+    )) == 0
+    error_message = join(" ", [
+      "A route's topic is none of the relay's own, which every event passes",
+      "already: leave topic out to have one created.",
     ])
   }
 }
@@ -863,6 +960,7 @@ variable "subscribers" {
         contains(
           [
             "build",
+            "collect",
             "collector",
             "dispatch",
             "dispatcher",
@@ -880,9 +978,9 @@ variable "subscribers" {
       ])
     ])
     error_message = join(" ", [
-      "The names dispatch, archive-…, route-…, …-dead-letter and those of the",
-      "hops and their identities are taken: call the subscriber something",
-      "else.",
+      "The names collect, dispatch, archive-…, route-…, …-dead-letter and",
+      "those of the hops and their identities are taken: call the subscriber",
+      "something else, as in worker.",
     ])
   }
 

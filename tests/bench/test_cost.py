@@ -41,7 +41,13 @@ def test_a_look_costs_a_read_a_write_and_a_fifth_of_a_second() -> None:
     assert sum(item.dollars for item in looks) == pytest.approx(0.3 + 0.9 + 0.2 * 25.25)
 
 
+def test_a_quiet_month_counts_each_run_and_each_health_check() -> None:
+    parts = {(hop, what): number for hop, what, number, _ in cost.monthly()}
+    assert parts["registrar", "ledger: writes"] == 2 * 43_200
+    assert parts["receiver", "health checks"] == 51_840
+
+
 def test_the_page_has_the_computed_tables() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text("utf-8")
-    for table in (cost.arithmetic, cost.kinds, cost.jobs):
+    for table in (cost.arithmetic, cost.kinds, cost.jobs, cost.idle):
         assert "\n".join(table()) in page

@@ -36,6 +36,7 @@ def test_terraform_test(workspace: Workspace, directory: str) -> None:
     assert summary["passed"] > 0
 
 
+SHARED = "projects/my-project/topics/gemini-webhooks"
 REFUSED: Sequence[tuple[str, object, str]] = [
     ("activation_seconds", 601, "between 0 and 600"),
     ("alerts", {"error_ratio": 5}, "as in 0.05"),
@@ -43,7 +44,10 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("alerts", {"emails": ["team"]}, "as in team@example.com"),
     ("alerts", {"dead_letter_age_days": 31}, "between 1 and 30"),
     ("alerts", {"notification_channels": ["me@example.com"]}, "channels list"),
+    ("alerts", {"oldest_unacked_seconds": 0}, "at least 60"),
+    ("alerts", {"oldest_unacked_seconds": 599}, "until its file is closed"),
     ("archive", {"file_seconds": 5}, "between 60 and 600"),
+    ("archive", {"delete_after_days": 0}, "null keeps files for ever"),
     ("collect", {"bucket": "gs://results"}, "without gs://"),
     ("collect", {"bucket": "results", "delete_after_days": 7}, "your own bucket yourself"),
     ("collect", {"bucket": "results", "force_destroy": True}, "your own bucket yourself"),
@@ -54,6 +58,10 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("functions", {"receiver": {"max_instances": 2, "min_instances": 3}}, "at least min_instances"),
     ("functions", {"dispatcher": {"concurrency": 2000}}, "between 1 and 1000"),
     ("functions", {"receiver": {"cpu": "0.5"}}, "set concurrency = 1"),
+    ("functions", {"receiver": {"cpu": "abc"}}, 'as in "0.5"'),
+    ("functions", {"receiver": {"cpu": "3"}}, "1, 2, 4, 6 or 8"),
+    ("functions", {"registrar": {"cpu": "4"}}, "at least 2Gi"),
+    ("functions", {"registrar": {"cpu": "8", "memory": "2Gi"}}, "at least 4Gi"),
     ("gemini_api_key", "", "aistudio.google.com/apikey"),
     ("gemini_api_key", "a key with blanks", "neither blanks nor line breaks"),
     ("gemini_api_key_version", 0, "whole number from 1"),
@@ -73,6 +81,7 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("load_balancer", {"domain": "https://events.example.com"}, "as in events.example.com"),
     ("load_balancer", {"domain": "a.example.com", "requests_per_minute": 1}, "at least 60"),
     ("name", "goog-webhooks", "not with"),
+    ("name", "my-google-relay", "buckets"),
     ("name", "a-name-that-is-too-long", "4 to 19"),
     ("name", "Relay", "lower-case"),
     ("project", "123456789012", "not its number"),
@@ -87,10 +96,13 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("routes", {"Blue": {}}, "lower-case"),
     ("routes", {"blue": {"types": []}}, "matches nothing"),
     ("routes", {"blue": {"topic": "blue"}}, "named in full"),
+    ("routes", {"a": {"topic": SHARED}, "b": {"topic": SHARED}}, "give a subscriber a filter"),
+    ("routes", {"a": {"topic": f"{SHARED}-ingress"}}, "none of the relay's own"),
     ("runtime", "nodejs22", "python313"),
     ("subscribers", {"mine": {}}, "exactly one of"),
     ("subscribers", {"mine": {"pull": {}, "push": {"endpoint": "https://a.b"}}}, "exactly one of"),
     ("subscribers", {"dispatch": {"pull": {}}}, "are taken"),
+    ("subscribers", {"collect": {"pull": {}}}, "as in worker"),
     ("subscribers", {"collector": {"pull": {}}}, "are taken"),
     ("subscribers", {"mine-dead-letter": {"pull": {}}}, "are taken"),
     ("subscribers", {"archive-ingress": {"pull": {}}}, "are taken"),
@@ -128,6 +140,7 @@ REFUSED: Sequence[tuple[str, object, str]] = [
     ("webhook", {"uri": "http://example.com"}, "https URL"),
 ]
 ACCEPTED = {
+    "archive": {},
     "deployer": "user:me@example.com",
     "gemini_api_key": "not-a-real-key",
     "project": "my-project",

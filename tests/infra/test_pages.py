@@ -100,6 +100,38 @@ def test_the_first_steps_create_every_agent_that_is_granted_something() -> None:
     assert "gcloud storage service-agent" in steps  # gs-project-accounts
 
 
+def test_a_page_enables_what_it_creates_an_identity_with() -> None:
+    for page, needed in (("deploy", {"iam", "iamcredentials", "sts"}), ("first-apply", {"iam"})):
+        text = (REPOSITORY / f"docs/{page}.md").read_text("utf-8").replace("\\\n", " ")
+        before = text.partition("gcloud iam service-accounts create")[0].rpartition("```sh\n")[2]
+        (enabled,) = re.findall(r"^gcloud services enable (.+?) --project", before, re.MULTILINE)
+        assert {f"{each}.googleapis.com" for each in needed} <= set(enabled.split())
+
+
+def test_the_alerts_that_the_first_apply_sets_off_need_no_more_than_it_does() -> None:
+    page = (REPOSITORY / "docs/first-apply.md").read_text("utf-8")
+    step = page.partition("**6. Alerts**")[2].partition("**7. ")[0]
+    (tried,) = re.findall(r"seq (\d+)", step)
+    variables = (REPOSITORY / "infra/variables.tf").read_text("utf-8")
+    thresholds = re.findall(r"(?:forbidden|refused)_per_hour += optional\(number, (\d+)", variables)
+    assert len(thresholds) == 2
+    assert int(tried) > max(map(int, thresholds))
+    # A schedule that goes on at once sets nothing off.
+    pausing, resuming = re.findall(r"^```sh\n(.*?)^```$", step, re.MULTILINE | re.DOTALL)
+    assert ("jobs pause" in pausing, "jobs resume" in resuming) == (True, True)
+    assert "resume" not in pausing
+
+
+def test_where_a_group_applies_the_page_names_who_may_command_the_registrar() -> None:
+    page = (REPOSITORY / "docs/deploy.md").read_text("utf-8")
+    step = page.partition("**5. Apply.**")[2].partition("**6. ")[0]
+    rights = page.partition("## Identities and rights")[2].partition("\n## ")[0]
+    (shown,) = re.findall(r'^deployer +=.*"group:.*\n(.*)$', page, re.MULTILINE)
+    assert "`operators`" in step
+    assert "\n| `operators` | invoke the registrar" in rights
+    assert shown.startswith("operators = ")
+
+
 def test_outputs_and_variables_that_pages_name_exist() -> None:
     outputs = set(re.findall(r"terraform output (?:-raw )?(\w+)", TEXT))
     variables = set(re.findall(r"(?:TF_VAR_|-var )(\w+)", TEXT))
@@ -149,9 +181,11 @@ def test_the_workflow_applies_what_it_has_planned(jobs: dict[str, Any]) -> None:
     assert "env" not in jobs["apply"]
     first, second = commands(jobs["plan"]), commands(jobs["apply"])
     assert first == [["terraform", "init"], ["terraform", "plan"], ["tar", "--create"]]
-    assert second == [["terraform", "init"], ["tar", "--extract"], ["terraform", "apply"]]
-    # Where infra/modules/builder makes it.
-    assert "tfplan .terraform/*-source.zip\n" in WORKFLOW
+    assert second == [["tar", "--extract"], ["terraform", "init"], ["terraform", "apply"]]
+    # With the providers that planned; and where infra/modules/builder makes the archive.
+    assert "tfplan .terraform.lock.hcl .terraform/*-source.zip\n" in WORKFLOW
+    (init,) = [step["run"] for step in jobs["apply"]["steps"] if "init" in step.get("run", "")]
+    assert "-lockfile=readonly" in init
 
 
 def test_no_expression_of_the_workflow_is_part_of_a_script(steps: list[dict[str, str]]) -> None:

@@ -31,6 +31,16 @@ def guarded(workspace: Workspace) -> Plan:
     return workspace.plan(".", given, api_key=API_KEY)
 
 
+@pytest.fixture(scope="module")
+def repeated(workspace: Workspace) -> Plan:
+    """A deployment that gives a name of ours to something else, or names the same thing twice."""
+    given = MINIMAL | {
+        "operators": json.dumps(["user:other@example.com", MINIMAL["deployer"]]),
+        "subscribers": json.dumps({"relay": {"pull": {}}}),
+    }
+    return workspace.plan(".", given, api_key=API_KEY)
+
+
 @pytest.mark.parametrize("name", ["minimal", "everything"])
 def test_inventory(name: str, request: pytest.FixtureRequest) -> None:
     addresses = sorted(_resources(request.getfixturevalue(name)))
@@ -444,3 +454,56 @@ def test_every_alert_says_what_it_cannot_see(minimal: Plan) -> None:
     assert len(policies) == 12
     for address, values in policies.items():
         assert "cannot see" in values["documentation"][0]["content"], address
+
+
+def test_a_failure_now_and_then_sets_off_the_alerts_on_failures(everything: Plan) -> None:
+    # As many as the retries of a few deliveries, beside the health checks of an hour.
+    put_off, checks = 2, 6 * 3600 // 300
+    (check,) = _of(everything, "google_monitoring_uptime_check_config").values()
+    assert check["period"] == "300s"
+    policies = _of(everything, "google_monitoring_alert_policy")
+    thresholds: dict[str, float] = {}
+    for name in ("errors", "unavailable", "refused", "forbidden"):
+        policy = policies[f"module.monitoring.google_monitoring_alert_policy.{name}[0]"]
+        (condition,) = policy["conditions"][0]["condition_threshold"]
+        ways = condition["aggregations"] + condition["denominator_aggregations"]
+        assert {each["alignment_period"] for each in ways} == {"3600s"}, name
+        # The least for which Google heeds what becomes of missing data.
+        assert condition["duration"] == "60s", name
+        assert condition["evaluation_missing_data"] == "EVALUATION_MISSING_DATA_INACTIVE", name
+        thresholds[name] = condition["threshold_value"]
+    assert thresholds["unavailable"] < put_off / (put_off + checks)
+    # A few deliveries, each tried twice; and what one message makes Pub/Sub try in an hour.
+    assert thresholds["refused"] < 2 * 2
+    waits = [min(10 * 2**n, 600) for n in range(12)]
+    assert thresholds["forbidden"] < sum(sum(waits[: n + 1]) <= 3600 for n in range(12))
+
+
+def test_every_subscription_of_ours_is_watched_whatever_a_subscriber_is_called(
+    repeated: Plan,
+) -> None:
+    policies = _of(repeated, "google_monitoring_alert_policy")
+    names = {each["name"] for each in _of(repeated, "google_pubsub_subscription").values()}
+    watched: set[str] = set()
+    for policy in ("dead_letters", "backlog"):
+        address = f"module.monitoring.google_monitoring_alert_policy.{policy}[0]"
+        (condition,) = policies[address]["conditions"][0]["condition_threshold"]
+        watched |= set(re.findall(r'"(gemini-webhooks-[^"]+)"', condition["filter"]))
+    assert watched == names
+    assert len(names) == 4
+
+
+def test_nothing_is_granted_twice(repeated: Plan, everything: Plan) -> None:
+    # At Google two equal grants are one, which goes as soon as either is taken away.
+    for plan in (repeated, everything):
+        # What is planned of a grant is not all of it: compare those of one resource.
+        grants = [
+            json.dumps([re.sub(r"\[[^]]*\]$", "", address), values], sort_keys=True)
+            for address, values in _resources(plan).items()
+            if "_iam_member." in address
+        ]
+        assert len(grants) > 10
+        assert [each for each, times in Counter(grants).items() if times > 1] == []
+    invoking = "module.registrar.module.function.google_cloud_run_v2_service_iam_member.invokers"
+    for member in (MINIMAL["deployer"], "user:other@example.com"):
+        assert _resources(repeated)[f'{invoking}["{member}"]']["member"] == member

@@ -18,6 +18,7 @@ AUDIENCE = "https://relay-registrar-123456789012.europe-west1.run.app"
 WEBHOOK = "https://relay-receiver-abcdefghij-ew.a.run.app"
 TOKEN = "an.identity.token"
 IDENTITY = "relay-schedules@my-project.iam.gserviceaccount.com"
+DEPLOYER = "relay-deployer@my-project.iam.gserviceaccount.com"
 ACCESS = "an-access-token"
 
 
@@ -78,10 +79,13 @@ def _gcloud(tools: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def _destroy(registrar_url: str, path: str, token: str = "") -> subprocess.CompletedProcess[str]:
+def _destroy(
+    registrar_url: str, path: str, token: str = "", impersonated: str = ""
+) -> subprocess.CompletedProcess[str]:
     environ = {
         "AUDIENCE": AUDIENCE,
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS": f"{registrar_url}/",
+        "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT": impersonated,
         "IDENTITY": IDENTITY,
         "PATH": path,
         "REGISTRAR_IDENTITY_TOKEN": token,
@@ -132,6 +136,23 @@ def test_removes_as_the_schedules_where_there_are_access_tokens_alone(
     assert registrar.minting == [(path, f"Bearer {ACCESS}", asked)]
     assert registrar.requests == [("DELETE", "/webhook", f"Bearer {TOKEN}")]
     assert ACCESS not in done.stdout
+
+
+@pytest.mark.parametrize("minted", [200, 403])
+def test_asks_as_the_service_account_that_terraform_impersonates(
+    registrar: Registrar, tools: Path, minted: int
+) -> None:
+    registrar.minted = minted
+    _gcloud(
+        tools,
+        f'case "$CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT $*" in "{DEPLOYER} "*access-token)'
+        f' echo {ACCESS};; "{DEPLOYER} "*"--audiences={AUDIENCE} --include-email")'
+        f" echo {TOKEN};; *) exit 1;; esac",
+    )
+    done = _destroy(registrar.url, f"{tools}:/usr/bin:/bin", impersonated=DEPLOYER)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [authorization for _, authorization, _ in registrar.minting] == [f"Bearer {ACCESS}"]
+    assert registrar.requests == [("DELETE", "/webhook", f"Bearer {TOKEN}")]
 
 
 def test_goes_on_with_gclouds_own_token_where_it_may_not_impersonate(

@@ -99,7 +99,7 @@ module "relay" {
   alerts = {
     emails                 = ["team@example.com"]
     notification_channels  = [var.notification_channel]
-    oldest_unacked_seconds = 300
+    oldest_unacked_seconds = 900
   }
 
   archive = {

@@ -38,4 +38,26 @@ resource "google_firestore_database" "jobs" {
       kms_key_name = cmek_config.value
     }
   }
+
+  # As for the ledger: a change would replace the database.
+  lifecycle {
+    ignore_changes = [cmek_config, location_id]
+  }
+}
+
+check "unchangeable" {
+  assert {
+    condition = alltrue([
+      google_firestore_database.jobs.location_id == var.location,
+      var.kms_key == try(
+        google_firestore_database.jobs.cmek_config[0].kms_key_name,
+        null,
+      ),
+    ])
+    error_message = join(" ", [
+      "The database ${local.database} keeps the location and the key that it",
+      "was created with, not those that are given now. Give the old ones",
+      "again, or choose another name for a deployment with the new ones.",
+    ])
+  }
 }

@@ -29,4 +29,27 @@ resource "google_firestore_database" "ledger" {
       kms_key_name = cmek_config.value
     }
   }
+
+  # A database keeps both for ever: a change would replace it, and lose what it
+  # holds or, if it is protected, fail because it exists.
+  lifecycle {
+    ignore_changes = [cmek_config, location_id]
+  }
+}
+
+check "unchangeable" {
+  assert {
+    condition = alltrue([
+      google_firestore_database.ledger.location_id == var.location,
+      var.kms_key == try(
+        google_firestore_database.ledger.cmek_config[0].kms_key_name,
+        null,
+      ),
+    ])
+    error_message = join(" ", [
+      "The database ${local.database} keeps the location and the key that it",
+      "was created with, not those that are given now. Give the old ones",
+      "again, or choose another name for a deployment with the new ones.",
+    ])
+  }
 }

@@ -9,14 +9,17 @@ variable "delete_protection" {
 variable "kms_key" {
   description = <<-EOT
     Full name of the key that encrypts the database; null uses Google's own
-    keys.
+    keys. It counts when the database is created, and never again.
   EOT
   type        = string
   default     = null
 }
 
 variable "location" {
-  description = "Firestore location of the database."
+  description = <<-EOT
+    Firestore location of the database. It counts when the database is created,
+    and never again.
+  EOT
   type        = string
 }
 

@@ -41,6 +41,11 @@ locals {
   service_requests = "${local.service_filter} AND ${local.requests}"
   deliveries       = "${local.receiver_filter} AND ${local.requests}"
 
+  # An alert on failures looks at the last hour, once a minute: a deployment
+  # with a few deliveries an hour has a failure now and then, never one in each
+  # of several minutes. Among its requests are 72 health checks.
+  hour = "3600s"
+
   pubsub      = "pubsub.googleapis.com/subscription"
   unacked     = "metric.type = \"${local.pubsub}/num_undelivered_messages\""
   unacked_age = "metric.type = \"${local.pubsub}/oldest_unacked_message_age\""
@@ -164,7 +169,7 @@ resource "google_monitoring_alert_policy" "errors" {
   conditions {
     display_name = join(" ", [
       "More than ${var.alerts.error_ratio * 100} %",
-      "of a function's requests end in 5xx",
+      "of a function's requests in an hour end in 5xx",
     ])
 
     condition_threshold {
@@ -174,19 +179,19 @@ resource "google_monitoring_alert_policy" "errors" {
       ])
       denominator_filter      = local.service_requests
       comparison              = "COMPARISON_GT"
-      duration                = "300s"
+      duration                = "60s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
       threshold_value         = var.alerts.error_ratio
 
       aggregations {
-        alignment_period     = "60s"
+        alignment_period     = local.hour
         cross_series_reducer = "REDUCE_SUM"
         group_by_fields      = ["resource.label.service_name"]
         per_series_aligner   = "ALIGN_RATE"
       }
 
       denominator_aggregations {
-        alignment_period     = "60s"
+        alignment_period     = local.hour
         cross_series_reducer = "REDUCE_SUM"
         group_by_fields      = ["resource.label.service_name"]
         per_series_aligner   = "ALIGN_RATE"
@@ -197,9 +202,9 @@ resource "google_monitoring_alert_policy" "errors" {
   documentation {
     content = join(" ", [
       "Gemini, Pub/Sub or the schedule tries again, so nothing is lost yet.",
-      "The function's logs say why; `hooks doctor` says what to do. This",
-      "cannot see requests that reach no instance (429 and 403: alerts of",
-      "their own).",
+      "The function's logs say why; `hooks doctor` says what to do. A function",
+      "with few requests sets this off by one failure in an hour. This cannot",
+      "see requests that reach no instance (429 and 403: alerts of their own).",
     ])
   }
 }
@@ -215,7 +220,7 @@ resource "google_monitoring_alert_policy" "unavailable" {
   conditions {
     display_name = join(" ", [
       "More than ${var.alerts.unavailable_ratio * 100} %",
-      "of the deliveries end in 503",
+      "of the receiver's requests in an hour end in 503",
     ])
 
     condition_threshold {
@@ -225,18 +230,18 @@ resource "google_monitoring_alert_policy" "unavailable" {
       ])
       denominator_filter      = local.deliveries
       comparison              = "COMPARISON_GT"
-      duration                = "300s"
+      duration                = "60s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
       threshold_value         = var.alerts.unavailable_ratio
 
       aggregations {
-        alignment_period     = "60s"
+        alignment_period     = local.hour
         cross_series_reducer = "REDUCE_SUM"
         per_series_aligner   = "ALIGN_RATE"
       }
 
       denominator_aggregations {
-        alignment_period     = "60s"
+        alignment_period     = local.hour
         cross_series_reducer = "REDUCE_SUM"
         per_series_aligner   = "ALIGN_RATE"
       }
@@ -264,8 +269,8 @@ resource "google_monitoring_alert_policy" "refused" {
 
   conditions {
     display_name = join(" ", [
-      "More than ${var.alerts.refused_per_minute} deliveries",
-      "a minute are refused",
+      "More than ${var.alerts.refused_per_hour} deliveries",
+      "an hour are refused",
     ])
 
     condition_threshold {
@@ -273,12 +278,13 @@ resource "google_monitoring_alert_policy" "refused" {
         local.deliveries,
         "metric.labels.response_code = \"401\"",
       ])
-      comparison      = "COMPARISON_GT"
-      duration        = "300s"
-      threshold_value = var.alerts.refused_per_minute
+      comparison              = "COMPARISON_GT"
+      duration                = "60s"
+      evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
+      threshold_value         = var.alerts.refused_per_hour
 
       aggregations {
-        alignment_period     = "60s"
+        alignment_period     = local.hour
         cross_series_reducer = "REDUCE_SUM"
         per_series_aligner   = "ALIGN_DELTA"
       }
@@ -380,8 +386,8 @@ resource "google_monitoring_alert_policy" "forbidden" {
 
   conditions {
     display_name = join(" ", [
-      "More than ${var.alerts.forbidden_per_minute} requests",
-      "a minute are refused with 403",
+      "More than ${var.alerts.forbidden_per_hour} requests",
+      "an hour are refused with 403",
     ])
 
     condition_threshold {
@@ -390,12 +396,12 @@ resource "google_monitoring_alert_policy" "forbidden" {
         local.logged["forbidden"],
       ])
       comparison              = "COMPARISON_GT"
-      duration                = "300s"
+      duration                = "60s"
       evaluation_missing_data = "EVALUATION_MISSING_DATA_INACTIVE"
-      threshold_value         = var.alerts.forbidden_per_minute
+      threshold_value         = var.alerts.forbidden_per_hour
 
       aggregations {
-        alignment_period     = "60s"
+        alignment_period     = local.hour
         cross_series_reducer = "REDUCE_SUM"
         group_by_fields      = ["resource.label.service_name"]
         per_series_aligner   = "ALIGN_DELTA"

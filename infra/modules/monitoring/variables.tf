@@ -8,10 +8,10 @@ variable "alerts" {
     emails                 = list(string)
     enabled                = bool
     error_ratio            = number
-    forbidden_per_minute   = number
+    forbidden_per_hour     = number
     notification_channels  = list(string)
     oldest_unacked_seconds = number
-    refused_per_minute     = number
+    refused_per_hour       = number
     saturated_per_minute   = number
     unavailable_ratio      = number
   })

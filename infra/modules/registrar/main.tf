@@ -55,10 +55,14 @@ module "function" {
     },
   )
   internal = false
+  # People by their name: two grants to one of them would be one at Google,
+  # which goes as soon as either is taken away.
   invokers = merge(
     { schedules = google_service_account.schedules.member },
-    var.deployer == null ? {} : { deployer = var.deployer },
-    { for member in var.operators : member => member },
+    {
+      for member in setunion(compact([var.deployer]), var.operators) :
+      member => member
+    },
     var.wait ? { wait = google_service_account.wait[0].member } : {},
   )
   kms_key             = var.kms_key

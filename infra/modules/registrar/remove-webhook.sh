@@ -42,12 +42,17 @@ if [ -z "$token" ]; then
   command -v gcloud >/dev/null 2>&1 ||
     give_up "neither REGISTRAR_IDENTITY_TOKEN nor gcloud is here"
   export CLOUDSDK_CORE_DISABLE_PROMPTS=1
+  # Have gcloud impersonate whom Terraform impersonates. Only with the flag
+  # below does such an identity token hold an e-mail address.
+  deployer=${GOOGLE_IMPERSONATE_SERVICE_ACCOUNT:-}
+  [ -z "$deployer" ] ||
+    export CLOUDSDK_AUTH_IMPERSONATE_SERVICE_ACCOUNT="$deployer"
   # gcloud sets an audience for service accounts only; Cloud Run accepts a
   # person's token without one.
   token=$(impersonate) ||
     token=$(
       gcloud auth print-identity-token --audiences="$AUDIENCE" \
-        2>/dev/null </dev/null
+        ${deployer:+--include-email} 2>/dev/null </dev/null
     ) ||
     token=$(gcloud auth print-identity-token 2>/dev/null </dev/null) ||
     give_up "gcloud has no identity token (gcloud auth login)"
