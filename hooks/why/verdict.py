@@ -50,15 +50,19 @@ def _dead(letter: DeadLetter, deployment: Deployment) -> Verdict:
 
 def _unacknowledged(holding: Holding, facts: Facts, deployment: Deployment) -> Verdict:
     if holding.endpoint:
+        received = _received(facts)
+        since = ("--since", f"{received:%Y-%m-%dT%H:%M:%SZ}") if received else ()
+        advice = (
+            "Send it there again, and see the answer"
+            if received
+            else "When it came is not known: send the next events there, and see the answers"
+        )
         cause = (
             f"the subscriber behind {holding.name} does not acknowledge it: {holding.endpoint}"
-            " answers no 2xx, or not in time. Send it there again, and see the answer"
+            f" answers no 2xx, or not in time. {advice}"
         )
-        since = f"{_received(facts):%Y-%m-%dT%H:%M:%SZ}"
-        return Verdict(
-            cause,
-            deployment.command("listen", "--forward-to", holding.endpoint, "--since", since),
-        )
+        listen = deployment.command("listen", "--forward-to", holding.endpoint, *since)
+        return Verdict(cause, listen)
     cause = (
         f"it waits in {holding.name}, whose consumer has not acknowledged it: see whether that"
         " runs, and ask again"
@@ -134,6 +138,7 @@ def _refused(attempt: Attempt, deployment: Deployment) -> Verdict:
     return Verdict(cause, deployment.command("doctor"))
 
 
-def _received(facts: Facts) -> datetime:
-    times = (entry.get("received_at") for entry in facts.entries)
-    return min(time for time in times if isinstance(time, datetime))
+def _received(facts: Facts) -> datetime | None:
+    # The ledger forgets an event before a subscription does; the ingress topic may retain it.
+    times = (entry.get("received_at") for entry in (*facts.entries, *facts.stored))
+    return min((time for time in times if isinstance(time, datetime)), default=None)
