@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hooks.deadletter import EXHAUSTED, DeadLetter
+from hooks.deadletter import EXHAUSTED, MALFORMED, DeadLetter
 from hooks.deployment import Deployment
 from hooks.events.undispatched import POISON
 from hooks.ledger import Entry
 from hooks.webhook.states import ENABLED, explain, webhook_command
 from hooks.why.facts import Attempt, Facts, Holding
 from relay.dispatcher.claims import CLAIMED, DONE
+from relay.dispatcher.worker import UNKNOWN_ROUTE
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,21 @@ def _dead(letter: DeadLetter, deployment: Deployment) -> Verdict:
             " dead letter; once what failed is mended, replay it"
         )
         return Verdict(cause, deployment.command("dlq", "replay", letter.id))
-    cause = (
-        f"no attempt can dispatch it ({letter.reason}), so it is a dead letter: look at it, then"
-        " purge it"
-    )
+    if letter.reason == UNKNOWN_ROUTE:
+        cause = (
+            "it names a route that the dispatcher does not have: apply the route, then replay it"
+        )
+        return Verdict(cause, deployment.command("dlq", "replay", letter.id))
+    if letter.reason in MALFORMED:
+        cause = (
+            f"no attempt can dispatch it ({letter.reason}), so it is a dead letter: look at it,"
+            " then purge it"
+        )
+    else:
+        cause = (
+            f"it is a dead letter ({letter.reason}): look at it, and replay it once what failed is"
+            " mended"
+        )
     return Verdict(cause, deployment.command("dlq", "show", letter.id))
 
 

@@ -81,6 +81,8 @@ def refused(status: int | None, error: str | None = None) -> Attempt:
         ({"stored": [{**ENTRY, "state": "stored"}]}, "the dispatcher does not run", "doctor"),
         ({"stored": [{**ENTRY, "state": "poison"}]}, "becomes a dead letter", "dlq list"),
         ({"letters": [letter(reason="not-json")]}, "(not-json)", "dlq show m7"),
+        ({"letters": [letter(reason="unknown-route")]}, "apply the route", "dlq replay m7"),
+        ({"letters": [letter(reason="expired")]}, "(expired): look at it, and replay", "dlq show"),
         ({"letters": [letter()]}, "failed at it too many times", "dlq replay m7"),
         ({"attempts": [refused(200)]}, "retains it no longer", "events list"),
         (
