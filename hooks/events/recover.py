@@ -218,8 +218,10 @@ def _show(found: Subscription, done: Recovered, *, dry_run: bool, json: bool) ->
 
 def _told(found: Subscription, done: Recovered, *, dry_run: bool) -> Sequence[str]:
     if done.how == SEEK:
-        told = "would deliver" if dry_run else "delivers"
-        return [done.subscription, f"{told} everything since {done.since} again"]
+        # Pub/Sub does both at once: https://cloud.google.com/pubsub/docs/replay-overview
+        deliver, drop = ("would deliver", "would drop") if dry_run else ("delivers", "has dropped")
+        told = f"{deliver} everything since {done.since} again, and {drop} what it had not"
+        return [done.subscription, f"{told} acknowledged from before"]
     events = counted(done.events or 0, "event")
     if dry_run or not done.events:
         return [f"{events} would be sent to", f"{done.subscription} alone"]
