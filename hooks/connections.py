@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.firestore import AsyncClient
+from google.pubsub_v1 import SubscriberAsyncClient
 
 from hooks.deployment import FIRESTORE, PUBSUB, Deployment
 from hooks.errors import HooksError
+from localcloud.core import clients
 from relay.gcp.publisher import BatchingPublisher, create_publisher
 
 
@@ -20,6 +22,19 @@ async def publisher(deployment: Deployment) -> AsyncIterator[BatchingPublisher]:
         yield opened
     finally:
         await opened.close()
+
+
+@contextlib.asynccontextmanager
+async def subscriber(emulator: str = "") -> AsyncIterator[SubscriberAsyncClient]:
+    """Open a client of Pub/Sub's Subscriber, at `emulator` (`host:port`) if there is one.
+
+    Raises `HooksError` without Google credentials.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        # The client is made where the block is entered, not where `clients` is called.
+        with credentials_explained():
+            client = await stack.enter_async_context(clients.subscriber(emulator))
+        yield client
 
 
 @contextlib.asynccontextmanager

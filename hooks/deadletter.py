@@ -13,9 +13,18 @@ from typing import Any
 
 from hooks.bodies import body_type
 from hooks.leases import LeasedMessage
+from relay.dispatcher import event
 from relay.ingress import parse_time
 
 EXHAUSTED = "attempts-exhausted"
+MALFORMED = frozenset(
+    {
+        *(event.NOT_JSON, event.NOT_AN_OBJECT, event.NO_TYPE, event.BAD_TYPE),
+        *(event.NO_ID, event.BAD_ID, event.NO_KEY),
+    }
+)
+"""The reasons that are in the message itself, so that no replay can succeed."""
+
 REPLAYS = "dead-letter-replays"
 """The attribute that counts how often a dead letter has been replayed."""
 

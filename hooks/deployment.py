@@ -24,6 +24,7 @@ FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 
 _MAX_OUTPUTS_BYTES = 1 << 20
 _ASKING = ("doctor", "webhook")
+_WITHOUT_NAMES = ("jobs", "webhook")
 _WITH_TOKEN = "REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"  # noqa: S105
 
 
@@ -71,8 +72,8 @@ class Deployment:
 
         A command that asks the registrar carries the token that it needs.
         """
-        # The first option names the deployment; `hooks webhook` takes no other.
-        options = self.options[:2] if words[0] == "webhook" else self.options
+        # The first option names the deployment; these groups take no other.
+        options = self.options[:2] if words[0] in _WITHOUT_NAMES else self.options
         command = shlex.join(["hooks", *words, *options])
         asking = words[0] in _ASKING and self.registrar_url and not self.token_url
         return f"{_WITH_TOKEN} {command}" if asking else command

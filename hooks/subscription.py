@@ -16,9 +16,8 @@ from google.pubsub_v1 import Subscription
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import ExpirationPolicy, RetryPolicy, SeekRequest
 
-from hooks.connections import credentials_explained
+from hooks import connections
 from hooks.errors import HooksError, UsageError
-from localcloud.core import clients
 
 _EXPIRES = timedelta(days=1)
 # The pace at which what is given back comes again.
@@ -104,9 +103,7 @@ async def listening(
         expiration_policy=ExpirationPolicy(ttl=_EXPIRES),
         retry_policy=_RETRIES if hold else None,
     )
-    with credentials_explained():
-        opened = clients.subscriber(emulator)
-    async with opened as admin:
+    async with connections.subscriber(emulator) as admin:
         try:
             await admin.create_subscription(wanted)
         except GoogleAPICallError as error:

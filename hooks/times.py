@@ -5,6 +5,8 @@ from re import fullmatch
 
 from hooks.errors import UsageError
 
+_END = 253_402_214_400
+"""The last day that a date can have, in Unix seconds: 9999-12-31."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -13,6 +15,13 @@ def parse_time(text: str, now: float, *, option: str) -> int:
 
     Raises `UsageError`, which names the `option`.
     """
+    seconds = _seconds(text, now, option)
+    if not 0 <= seconds < _END:
+        raise UsageError(f"{option} {text!r} is out of range; give a time from 1970 to 9999")
+    return seconds
+
+
+def _seconds(text: str, now: float, option: str) -> int:
     if relative := fullmatch(r"([+-])([0-9]{1,9})([smhd])", text):
         sign, number, unit = relative.groups()
         offset = timedelta(**{_UNITS[unit]: int(number)}).total_seconds()

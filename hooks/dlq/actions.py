@@ -22,7 +22,6 @@ from hooks.errors import HooksError, UsageError
 from hooks.leases import Leases, lease_messages, patience
 from hooks.ledger import entry_of
 from hooks.pace import Pace
-from localcloud.core import clients
 from localcloud.core.clock import SystemClock
 
 
@@ -46,9 +45,7 @@ class Queue:
 
 @contextlib.asynccontextmanager
 async def _queue(deployment: Deployment, subscriber: str) -> AsyncIterator[Queue]:
-    with connections.credentials_explained():
-        opened = clients.subscriber(deployment.pubsub)
-    async with opened as client:
+    async with connections.subscriber(deployment.pubsub) as client:
         subscription, topic = deployment.dead_letters, deployment.ingress
         if subscriber:
             subscription, topic = await _of_subscriber(client, deployment, subscriber)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import httpx2
 from rich.text import Text
 
-from hooks import console
+from hooks import connections, console
 from hooks.deadletter import read
 from hooks.deployment import DEFAULT_NAME, Deployment
 from hooks.display import wrapped
@@ -19,7 +19,6 @@ from hooks.leases import lease_messages, patience
 from hooks.options import Target
 from hooks.subscription import listening
 from hooks.webhook.source import WebhookSource, webhook_source
-from localcloud.core import clients
 from relay.gemini.webhooks import Webhook
 
 _HTTP_SECONDS = 15.0
@@ -111,7 +110,7 @@ async def _ping(
 async def _dead_letters(deployment: Deployment) -> Finding:
     try:
         async with (
-            clients.subscriber(deployment.pubsub) as client,
+            connections.subscriber(deployment.pubsub) as client,
             lease_messages(
                 client, deployment.dead_letters, patience=patience(deployment.pubsub)
             ) as leases,

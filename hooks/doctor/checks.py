@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 import httpx2
 
 from hooks.bodies import body_type
-from hooks.deadletter import EXHAUSTED, DeadLetter
+from hooks.deadletter import MALFORMED, DeadLetter
 from hooks.deployment import Deployment
 from hooks.display import age
 from hooks.doctor.findings import Finding, failed, passed, skipped
@@ -25,6 +25,7 @@ from hooks.errors import HooksError
 from hooks.subscription import Received
 from hooks.webhook.source import WebhookSource
 from hooks.webhook.states import ENABLED, explain, webhook_command
+from relay.dispatcher.worker import UNKNOWN_ROUTE
 from relay.gemini.webhooks import Webhook
 
 REGISTERED = "the webhook is registered"
@@ -232,15 +233,14 @@ def empty(letters: list[DeadLetter], deployment: Deployment, *, most: int) -> Fi
 
 
 def _dead_letter_remedy(reasons: list[str], deployment: Deployment) -> str:
-    """Return how to deal with dead letters: poison can only be purged, the rest replayed."""
+    """Return how to deal with dead letters: malformed ones can only be purged, others replayed."""
     told = [f"see them with `{deployment.command('dlq', 'list')}`"]
-    if EXHAUSTED in reasons:
-        replay = deployment.command("dlq", "replay", "--reason", EXHAUSTED)
-        told.append(f"once what failed is mended, `{replay}` replays those of {EXHAUSTED}")
-    told += [
-        f"no replay can succeed for {reason}: `"
-        f"{deployment.command('dlq', 'purge', '--reason', reason, '--yes')}` deletes it"
-        for reason in reasons
-        if reason != EXHAUSTED
-    ]
+    for reason in sorted(reasons, key=MALFORMED.__contains__):
+        if reason in MALFORMED:
+            purge = deployment.command("dlq", "purge", "--reason", reason)
+            told.append(f"no replay can succeed for {reason}: `{purge}` deletes it")
+        else:
+            when = "the route is applied" if reason == UNKNOWN_ROUTE else "what failed is mended"
+            replay = deployment.command("dlq", "replay", "--reason", reason)
+            told.append(f"once {when}, `{replay}` replays those of {reason}")
     return "; ".join(told) + ". After 31 days they are gone"

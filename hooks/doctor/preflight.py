@@ -144,10 +144,12 @@ async def _permissions(apis: GoogleApis, plan: Plan) -> Finding:
         return passed(PERMISSIONS, f"all of {len(ROLES)} permissions, one of each role")
     grants = " && ".join(
         f"gcloud projects add-iam-policy-binding {plan.project} --role {ROLES[each]}"
-        " --member user:$(gcloud config get account)"
+        " --member user:YOUR_ACCOUNT"
         for each in missing
     )
-    return failed(PERMISSIONS, f"you lack {', '.join(missing)}", f"have an owner run `{grants}`")
+    # Not resolved by the shell, which is the owner's.
+    remedy = f"have an owner run `{grants}`, with your account for YOUR_ACCOUNT"
+    return failed(PERMISSIONS, f"you lack {', '.join(missing)}", remedy)
 
 
 async def _services(apis: GoogleApis, plan: Plan) -> Finding:
@@ -258,11 +260,17 @@ async def _quota(apis: GoogleApis, plan: Plan) -> Finding:
 
 
 async def _leftovers(apis: GoogleApis, plan: Plan) -> Finding:
-    found = [
-        (address, name)
-        for address, api, name in _resources(plan)
-        if (await apis("GET", api, f"{_VERSIONS[api]}/{name}")).ok
-    ]
+    found: list[tuple[str, str]] = []
+    unknown: list[str] = []
+    for address, api, name in _resources(plan):
+        answer = await apis("GET", api, f"{_VERSIONS[api]}/{name}")
+        if answer.ok:
+            found.append((address, name))
+        elif answer.status != 404:
+            # It may be there all the same.
+            unknown.append(f"{name}: {answer.status}: {answer.reason}")
+    if unknown and not found:
+        return skipped(LEFTOVERS, "; ".join(unknown))
     if not found:
         return passed(LEFTOVERS, f"no resource has the names of {plan.name}")
     told = ", ".join(name for _, name in found)

@@ -184,7 +184,7 @@ async def _interrupted(deployment: Deployment, todo: Checkpoint, path: Path | No
     if path:
         console.err.print(
             f"stopped after {counted(todo.replayed, 'event')}; go on with"
-            f" `hooks events replay --resume {path}` within a day",
+            f" `{deployment.command('events', 'replay', '--resume', str(path))}` within a day",
             style="yellow",
         )
     elif not todo.archive:

@@ -16,7 +16,6 @@ from google.pubsub_v1 import SubscriberAsyncClient, Subscription
 from google.pubsub_v1.types import SeekRequest
 
 from hooks import connections, console, ledger
-from hooks.connections import credentials_explained
 from hooks.deployment import DEAD_LETTER, INGRESS, Deployment
 from hooks.display import counted, progress, wrapped
 from hooks.errors import UsageError
@@ -27,7 +26,6 @@ from hooks.events.replay import Originals, batches, replay_id
 from hooks.events.retained import Selection
 from hooks.leases import LeasedMessage
 from hooks.pace import Pace
-from localcloud.core import clients
 from localcloud.core.clock import SystemClock
 from localcloud.pubsub.envelope import rfc3339
 from localcloud.pubsub.filter_parser import parse_filter
@@ -76,9 +74,7 @@ async def recover(deployment: Deployment, options: Options, *, json: bool) -> bo
     name = options.subscriber
     if "/" not in name:
         name = deployment.subscriber(name)["subscription"]
-    with credentials_explained():
-        opened = clients.subscriber(deployment.pubsub)
-    async with opened as client:
+    async with connections.subscriber(deployment.pubsub) as client:
         with explained(name):
             found = await client.get_subscription(subscription=name)
         if _retains(found, datetime.now(UTC) - options.since):
@@ -222,8 +218,10 @@ def _show(found: Subscription, done: Recovered, *, dry_run: bool, json: bool) ->
 
 def _told(found: Subscription, done: Recovered, *, dry_run: bool) -> Sequence[str]:
     if done.how == SEEK:
-        told = "would deliver" if dry_run else "delivers"
-        return [done.subscription, f"{told} everything since {done.since} again"]
+        # Pub/Sub does both at once: https://cloud.google.com/pubsub/docs/replay-overview
+        deliver, drop = ("would deliver", "would drop") if dry_run else ("delivers", "has dropped")
+        told = f"{deliver} everything since {done.since} again, and {drop} what it had not"
+        return [done.subscription, f"{told} acknowledged from before"]
     events = counted(done.events or 0, "event")
     if dry_run or not done.events:
         return [f"{events} would be sent to", f"{done.subscription} alone"]

@@ -41,6 +41,7 @@ def recover(
     Example: hooks recover billing --since -2h --outputs deployment.json
     """
     import asyncio
+    from datetime import UTC, datetime
 
     from hooks.errors import UsageError
     from hooks.events.recover import Options
@@ -49,6 +50,9 @@ def recover(
     start = moment("--since", since)
     if start is None:
         raise UsageError("say since when: --since -2h, or --since 2026-01-22T12:00:00Z")
+    if start > datetime.now(UTC):
+        # A seek to the future drops all that a subscription holds.
+        raise UsageError(f"--since {since} is in the future; say a time in the past, such as -2h")
     options = Options(subscriber=subscriber, since=start, rate=rate, dry_run=dry_run, yes=yes)
     if not asyncio.run(run(target.find(), options, json=as_json)):
         raise typer.Exit(1)

@@ -14,8 +14,8 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.types import ExpirationPolicy, SeekRequest
 
+from hooks import connections
 from hooks.bodies import body_type
-from hooks.connections import credentials_explained
 from hooks.deployment import Deployment
 from hooks.errors import HooksError, UsageError
 from hooks.leases import LeasedMessage, Leases, lease_messages
@@ -79,7 +79,7 @@ async def retention(deployment: Deployment) -> timedelta:
 
 async def kept(deployment: Deployment, topic: str) -> timedelta:
     """Return how long a topic (its full name) retains its messages; raises `HooksError`."""
-    with credentials_explained():
+    with connections.credentials_explained():
         async with clients.publisher(deployment.pubsub) as client:
             try:
                 found = await client.get_topic(topic=topic)
@@ -122,9 +122,7 @@ async def reading(
         ack_deadline_seconds=_ACK_SECONDS,
         expiration_policy=ExpirationPolicy(ttl=_EXPIRES),
     )
-    with credentials_explained():
-        opened = clients.subscriber(deployment.pubsub)
-    async with opened as client:
+    async with connections.subscriber(deployment.pubsub) as client:
         try:
             await client.get_subscription(subscription=subscription)
         except NotFound:
@@ -140,7 +138,7 @@ async def reading(
 
 async def delete(deployment: Deployment, subscription: str) -> None:
     """Delete a subscription that `reading` created, if it exists."""
-    async with clients.subscriber(deployment.pubsub) as client:
+    async with connections.subscriber(deployment.pubsub) as client:
         with contextlib.suppress(NotFound), _explained(f"delete {subscription}"):
             await client.delete_subscription(subscription=subscription)
 

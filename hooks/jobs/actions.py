@@ -3,6 +3,7 @@
 import contextlib
 import json as jsonlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from hooks import console
 from hooks.display import table
 from hooks.errors import HooksError, NoStack, UsageError
 from hooks.options import Target
+from relay.jobs.states import REQUIRES_ACTION
 
 SUCCEEDED, ENDED_OTHERWISE, TIMEOUT, UNKNOWN = 0, 3, 4, 5
 """The exit statuses that scripts rely on."""
@@ -34,6 +36,19 @@ SUCCEEDED, ENDED_OTHERWISE, TIMEOUT, UNKNOWN = 0, 3, 4, 5
 _HEADS = ("id", "kind", "state", "status", "outcome", "target", "created", "key")
 _IMPORTANCE = ("id", "state", "outcome", "kind", "status", "created", "key", "target")
 _KEY_OF_A_STACK = "laptop"
+_LAG_SECONDS = 30.0
+"""How long Gemini's plain answer may lag behind the end of a stream."""
+_OPTIONS = {
+    "model": "--model",
+    "agent": "--agent",
+    "input": "--input",
+    "prompt": "--input",
+    "src": "--src",
+    "key": "--key",
+    "metadata": "--metadata",
+    "deadline": "--deadline",
+}
+"""Fields of a request that have an option of their own."""
 
 
 class JobsProblem(HooksError):
@@ -98,6 +113,15 @@ def json_pairs(option: str, given: Sequence[str] | None) -> dict[str, Any]:
     return {name: _json(text) for name, text in pairs(option, given).items()}
 
 
+def further_fields(given: Sequence[str] | None) -> dict[str, Any]:
+    """Read the fields of `--set`; raises `UsageError` for one that has an option of its own."""
+    found = json_pairs("--set", given)
+    for name in found:
+        if name in _OPTIONS:
+            raise UsageError(f"--set takes no {name}, which has an option: give {_OPTIONS[name]}")
+    return found
+
+
 def start(target: Target, request: Request, *, json: bool) -> None:
     """Start a job, and show it."""
     with _jobs(target) as jobs:
@@ -156,11 +180,22 @@ def stream(target: Target, identifier: str, after: str | None, idle: float, *, j
             else:
                 sys.stdout.write(_text(event))
                 sys.stdout.flush()
-        job = jobs.refresh(job)
+        job = _settled(jobs, jobs.refresh(job))
     if not json:
         sys.stdout.write("\n")
         _show(job, json=False, to=console.err)
+        if job.status == REQUIRES_ACTION:
+            asked = _command(target, "answer", job.id)
+            console.err.print(f"it waits for an answer; `{asked}` shows what it asks", markup=False)
     _exit(exit_status(job))
+
+
+def _settled(jobs: Jobs, job: Job) -> Job:
+    """Return a job whose stream is over, once Gemini's plain answer tells that too."""
+    try:
+        return jobs.wait(job, timeout=_LAG_SECONDS, until="action")
+    except WaitTimeout as late:
+        return late.jobs[0]
 
 
 def answer(
@@ -183,7 +218,8 @@ def answer(
         console.print_json({"pending": calls})
         return
     for call in calls:
-        console.out.print(f"{call['id']}  {call['name']}({jsonlib.dumps(call['arguments'])})")
+        asked = f"{call['id']}  {call['name']}({jsonlib.dumps(call['arguments'])})"
+        console.out.print(asked, markup=False)
     console.err.print("answer with --call ID=JSON for each, or with --text")
 
 
@@ -193,10 +229,13 @@ def cancel(target: Target, identifier: str, timeout: float, *, json: bool) -> No
         _show(jobs.cancel(jobs.get(identifier), wait=timeout), json=json)
 
 
-def delete(target: Target, identifier: str, *, json: bool) -> None:
-    """Delete a job at Gemini, and show it as it was."""
+def delete(target: Target, identifier: str, *, yes: bool, json: bool) -> None:
+    """Delete a job at Gemini once that is confirmed, and show it as it was."""
     with _jobs(target) as jobs:
-        _show(jobs.delete(jobs.get(identifier)), json=json)
+        job = jobs.get(identifier)
+        action = f"cancel {job.id} if it runs, and delete it and its result at Gemini"
+        if console.confirmed(action, yes=yes, json=json):
+            _show(jobs.delete(job), json=json)
 
 
 def result(target: Target, identifier: str, directory: Path | None, *, json: bool) -> None:
@@ -225,10 +264,10 @@ def restart(target: Target, identifier: str, *, json: bool) -> None:
 
 
 def exit_status(job: Job) -> int:
-    """Return the exit status that a job's state deserves."""
+    """Return the exit status that a job's state deserves: `TIMEOUT` for one that goes on."""
     if job.ended:
         return SUCCEEDED if job.succeeded else ENDED_OTHERWISE
-    return UNKNOWN if job.state in {"starting", "lost"} else SUCCEEDED
+    return UNKNOWN if job.state in {"starting", "lost"} else TIMEOUT
 
 
 @contextlib.contextmanager
@@ -239,7 +278,7 @@ def _jobs(target: Target) -> Iterator[Jobs]:
     except (ConfigurationError, ValueError) as error:
         raise UsageError(str(error)) from error
     except JobsError as error:
-        raise JobsProblem(_explained(error), _status_of(error)) from error
+        raise JobsProblem(_explained(error, target), _status_of(error)) from error
 
 
 def _status_of(error: JobsError) -> int:
@@ -253,15 +292,25 @@ def _status_of(error: JobsError) -> int:
     return 1
 
 
-def _explained(error: JobsError) -> str:
+def _explained(error: JobsError, target: Target) -> str:
     if isinstance(error, StartUnknown) and error.job.name:
-        return f"{error}; do not restart it, and follow it: `hooks jobs wait {error.job.name}`"
+        wait = _command(target, "wait", error.job.name)
+        return f"{error}; do not restart it, and follow it: `{wait}`"
     if isinstance(error, StartUnknown):
+        restart = _command(target, "restart", error.job.id)
         return (
-            f"{error}; an event may tell. To start it again, and perhaps twice: `hooks jobs restart"
-            f" {error.job.id}`, then the same command"
+            f"{error}; an event may tell. To start it again, and perhaps twice: `{restart}`, then"
+            " the same command"
         )
     return str(error)
+
+
+def _command(target: Target, *words: str) -> str:
+    """Return a `hooks jobs` command that acts on what this one acted on."""
+    try:
+        return target.find().command("jobs", *words)
+    except NoStack:
+        return shlex.join(["hooks", "jobs", *words])
 
 
 def _started(jobs: Jobs, request: Request) -> Job:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hooks.options import AsJson, AsJsonLines, Target, moment, takes_webhook_target
+from hooks.options import AsJson, AsJsonLines, Target, Yes, moment, takes_webhook_target
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 
 Kind = Literal["interaction", "batch", "video"]
+State = Literal["starting", "running", "ended", "refused", "lost"]
 Identifier = Annotated[
     str, typer.Argument(metavar="ID", help="The job's id, or the name that Gemini gave it.")
 ]
@@ -64,7 +65,7 @@ def start(
         key=key or None,
         metadata=actions.pairs("--metadata", metadata),
         deadline=moment("--deadline", deadline),
-        options=actions.json_pairs("--set", options),
+        options=actions.further_fields(options),
     )
     actions.start(target, request, json=as_json)
 
@@ -72,8 +73,8 @@ def start(
 @app.command("list")
 @takes_webhook_target
 def list_(
-    state: Annotated[str, typer.Option(help="starting, running, ended, refused or lost.")] = "",
-    kind: Annotated[str, typer.Option(help="interaction, batch or video.")] = "",
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only those of this kind.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum to show.")] = 50,
     *,
     target: Target,
@@ -82,7 +83,7 @@ def list_(
     """List the jobs of the ledger, newest first."""
     from hooks.jobs import actions
 
-    actions.show_list(target, state, kind, limit, json=as_json)
+    actions.show_list(target, state or "", kind or "", limit, json=as_json)
 
 
 @app.command()
@@ -132,7 +133,10 @@ def stream(
     target: Target,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Print an interaction's text as it comes, or with --json its events, until it has ended."""
+    """Print an interaction's text as it comes, or with --json its events, until it has ended.
+
+    It also stops where the interaction waits for an answer; the exit status is then 4.
+    """
     from hooks.jobs import actions
 
     actions.stream(target, identifier, after or None, idle, json=as_json)
@@ -158,8 +162,11 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Answer an interaction that requires action, and show the one that goes on from it."""
+    from hooks.errors import UsageError
     from hooks.jobs import actions
 
+    if text and results:
+        raise UsageError("give --text or --call, not both: a text answers no call")
     given = actions.json_pairs("--call", results)
     actions.answer(target, identifier, text or given, key or None, timeout, json=as_json)
 
@@ -183,11 +190,13 @@ def cancel(
 
 @app.command()
 @takes_webhook_target
-def delete(identifier: Identifier, *, target: Target, as_json: AsJson = False) -> None:
+def delete(
+    identifier: Identifier, yes: Yes = False, *, target: Target, as_json: AsJson = False
+) -> None:
     """Cancel a job if it runs, and delete it at Gemini; the ledger keeps its document."""
     from hooks.jobs import actions
 
-    actions.delete(target, identifier, json=as_json)
+    actions.delete(target, identifier, yes=yes, json=as_json)
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """What `hooks webhook` does: webhooks at Gemini, and their signing secrets stored, never shown."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+import shlex
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,24 +27,28 @@ Answer = TypeVar("Answer")
 class Registration:
     """The webhooks of the project that an API key belongs to. Use it in a `with` block.
 
+    `options` are those that name the deployment on the command line.
+
     Raises `HooksError` where Gemini refuses, `SecretNotStored` and `UsageError`, never with a
     secret in it.
     """
 
-    def __init__(self, api_key: str, base_url: str | None) -> None:
+    def __init__(self, api_key: str, base_url: str | None, options: Sequence[str] = ()) -> None:
+        self._options = options
         self._gemini = GeminiWebhooks(api_key=api_key, base_url=base_url)
         # One loop for all calls: the client belongs to the first that it is used on.
         self._runner = asyncio.Runner()
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Self:
+    def of(cls, environ: Mapping[str, str], options: Sequence[str] = ()) -> Self:
         """Return what an environment names; raises `UsageError` without an API key."""
         api_key = environ.get("GEMINI_API_KEY", "").strip()
         if not api_key:
             raise UsageError(
                 "Set GEMINI_API_KEY: Gemini's webhooks belong to an API key's project."
             )
-        return cls(api_key, environ.get("GOOGLE_GEMINI_BASE_URL", "").strip() or None)
+        base_url = environ.get("GOOGLE_GEMINI_BASE_URL", "").strip() or None
+        return cls(api_key, base_url, options)
 
     def __enter__(self) -> Self:
         return self
@@ -138,13 +143,22 @@ class Registration:
     ) -> Described:
         await store.prepare()
         webhook, secret = await self._gemini.create(name, uri, events)
-        where = await _store(webhook.id, secret, store, alone=True)
+        # A creation revokes nothing: other webhooks may sign with what is stored.
+        where = await self._store(webhook.id, secret, store, alone=False)
         return _described(webhook) | {"secret": where}
 
     async def _rotate(self, identifier: str, behavior: str, store: SecretStore) -> str:
         await store.prepare()
         secret = await self._gemini.rotate(identifier, behavior)
-        return await _store(identifier, secret, store, alone=behavior == AT_ONCE)
+        return await self._store(identifier, secret, store, alone=behavior == AT_ONCE)
+
+    async def _store(self, identifier: str, secret: str, store: SecretStore, *, alone: bool) -> str:
+        try:
+            return await store.store(secret, alone=alone)
+        except SecretNotStored as failure:
+            words = ("hooks", "webhook", "rotate", identifier, *store.option, *self._options)
+            advice = f" It is lost: run `{shlex.join(words)}`."
+            raise SecretNotStored(str(failure) + advice) from None
 
     async def _by_uri(self, uri: str) -> Webhook | None:
         found = [each for each in await self._gemini.all() if same_uri(each.uri, uri)]
@@ -195,14 +209,6 @@ def _advise(webhook: Mapping[str, Any]) -> None:
     if meaning:
         state = webhook["state"]
         err.print(f"{webhook['id']} is {state}: {meaning}. To leave that: {remedy}", style="yellow")
-
-
-async def _store(identifier: str, secret: str, store: SecretStore, *, alone: bool) -> str:
-    try:
-        return await store.store(secret, alone=alone)
-    except SecretNotStored as failure:
-        advice = f" It is lost: run `hooks webhook rotate {identifier}`."
-        raise SecretNotStored(str(failure) + advice) from None
 
 
 def _needed(store: SecretStore | None) -> SecretStore:

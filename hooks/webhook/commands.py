@@ -243,19 +243,20 @@ def delete(
 class Access:
     """The way to the webhooks: a deployment's registrar, or Gemini with what `environ` says.
 
-    `uri` and `signing_secret` are the defaults: the stack's.
+    `uri` and `signing_secret` are the defaults: the stack's. `options` name the deployment.
     """
 
     environ: "Mapping[str, str]"
     uri: str = ""
     signing_secret: str = ""
     managed: "ManagedWebhook | None" = None
+    options: "Sequence[str]" = ()
 
     def registration(self) -> "Registration":
         """Return the webhooks at Gemini; raises `UsageError` without an API key."""
         from hooks.webhook.actions import Registration
 
-        return Registration.of(self.environ)
+        return Registration.of(self.environ, self.options)
 
     def store(self, signing_secret: str, secret_file: Path | None) -> "SecretStore | None":
         """Return where a signing secret is stored."""
@@ -299,7 +300,8 @@ def _access(target: Target) -> Access:
         return Access(environ, deployment.webhook_url, deployment.signing_secret)
     if not os.environ.get("GEMINI_API_KEY", "").strip():
         raise UsageError(no_access(deployment, "webhook", "list"))
-    return Access(os.environ)
+    # The first option names the deployment; `hooks webhook` takes no other.
+    return Access(os.environ, options=deployment.options[:2])
 
 
 def _run(

@@ -1,14 +1,15 @@
 """Where `hooks webhook` stores a signing secret, which Gemini shows once and hooks never prints."""
 
+import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from hooks.errors import HooksError, UsageError
 from relay.environment import Environment
-from relay.errors import ConfigurationError, SecretManagerError
+from relay.errors import ConfigurationError, SecretManagerError, VersionInactive, VersionMissing
 from relay.gcp.channels import opener
 from relay.gcp.secrets import HOST, SecretVersions
 
@@ -22,8 +23,17 @@ class SecretNotStored(HooksError):
     """The secret store cannot be read or written."""
 
 
+class SecretNotRevoked(HooksError):
+    """The secret is stored, but earlier ones could not be taken away from the receiver."""
+
+
 class SecretStore(Protocol):
     """A place for signing secrets. Every method raises `SecretNotStored`."""
+
+    @property
+    def option(self) -> tuple[str, str]:
+        """The option that names this place on the command line, and its value."""
+        ...
 
     async def prepare(self) -> None:
         """Check that a secret can be stored, before Gemini is asked for one."""
@@ -34,7 +44,10 @@ class SecretStore(Protocol):
         ...
 
     async def store(self, secret: str, *, alone: bool) -> str:
-        """Store a secret as the newest (`alone`: the others are revoked), and say where it is."""
+        """Store a secret as the newest (`alone`: the others are revoked), and say where it is.
+
+        Raises `SecretNotRevoked` where it is stored, and others are still accepted.
+        """
         ...
 
 
@@ -63,6 +76,11 @@ class FileStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    @property
+    def option(self) -> tuple[str, str]:
+        """The option that names the file."""
+        return "--secret-file", str(self._path)
 
     async def prepare(self) -> None:
         """Create the file, or check that it can be written."""
@@ -111,10 +129,16 @@ class SecretManagerStore:
     def __init__(self, secret: str, emulator: str) -> None:
         self._secret = secret
         self._emulator = emulator
+        self._enabled: frozenset[int] = frozenset()
+
+    @property
+    def option(self) -> tuple[str, str]:
+        """The option that names the secret."""
+        return "--signing-secret", self._secret
 
     async def prepare(self) -> None:
         """Check that the secret exists and can be listed."""
-        await self._call(SecretVersions.enabled)
+        self._enabled = frozenset(await self._call(SecretVersions.enabled))
 
     async def holds(self, since: datetime | None) -> bool:
         """Say whether an enabled version was created at or after `since`."""
@@ -122,13 +146,48 @@ class SecretManagerStore:
         return any(since is None or created >= since for created in enabled.values())
 
     async def store(self, secret: str, *, alone: bool) -> str:
-        """Add a version. Those before it are left for the receiver, which tries the newest."""
-        del alone
+        """Add a version. Those before it are disabled if `alone`, else left for the receiver."""
         number = await self._call(lambda versions: versions.add(secret.encode()))
+        if alone:
+            await self._disable_before(number)
         return f"{self._secret}/versions/{number}"
 
+    async def _disable_before(self, number: int) -> None:
+        # The list lags: versions after the newest listed one may be enabled too.
+        between = range(max(self._enabled, default=0) + 1, number)
+        older = sorted({*self._enabled, *between})
+        versions = self._versions()
+        try:
+            while older:
+                # One that is missing or destroyed needs no more.
+                with contextlib.suppress(VersionMissing, VersionInactive):
+                    await versions.disable(older[-1])
+                older.pop()
+        except SecretManagerError as error:
+            raise self._not_revoked(number, older, error) from None
+        finally:
+            await versions.close()
+
+    def _not_revoked(
+        self, number: int, older: Sequence[int], error: SecretManagerError
+    ) -> SecretNotRevoked:
+        _, project, _, name = self._secret.split("/")
+        commands = " && ".join(
+            f"gcloud secrets versions disable {each} --secret={name} --project={project}"
+            for each in older
+        )
+        return SecretNotRevoked(
+            f"The new signing secret is stored as {self._secret}/versions/{number}, but the"
+            " receiver still accepts earlier ones: Secret Manager did not disable them"
+            f" ({error.status}). With roles/secretmanager.secretVersionManager on it, run"
+            f" `{commands}`."
+        )
+
+    def _versions(self) -> SecretVersions:
+        return SecretVersions(self._secret, opener(HOST, self._emulator), timeout=_SECONDS)
+
     async def _call(self, ask: Callable[[SecretVersions], Awaitable[Answer]]) -> Answer:
-        versions = SecretVersions(self._secret, opener(HOST, self._emulator), timeout=_SECONDS)
+        versions = self._versions()
         try:
             return await ask(versions)
         except SecretManagerError as error:

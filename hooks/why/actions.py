@@ -27,7 +27,6 @@ from hooks.why.holdings import holdings
 from hooks.why.job import job_state
 from hooks.why.refusals import refusals
 from hooks.why.verdict import Verdict, judge
-from localcloud.core import clients
 from relay.gemini.webhooks import Webhook
 
 _HTTP_SECONDS = 15.0
@@ -181,10 +180,8 @@ async def _letters(deployment: Deployment) -> list[DeadLetter]:
 
 @contextlib.asynccontextmanager
 async def _leased(deployment: Deployment) -> AsyncIterator[Any]:
-    with connections.credentials_explained():
-        opened = clients.subscriber(deployment.pubsub)
     async with (
-        opened as client,
+        connections.subscriber(deployment.pubsub) as client,
         lease_messages(
             client, deployment.dead_letters, patience=patience(deployment.pubsub)
         ) as leases,

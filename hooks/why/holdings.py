@@ -15,11 +15,11 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.pubsub_v1 import SubscriberAsyncClient, Subscription
 from google.pubsub_v1.types import ExpirationPolicy, SeekRequest
 
+from hooks import connections
 from hooks.deployment import Deployment
 from hooks.errors import HooksError
 from hooks.leases import LeasedMessage, lease_messages, patience
 from hooks.why.facts import Holding
-from localcloud.core import clients
 
 _OURS = "hooks-"
 _MOST_COUNTED = 1000
@@ -39,7 +39,7 @@ async def holdings(
     names = {"events", *routes} & deployment.topics.keys()
     hops = {deployment.topics[name]: "subscriber" for name in sorted(names)}
     hops = {deployment.ingress: "dispatcher"} | hops
-    async with clients.subscriber(deployment.pubsub) as client:
+    async with connections.subscriber(deployment.pubsub) as client:
         try:
             found = await _subscriptions(client, deployment.project, hops)
         except GoogleAPICallError as error:

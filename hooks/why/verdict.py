@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hooks.deadletter import EXHAUSTED, DeadLetter
+from hooks.deadletter import EXHAUSTED, MALFORMED, DeadLetter
 from hooks.deployment import Deployment
 from hooks.events.undispatched import POISON
 from hooks.ledger import Entry
 from hooks.webhook.states import ENABLED, explain, webhook_command
 from hooks.why.facts import Attempt, Facts, Holding
 from relay.dispatcher.claims import CLAIMED, DONE
+from relay.dispatcher.worker import UNKNOWN_ROUTE
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,39 @@ def _dead(letter: DeadLetter, deployment: Deployment) -> Verdict:
             " dead letter; once what failed is mended, replay it"
         )
         return Verdict(cause, deployment.command("dlq", "replay", letter.id))
-    cause = (
-        f"no attempt can dispatch it ({letter.reason}), so it is a dead letter: look at it, then"
-        " purge it"
-    )
+    if letter.reason == UNKNOWN_ROUTE:
+        cause = (
+            "it names a route that the dispatcher does not have: apply the route, then replay it"
+        )
+        return Verdict(cause, deployment.command("dlq", "replay", letter.id))
+    if letter.reason in MALFORMED:
+        cause = (
+            f"no attempt can dispatch it ({letter.reason}), so it is a dead letter: look at it,"
+            " then purge it"
+        )
+    else:
+        cause = (
+            f"it is a dead letter ({letter.reason}): look at it, and replay it once what failed is"
+            " mended"
+        )
     return Verdict(cause, deployment.command("dlq", "show", letter.id))
 
 
 def _unacknowledged(holding: Holding, facts: Facts, deployment: Deployment) -> Verdict:
     if holding.endpoint:
+        received = _received(facts)
+        since = ("--since", f"{received:%Y-%m-%dT%H:%M:%SZ}") if received else ()
+        advice = (
+            "Send it there again, and see the answer"
+            if received
+            else "When it came is not known: send the next events there, and see the answers"
+        )
         cause = (
             f"the subscriber behind {holding.name} does not acknowledge it: {holding.endpoint}"
-            " answers no 2xx, or not in time. Send it there again, and see the answer"
+            f" answers no 2xx, or not in time. {advice}"
         )
-        since = f"{_received(facts):%Y-%m-%dT%H:%M:%SZ}"
-        return Verdict(
-            cause,
-            deployment.command("listen", "--forward-to", holding.endpoint, "--since", since),
-        )
+        listen = deployment.command("listen", "--forward-to", holding.endpoint, *since)
+        return Verdict(cause, listen)
     cause = (
         f"it waits in {holding.name}, whose consumer has not acknowledged it: see whether that"
         " runs, and ask again"
@@ -134,6 +150,7 @@ def _refused(attempt: Attempt, deployment: Deployment) -> Verdict:
     return Verdict(cause, deployment.command("doctor"))
 
 
-def _received(facts: Facts) -> datetime:
-    times = (entry.get("received_at") for entry in facts.entries)
-    return min(time for time in times if isinstance(time, datetime))
+def _received(facts: Facts) -> datetime | None:
+    # The ledger forgets an event before a subscription does; the ingress topic may retain it.
+    times = (entry.get("received_at") for entry in (*facts.entries, *facts.stored))
+    return min((time for time in times if isinstance(time, datetime)), default=None)

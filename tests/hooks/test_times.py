@@ -26,3 +26,12 @@ def test_a_time_may_be_written_in_many_ways(text: str, seconds: float) -> None:
 def test_a_malformed_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(UsageError, match="-10m"):
         parse_time(text, NOW, option="--at")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-9999999d", "+9999999d", "999999999999", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00"],
+)
+def test_a_time_that_no_calendar_has_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="out of range"):
+        parse_time(text, NOW, option="--at")

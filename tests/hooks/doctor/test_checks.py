@@ -145,11 +145,27 @@ def test_poison_is_purged_and_exhausted_dead_letters_are_replayed() -> None:
     reasons = ["not-json", "attempts-exhausted"]
     letters = [read(LeasedMessage("a", "1", b"", {"reason": each}, NOW)) for each in reasons]
     poison = checks.empty(letters[:1], DEPLOYMENT, most=9).remedy
-    assert "`hooks dlq purge --reason not-json --yes --outputs d.json`" in poison
+    assert "`hooks dlq purge --reason not-json --outputs d.json`" in poison
     assert "replay --" not in poison
     both = checks.empty(letters, DEPLOYMENT, most=9).remedy
     assert "`hooks dlq replay --reason attempts-exhausted --outputs d.json`" in both
-    assert "`hooks dlq purge --reason not-json --yes --outputs d.json`" in both
+    assert "`hooks dlq purge --reason not-json --outputs d.json`" in both
+
+
+@pytest.mark.parametrize(
+    ("reason", "when"),
+    [
+        ("unknown-route", "once the route is applied"),
+        ("expired", "once what failed is mended"),
+        ("not-fetchable", "once what failed is mended"),
+        ("publish-refused", "once what failed is mended"),
+    ],
+)
+def test_what_a_replay_can_mend_is_not_to_be_purged(reason: str, when: str) -> None:
+    letter = read(LeasedMessage("a", "1", b"", {"reason": reason}, NOW))
+    remedy = checks.empty([letter], DEPLOYMENT, most=9).remedy
+    assert f"{when}, `hooks dlq replay --reason {reason} --outputs d.json`" in remedy
+    assert "purge" not in remedy
 
 
 TOKEN = "REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"

@@ -102,6 +102,9 @@ async def test_a_missing_role_is_named(role: str) -> None:
         finding = await failing(cloud)
     assert finding.check == preflight.PERMISSIONS
     assert role in command(finding)
+    # An owner's shell would put the owner's account in.
+    assert "$(" not in finding.remedy
+    assert "user:YOUR_ACCOUNT" in command(finding)
 
 
 async def test_a_service_that_is_not_enabled() -> None:
@@ -176,3 +179,16 @@ async def test_what_an_earlier_deployment_left() -> None:
     assert words.count("import") == 2
     assert 'module.topics.google_pubsub_topic.topics["ingress"]' in words
     assert "module.secrets.google_secret_manager_secret.signing" in words
+
+
+async def test_what_may_not_be_read_is_not_taken_for_absent() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        status = 403 if "/topics/" in request.url.path else 404
+        return httpx2.Response(status, json={"error": {"message": "not for you"}})
+
+    transport = httpx2.MockTransport(answer)
+    async with httpx2.AsyncClient(transport=transport) as client:
+        found = await preflight._leftovers(GoogleApis(client, token), PLAN)
+    assert (found.check, found.status) == (preflight.LEFTOVERS, "skipped")
+    assert "topics/gemini-webhooks-ingress: 403: not for you" in found.detail
+    assert "databases" not in found.detail

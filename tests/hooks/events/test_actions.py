@@ -326,7 +326,8 @@ async def test_a_replay_that_was_stopped_is_resumed(relay: Relay, tmp_path: Path
         "events", "replay", "--since", "-1h", "--checkpoint", str(checkpoint)
     )
     assert isinstance(stopped.exception, HooksError)
-    assert f"--resume {checkpoint}" in stopped.stderr
+    command = f"hooks events replay --resume {checkpoint} --outputs {relay.outputs}"
+    assert f"`{command}`" in stopped.stderr
     noted = json.loads(checkpoint.read_text())
     assert noted["replayed"] == 100
     assert len(await temporary(relay)) == 1

@@ -133,6 +133,22 @@ async def test_where_its_messages_are_retained_its_subscription_is_sought(
     assert relay.pubsub.backlog(OTHER) == backlog
 
 
+async def test_a_time_to_come_is_refused_for_the_seek_would_drop_everything(relay: Relay) -> None:
+    await subscribe(relay, retain_acked_messages=True)
+    await receive(relay, ["batch.failed"])
+    result = await relay.invoke("recover", "billing", "--since", "+2h", "--yes")
+    assert isinstance(result.exception, UsageError)
+    assert "in the future" in str(result.exception)
+    assert relay.pubsub.backlog(BILLING) == 1
+
+
+async def test_a_dry_run_of_a_seek_tells_what_it_drops(relay: Relay) -> None:
+    await subscribe(relay, retain_acked_messages=True)
+    result = await relay.invoke("recover", "billing", *SINCE, "--dry-run")
+    assert "would deliver everything since" in result.stdout
+    assert "would drop what it had not acknowledged from before" in result.stdout
+
+
 async def test_a_subscriber_of_a_route_gets_what_took_that_route(relay: Relay) -> None:
     await subscribe(relay, BLUE)
     events = await receive(relay, ["batch.failed", "video.generated"])

@@ -3,6 +3,7 @@ import json
 import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +17,15 @@ from typer.testing import CliRunner
 
 from hooks.cli import app
 from hooks.errors import HooksError, UsageError
-from hooks.webhook.secret_store import FileStore, SecretNotStored
+from hooks.webhook.secret_store import FileStore, SecretNotRevoked, SecretNotStored
 from localcloud.core import rpc
 from localcloud.core.clock import SystemClock
 from localcloud.gemini import Gemini, Settings
 from localcloud.gemini.faults import Fault, FaultKind
 from localcloud.gemini.webhook import Webhook
 from localcloud.secretmanager import SecretManager
+from relay.errors import SecretManagerError
+from relay.gcp.secrets import SecretVersions
 from relay.registrar.settings import EVENTS
 from tests.support.loop_thread import LoopThread
 from tests.support.serving import serving
@@ -30,6 +33,7 @@ from tests.support.serving import serving
 API_KEY = "AIza-test-key-that-nobody-may-see"
 URI = "https://relay.example/"
 SECRET = "projects/test-project/secrets/signing-secret"
+AT_ONCE = ("--revocation-behavior", "revoke_previous_secrets_immediately")
 
 
 @dataclass
@@ -61,8 +65,11 @@ class Terminal:
         return webhook
 
     def versions(self) -> list[str]:
-        """Return what the secret's versions hold, newest first."""
-        names = [each.name for each in self.secrets.list_secret_versions(parent=SECRET)]
+        """Return what the secret's enabled versions hold, newest first."""
+        listed = self.secrets.list_secret_versions(
+            request={"parent": SECRET, "filter": "state:ENABLED"}
+        )
+        names = [each.name for each in listed]
         found = [self.secrets.access_secret_version(name=name) for name in names]
         return [version.payload.data.decode() for version in found]
 
@@ -127,6 +134,15 @@ def test_create_keeps_the_secret_in_a_file_of_ones_own(terminal: Terminal, tmp_p
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert terminal.webhook().subscribed_events == ["batch.failed"]
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_create_revokes_no_other_webhooks_secret(terminal: Terminal, tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    for number in range(2):
+        terminal.run("create", "--uri", f"{URI}{number}")
+        terminal.run("create", "--uri", f"{URI}{number}", "--secret-file", str(path))
+    assert len(terminal.versions()) == 2
+    assert len(path.read_text().split()) == 2
 
 
 def test_create_asks_first_where_the_secret_is_to_go(
@@ -224,6 +240,42 @@ def test_rotate_keeps_the_new_secret(
     assert path.read_text().split() == secrets
     terminal.run(*words)
     assert terminal.versions() == [terminal.webhook().secrets[0].value]
+    terminal.run(*words)
+    secrets = [each.value for each in terminal.webhook().secrets]
+    assert terminal.versions() == secrets[:active]
+
+
+def test_a_secret_that_is_revoked_at_once_leaves_even_those_that_the_list_lacks(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lagging(versions: SecretVersions) -> dict[int, datetime]:
+        found = await enabled(versions)
+        return {number: found[number] for number in sorted(found)[:1]}
+
+    enabled = SecretVersions.enabled
+    monkeypatch.setattr(SecretVersions, "enabled", lagging)
+    terminal.run("create", "--uri", URI)
+    for _ in range(2):
+        terminal.run("rotate", "--uri", URI)
+    terminal.run("rotate", "--uri", URI, *AT_ONCE)
+    assert terminal.versions() == [terminal.webhook().secrets[0].value]
+
+
+def test_secrets_that_cannot_be_revoked_are_named_with_the_commands_to_do_so(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_versions: SecretVersions, _number: int) -> None:
+        raise SecretManagerError("PERMISSION_DENIED")
+
+    terminal.run("create", "--uri", URI)
+    terminal.run("rotate", "--uri", URI)
+    monkeypatch.setattr(SecretVersions, "disable", refused)
+    disable = "gcloud secrets versions disable {} --secret=signing-secret --project=test-project"
+    with pytest.raises(SecretNotRevoked) as told:
+        terminal.run("rotate", "--uri", URI, *AT_ONCE)
+    assert f"`{disable.format(1)} && {disable.format(2)}`" in str(told.value)
+    assert "lost" not in str(told.value)
+    assert terminal.versions()[0] == terminal.webhook().secrets[0].value
 
 
 def test_apply_converges(terminal: Terminal) -> None:
@@ -278,10 +330,26 @@ def test_a_secret_that_cannot_be_kept_is_told_to_be_lost(
         raise SecretNotStored(f"The disk is full{'' if alone else ' again'}.")
 
     monkeypatch.setattr(FileStore, "store", fail)
-    with pytest.raises(
-        SecretNotStored, match=r"disk is full\. It is lost: run `hooks webhook rotate"
-    ):
-        terminal.run("create", "--uri", URI, "--secret-file", str(tmp_path / "secret"))
+    path = str(tmp_path / "secret")
+    for words, options in (((), ""), (("--project", "p"), " --project p")):
+        with pytest.raises(SecretNotStored) as told:
+            terminal.run("create", "--uri", URI, "--secret-file", path, *words)
+        webhook = [*terminal.gemini.webhooks][-1].id
+        rotate = f"hooks webhook rotate {webhook} --secret-file {path}{options}"
+        assert str(told.value) == f"The disk is full again. It is lost: run `{rotate}`."
+
+
+def test_a_secret_that_secret_manager_cannot_keep_is_made_again_for_the_same_place(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_versions: SecretVersions, _secret: bytes) -> int:
+        raise SecretManagerError("PERMISSION_DENIED")
+
+    monkeypatch.setattr(SecretVersions, "add", refused)
+    with pytest.raises(SecretNotStored) as told:
+        terminal.run("create", "--uri", URI)
+    rotate = f"hooks webhook rotate {terminal.webhook().id} --signing-secret {SECRET}"
+    assert f"run `{rotate}`" in str(told.value)
 
 
 def test_a_file_that_holds_something_else_is_left_alone(terminal: Terminal, tmp_path: Path) -> None:

@@ -59,6 +59,14 @@ def refused(status: int | None, error: str | None = None) -> Attempt:
             "https://w.example/ answers no 2xx",
             "listen --forward-to https://w.example/ --since 2026-11-26T02:50:00Z",
         ),
+        (
+            {
+                "stored": [{**ENTRY, "state": "stored"}],
+                "holdings": [holding(endpoint="https://w.example/")],
+            },
+            "https://w.example/ answers no 2xx",
+            "listen --forward-to https://w.example/ --since 2026-11-26T02:50:00Z",
+        ),
         ({"entries": [ENTRY], "holdings": [holding(holds=False)]}, "published", "events replay"),
         (
             {"entries": [{**ENTRY, "state": "claimed", "lease_until": NOW + timedelta(minutes=1)}]},
@@ -73,6 +81,8 @@ def refused(status: int | None, error: str | None = None) -> Attempt:
         ({"stored": [{**ENTRY, "state": "stored"}]}, "the dispatcher does not run", "doctor"),
         ({"stored": [{**ENTRY, "state": "poison"}]}, "becomes a dead letter", "dlq list"),
         ({"letters": [letter(reason="not-json")]}, "(not-json)", "dlq show m7"),
+        ({"letters": [letter(reason="unknown-route")]}, "apply the route", "dlq replay m7"),
+        ({"letters": [letter(reason="expired")]}, "(expired): look at it, and replay", "dlq show"),
         ({"letters": [letter()]}, "failed at it too many times", "dlq replay m7"),
         ({"attempts": [refused(200)]}, "retains it no longer", "events list"),
         (
@@ -100,6 +110,12 @@ def test_the_last_hop_that_an_event_reached_decides(
     assert cause in found.cause
     assert found.command.startswith(f"hooks {command}")
     assert found.heard == ("have acknowledged" in found.cause or "has acknowledged" in found.cause)
+
+
+def test_where_nothing_tells_when_it_came_the_next_events_show_the_answer() -> None:
+    found = verdict(holdings=[holding(endpoint="https://w.example/")])
+    assert found.command == "hooks listen --forward-to https://w.example/"
+    assert "When it came is not known" in found.cause
 
 
 def test_a_managed_webhook_is_rotated_by_its_registrar() -> None:
