@@ -174,7 +174,7 @@ async def test_a_job_is_deleted_once_that_is_confirmed(command: Command) -> None
 async def test_a_stream_that_stops_at_a_question_is_no_success(command: Command) -> None:
     job = await command.json("start", "interaction", "--agent", "deep-research", "--input", "x")
     command.world.end(job["name"], "requires_action", steps=[CALL])
-    assert await command.run("stream", job["id"]) == 4
+    assert await command.run("stream", job["id"], "--idle", "0.5") == 4
     assert f"`hooks jobs answer {job['id']}`" in command.errors
 
 
