@@ -185,7 +185,7 @@ class AsyncJobs:
         return await self._lookup.get(id)
 
     async def list(self, *, state: str = "", kind: str = "", limit: int = 50) -> Sequence[Job]:
-        """Return up to `limit` jobs from the ledger, the newest first."""
+        """Return up to `limit` of the newest 10,000 jobs in the ledger, the newest first."""
         ledger = self._lookup.needed("list")
         return [Job.of(each.record) for each in await ledger.newest(state, kind, limit)]
 

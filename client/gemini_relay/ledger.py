@@ -30,6 +30,7 @@ except ImportError as missing:
 
 _SECONDS = 15.0
 _MOST_IN_A_READ = 100
+_MOST_SCANNED = 10_000
 _NO_DATABASE = re.compile(r"\bdatabase\b.* does not exist", re.IGNORECASE)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 # Of a write with preconditions; contention (`Aborted`) is settled by reading again, too.
@@ -111,7 +112,8 @@ class Ledger:
     async def newest(self, state: str, kind: str, limit: int) -> list[Stored]:
         """Return up to `limit` jobs, the newest first, of a state and a kind where they are given.
 
-        The sixteen shards are read side by side from the index on `shard` and `created_at`.
+        Only the newest 10,000 jobs are looked at, since each read is billed. The sixteen shards are
+        read side by side from the index on `shard` and `created_at`.
         """
         page = min(_MOST_IN_A_READ, max(4, math.ceil(2 * limit / names.SHARDS)))
         shards = [self._shard(number, page) for number in range(names.SHARDS)]
@@ -119,8 +121,10 @@ class Ledger:
         heap = [(_age(first), number, first) for number, first in enumerate(firsts) if first]
         heapq.heapify(heap)
         found: list[Stored] = []
-        while heap and len(found) < limit:
+        scanned = 0
+        while heap and len(found) < limit and scanned < _MOST_SCANNED:
             _, number, stored = heapq.heappop(heap)
+            scanned += 1
             if state in {"", stored.record.state} and kind in {"", stored.record.kind}:
                 found.append(stored)
             if following := await anext(shards[number], None):

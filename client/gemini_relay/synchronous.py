@@ -115,7 +115,7 @@ class Jobs:
         return self._loop.run(self._jobs.get(id))
 
     def list(self, *, state: str = "", kind: str = "", limit: int = 50) -> Sequence[Job]:
-        """Return up to `limit` jobs from the ledger, the newest first."""
+        """Return up to `limit` of the newest 10,000 jobs in the ledger, the newest first."""
         return self._loop.run(self._jobs.list(state=state, kind=kind, limit=limit))
 
     def refresh(self, job: Job) -> Job:

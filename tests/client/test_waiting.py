@@ -152,7 +152,9 @@ async def test_a_lost_or_refused_job_is_not_waited_for(world: World) -> None:
     assert (await world.jobs.refresh(job)).succeeded
 
 
-async def test_jobs_are_listed_newest_first_by_state_and_kind(world: World) -> None:
+async def test_jobs_are_listed_newest_first_by_state_and_kind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = []
     for number in range(6):
         world.time.time += timedelta(minutes=1)
@@ -167,6 +169,9 @@ async def test_jobs_are_listed_newest_first_by_state_and_kind(world: World) -> N
     assert [job.id for job in await world.jobs.list(limit=2)] == ids[:-3:-1]
     assert [job.id for job in await world.jobs.list(kind="batch")] == [ids[4], ids[2], ids[0]]
     assert [job.id for job in await world.jobs.list(state="ended")] == [ids[5]]
+    # Each read is billed.
+    monkeypatch.setattr("gemini_relay.ledger._MOST_SCANNED", 3)
+    assert [job.id for job in await world.jobs.list(kind="batch")] == [ids[4]]
 
 
 async def test_a_job_is_found_by_its_id_and_by_every_form_of_its_name(world: World) -> None:
