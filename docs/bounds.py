@@ -116,6 +116,9 @@ BOUNDS: dict[str, float] = {
     "functions: time for a head, the rest of an answered request, and an answer to be read": (
         connections.ARRIVAL_SECONDS
     ),
+    "functions: time for which a connection stays that is idle while the instance is stopped": (
+        connections.KEPT_SECONDS
+    ),
     "functions: pipelined requests that wait for an answer": connections.MAX_PIPELINED,
     "functions: identity token": oidc._LONGEST_TOKEN,
     "functions: difference of clocks in an identity token": oidc._LEEWAY_SECONDS,

@@ -176,6 +176,14 @@ async def test_a_connection_that_was_idle_for_too_long_meanwhile_takes_a_request
     assert await site.deliver() == 200
 
 
+async def test_connections_that_were_idle_for_too_long_meanwhile_take_a_burst(site: Site) -> None:
+    for _ in range(5):
+        # The first of them wakes the function, and finds the others' connections idle.
+        assert await asyncio.gather(*(site.deliver() for _ in range(10))) == [200] * 10
+        await site.pause()
+        await asyncio.sleep(2 * KEEP_ALIVE_SECONDS)
+
+
 async def test_a_stopped_function_ends_in_good_order(site: Site) -> None:
     assert await site.deliver() == 200
     await site.pause()

@@ -309,7 +309,7 @@ async def test_dead_letters_that_wait(operator: Operator) -> None:
     listed = await hooks(*look, "--json", cwd=operator.directory)
     [letter] = json.loads(listed.stdout)["dead_letters"]
     assert letter["event_id"] == identifier(deliveries)
-    purged = await hooks(*purge, cwd=operator.directory)
+    purged = await hooks(*purge, "--yes", cwd=operator.directory)
     assert (purged.returncode, purged.stdout) == (0, "1 deleted\n")
 
 

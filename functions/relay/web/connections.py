@@ -25,6 +25,13 @@ ARRIVAL_SECONDS = 10.0
 """Seconds in which a head must arrive, and in which a request must end once it is answered; and for
 which the client may leave an answer unread."""
 
+KEPT_SECONDS = 620.0
+"""Seconds for which a connection may be idle through stops: longer than Google's front ends keep
+one. https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends"""
+
+_LATE_SECONDS = 0.1
+"""By which a time-out is late if the instance was stopped meanwhile."""
+
 MAX_PIPELINED = 4
 """Requests of one connection that may wait for the answer to the one before them."""
 
@@ -39,9 +46,11 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's protocol; a connection that exceeds a bound is answered 400 if it can be, and ends.
 
     The body of a request that waits for its answer is the function's to bound (`relay.web.body`).
-    Between requests uvicorn's own keep-alive time-out applies. Neither that nor the wait for the
-    first request ends a connection on which one has arrived: an instance without CPU finds both
-    times over on waking, and its loop runs timers before it reads. No function speaks another
+    Between requests uvicorn's own keep-alive time-out applies. An instance without CPU finds that
+    time over on waking, on every connection at once, and so the time for a first request; its loop
+    runs timers before it reads, and the requests of a burst come one after the other. So neither
+    ends a connection on which a request has arrived, and both begin anew where they are late. No
+    function speaks another
     protocol: a request to upgrade is answered as one without a body, which the parser does not
     read, and ends its connection.
 
@@ -50,12 +59,14 @@ class BoundedConnection(HttpToolsProtocol):
 
     _part = _Part.HEAD
     _excess = 0
+    _idle_since = 0.0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Expect the first head."""
         super().connection_made(transport)
         _bound_unread(transport)
+        self._idle_since = self.loop.time()
         self._start_timer()
 
     def on_message_begin(self) -> None:
@@ -92,6 +103,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Note that a request is answered, whether or not all of it has arrived."""
         super().on_response_complete()
+        self._idle_since = self.loop.time()
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -107,8 +119,14 @@ class BoundedConnection(HttpToolsProtocol):
         self._watch()
 
     def timeout_keep_alive_handler(self) -> None:
-        """End an idle connection, unless its next request has arrived."""
-        if not _unread(self.transport):
+        """End an idle connection, unless its next request has arrived, or may have had no time."""
+        if _unread(self.transport):
+            return
+        if self._was_stopped(self.timeout_keep_alive_task):
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
             super().timeout_keep_alive_handler()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -134,8 +152,14 @@ class BoundedConnection(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def _was_stopped(self, timer: asyncio.TimerHandle | None) -> bool:
+        """Tell whether a time-out that fires was due in a stop, and the connection may stay."""
+        now = self.loop.time()
+        late = timer is not None and now - timer.when() > _LATE_SECONDS
+        return late and now - self._idle_since < KEPT_SECONDS
+
     def _end_late(self) -> None:
-        if self._excess == 0 and _unread(self.transport):
+        if self._excess == 0 and (_unread(self.transport) or self._was_stopped(self._timer)):
             self._start_timer()
         else:
             self._end()

@@ -333,6 +333,36 @@ async def test_a_time_out_spares_a_connection_on_which_a_request_has_arrived(
             assert await loop.sock_recv(client, 999) == b""
 
 
+@pytest.mark.parametrize(("kept", "served"), [(60.0, True), (0.0, False)])
+@pytest.mark.parametrize("time_out", [idle_for_too_long, silent_for_too_long])
+async def test_a_time_out_that_was_due_in_a_stop_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+    time_out: Callable[[BoundedConnection], None],
+    kept: float,
+    *,
+    served: bool,
+) -> None:
+    monkeypatch.setattr(Latest, "made", asyncio.Queue(), raising=False)
+    monkeypatch.setattr(f"{__name__}.BoundedConnection", Latest)
+    monkeypatch.setattr(connections, "KEPT_SECONDS", kept)
+    # Whenever it fires, it is late.
+    monkeypatch.setattr(connections, "_LATE_SECONDS", -3600.0)
+    one = START + b"content-length: 0\r\n\r\n"
+    async with serving(answer) as port:
+        loop = asyncio.get_running_loop()
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            connection = await Latest.made.get()
+            if time_out is idle_for_too_long:
+                client.send(one)
+                assert await loop.sock_recv(client, 999)
+            time_out(connection)
+            if served:
+                client.send(one)
+            found = await loop.sock_recv(client, 999)
+            assert found.startswith(b"HTTP/1.1 200 ") is served
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot")
 async def test_an_answer_that_is_not_read_does_not_keep_its_connection(
     monkeypatch: pytest.MonkeyPatch,
