@@ -79,7 +79,7 @@ LOADED = --ignore-requirement httptools --ignore-requirement uvloop
 MISSING = $(BIN)/pip-missing-reqs --ignore-module 'itertools*'
 UNUSED = $(BIN)/pip-extra-reqs --ignore-module 'itertools*' $(LOADED)
 WHEEL = functions client hooks localcloud
-OURS = $(foreach name,relay gemini_relay examples hooks localcloud atheris,--ignore-module '$(name)*')
+OURS = $(foreach name,main relay gemini_relay examples hooks localcloud atheris,--ignore-module '$(name)*')
 # The client's wheel carries relay.jobs, and its extra `ledger` is read by no checker.
 SHARED = --ignore-module 'relay*' --ignore-module 'gemini_relay*'
 LEDGER = $(foreach name,cloud api_core auth,--ignore-module 'google.$(name)*')
