@@ -220,7 +220,7 @@ def added(counts: Counts, name: str, number: int) -> Counts:
 
 
 class Fault(Enum):
-    """What befalls a process."""
+    """What happens to a process."""
 
     DEATH = "death"
     """It dies, before its call's effect or after it."""

@@ -84,9 +84,7 @@ async def deny() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(len(CALLS)))
-async def test_a_reply_that_is_lost_once_is_made_up_for_by_the_client(
-    number: int, when: When
-) -> None:
+async def test_the_client_repeats_a_call_whose_reply_was_lost(number: int, when: When) -> None:
     striker = Striker(number, when, fail)
     async with stage(striker) as set_up:
         assert await set_up.push() is Outcome.DONE
@@ -98,9 +96,7 @@ async def test_a_reply_that_is_lost_once_is_made_up_for_by_the_client(
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(len(CALLS)))
-async def test_a_call_that_fails_for_good_is_made_up_for_by_the_next_push(
-    number: int, when: When
-) -> None:
+async def test_the_next_push_repeats_a_call_that_fails_for_good(number: int, when: When) -> None:
     striker = Striker(number, when, deny)
     async with stage(striker) as set_up:
         if await set_up.push() is None:

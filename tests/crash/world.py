@@ -2,7 +2,7 @@
 
 Each delivery attempt is a process of its own, with a clock of its own, running the production
 worker over a seam: a ledger store and a publisher that act on shared state. Every call through the
-seam has a number, and a plan says what befalls which call.
+seam has a number, and a plan says what happens to which call.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ MESSAGE = PushedMessage(
 
 
 class Fault(Enum):
-    """What befalls one call; `BEFORE` its effect, or `AFTER` it."""
+    """What happens to one call; `BEFORE` its effect, or `AFTER` it."""
 
     FAIL_BEFORE = "fails, without effect"
     FAIL_AFTER = "fails, though it took effect"
@@ -245,7 +245,7 @@ class World:
         return Counter(topic for topic, _, _ in self.published)
 
     def next_fault(self, name: str) -> Fault | None:
-        """Number a call, and say what is to befall it."""
+        """Number a call, and say what is to happen to it."""
         fault = self.plan.get(len(self.calls))
         self.calls.append(name)
         if fault is not None:

@@ -24,7 +24,7 @@ UPHEAVALS: Sequence[Action] = (
     ("pubsub", "hang"),
     ("firestore", "refuse"),
 )
-"""One round of what befalls the functions and Google's services."""
+"""One round of what happens to the functions and Google's services."""
 
 STRUCK: Mapping[Action, int] = {
     ("pubsub", "refuse"): 25,

@@ -1,4 +1,4 @@
-"""Jobs on the laptop: a lost webhook is made up for, and the result is fetched."""
+"""Jobs on the laptop: a lost webhook is announced in its place, and the result is fetched."""
 
 import asyncio
 from collections.abc import AsyncIterator

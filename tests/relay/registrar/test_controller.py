@@ -109,7 +109,7 @@ async def test_a_trailing_slash_on_a_path_makes_a_difference(world: World) -> No
     assert len([*world.gemini.webhooks]) == 2
 
 
-async def test_a_failed_immediate_revocation_is_made_up_for(world: World) -> None:
+async def test_a_failed_immediate_revocation_is_done_by_the_next_rotation(world: World) -> None:
     site = await world.site()
     await site.controller().converge()
     world.gemini.gate.faults.add(Fault("webhooks.rotate", "error-before"))
