@@ -65,7 +65,7 @@ async def scenario(
     await world.finish()
     world.check_finished()
     copies = world.copies()
-    # What happens to the ledger before anything is published repeats nothing, and no fault repeats a
+    # A fault of the ledger before anything is published repeats nothing, and no fault repeats a
     # publish more than once.
     repeats = sum(not fault.startswith(("create", "read")) for fault in world.faults)
     assert all(copies[topic] <= 1 + repeats for topic in TOPICS), (world.faults, copies)
