@@ -54,11 +54,10 @@ def _batch(reply: Reply) -> Seen:
     metadata = _object(reply, "metadata")
     status = states.normal_status(_text(metadata, "state") or _text(reply, "state"))
     output = _object(metadata, "output") or _object(reply, "response")
-    error = _error(reply.get("error"))
     if reply.get("done") is True and states.outcome(BATCH, status) is None:
         # The operation has ended, whatever its metadata still say.
-        status = states.FAILED if error else states.SUCCEEDED
-    return _seen(BATCH, status, error, _files([output.get("responsesFile")]))
+        status = states.FAILED if _object(reply, "error") else states.SUCCEEDED
+    return _seen(BATCH, status, _error(reply.get("error")), _files([output.get("responsesFile")]))
 
 
 def _video(reply: Reply) -> Seen:

@@ -27,7 +27,7 @@ which the client may leave an answer unread."""
 
 KEPT_SECONDS = 620.0
 """Seconds for which a connection may be idle through stops: longer than Google's front ends keep
-one. https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends"""
+one. https://cloud.google.com/load-balancing/docs/https/request-distribution"""
 
 _LATE_SECONDS = 0.1
 """By which a time-out is late if the instance was stopped meanwhile."""

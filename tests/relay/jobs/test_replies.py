@@ -52,6 +52,7 @@ def samples(*uris: str) -> list[dict[str, Any]]:
         ),
         ("batch", {"metadata": {"state": "BATCH_STATE_FAILED"}}, Seen("failed", "failed")),
         ("batch", {"done": True}, Seen("succeeded", "succeeded")),
+        ("batch", {"done": True, "error": {}}, Seen("succeeded", "succeeded")),
         (
             "batch",
             {"done": True, "metadata": {"state": "BATCH_STATE_RUNNING"}, "error": {"code": 3}},
