@@ -134,21 +134,17 @@ async def build(
 
 
 async def _remove_unused(cache: Path) -> None:
-    for place in _unused(cache):
+    for place in await asyncio.to_thread(lambda: [each.parent for each in cache.glob("*/.ready")]):
         async with _locked(place.with_suffix(".lock")):
-            (place / ".ready").unlink(missing_ok=True)
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+            # Under the lock, since another process may have used or removed it meanwhile.
+            await asyncio.to_thread(_remove_if_unused, place)
 
 
-def _unused(cache: Path) -> Sequence[Path]:
-    oldest = time.time() - _UNUSED_SECONDS
-    found = []
-    for ready in cache.glob("*/.ready"):
-        # Another process may remove it first.
-        with contextlib.suppress(FileNotFoundError):
-            if ready.stat().st_mtime < oldest:
-                found.append(ready.parent)
-    return found
+def _remove_if_unused(place: Path) -> None:
+    ready = place / ".ready"
+    if ready.exists() and ready.stat().st_mtime < time.time() - _UNUSED_SECONDS:
+        ready.unlink()
+        shutil.rmtree(place, ignore_errors=True)
 
 
 async def check_source(source: Path, runtime: str = RUNTIME) -> None:
