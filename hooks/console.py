@@ -78,13 +78,13 @@ def log_line(name: str, line: str, *, margin: int = 8) -> Text:
     entry.pop("logging.googleapis.com/labels", None)
     severity = str(entry.pop("severity", ""))
     shown.append(f"{severity:<8}", _SEVERITIES.get(severity, ""))
-    indent = f"\n{' ' * margin} │ {' ' * 8}"
+    indent, columns = f"\n{' ' * margin} │ {' ' * 8}", width()
     taken = len(shown) + len(message := str(entry.pop("message", "")))
     shown.append(message)
     for field, value in entry.items():
         told = value if isinstance(value, str) else json.dumps(value)
         size = len(f"  {field}={told}")
-        if taken + size > width():
+        if taken + size > columns:
             shown.append(indent, "dim")
             taken = len(indent) - 1
         shown.append(f"  {field}=", "dim").append(told)

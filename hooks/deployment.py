@@ -24,6 +24,7 @@ FIRESTORE = "FIRESTORE_EMULATOR_HOST"
 
 _MAX_OUTPUTS_BYTES = 1 << 20
 _ASKING = ("doctor", "webhook")
+# These groups take no option but the one that names the deployment.
 _WITHOUT_NAMES = ("jobs", "webhook")
 _WITH_TOKEN = "REGISTRAR_IDENTITY_TOKEN=$(gcloud auth print-identity-token)"  # noqa: S105
 
@@ -67,13 +68,17 @@ class Deployment:
     local: bool = False
     options: Sequence[str] = field(default=(), compare=False)
 
+    @property
+    def place(self) -> Sequence[str]:
+        """The option that names this deployment, and its value; none for the stack of here."""
+        return self.options[:2]
+
     def command(self, *words: str) -> str:
         """Return a `hooks` command that acts on this deployment, ready for a shell.
 
         A command that asks the registrar carries the token that it needs.
         """
-        # The first option names the deployment; these groups take no other.
-        options = self.options[:2] if words[0] in _WITHOUT_NAMES else self.options
+        options = self.place if words[0] in _WITHOUT_NAMES else self.options
         command = shlex.join(["hooks", *words, *options])
         asking = words[0] in _ASKING and self.registrar_url and not self.token_url
         return f"{_WITH_TOKEN} {command}" if asking else command

@@ -300,8 +300,7 @@ def _access(target: Target) -> Access:
         return Access(environ, deployment.webhook_url, deployment.signing_secret)
     if not os.environ.get("GEMINI_API_KEY", "").strip():
         raise UsageError(no_access(deployment, "webhook", "list"))
-    # The first option names the deployment; `hooks webhook` takes no other.
-    return Access(os.environ, options=deployment.options[:2])
+    return Access(os.environ, options=deployment.place)
 
 
 def _run(
