@@ -198,7 +198,11 @@ def rotate(
     target: Target,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new signing secret and store it; Gemini shows it this once."""
+    """Make a new signing secret and store it; Gemini shows it this once.
+
+    To revoke the others at once also disables them in --signing-secret, which takes
+    roles/secretmanager.secretVersionManager on it.
+    """
     _run(
         target,
         lambda managed: managed.rotate(identifier, behavior),
