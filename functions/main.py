@@ -20,6 +20,9 @@ from relay.web.server import configure_server
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+# The start frees little, and the collector would look at all that is loaded again and again.
+gc.disable()
+
 _HOPS = {
     "receive": "relay.receiver.function",
     "dispatch": "relay.dispatcher.function",
@@ -38,6 +41,7 @@ def _entry_point(target: str) -> Handler:
     # What is loaded by now is never freed. Freezing it spares the collector, and lets the forked
     # worker share its memory.
     gc.freeze()
+    gc.enable()
 
     async def entry(request: Request) -> Response:
         return await handle(request)

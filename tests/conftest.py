@@ -1,17 +1,23 @@
 """What holds for every test: no network but loopback, shared things in one process, a summary."""
 
+import gc
 import ipaddress
 import os
 import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
+import httpcore2
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+# What is imported and collected stays, so the collector need not look at it, then or ever again.
+gc.disable()
 
 # What these assert is shown in full, as in a test.
 pytest.register_assert_rewrite(
@@ -49,6 +55,14 @@ def loopback_only() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Share one context among the HTTP clients: each would read all trusted certificates anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
         yield
 
 
@@ -97,6 +111,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _layer(item.nodeid) != "relay":
             item.add_marker(pytest.mark.no_cover)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, of what the tests make alone."""
+    gc.freeze()
+    gc.enable()
 
 
 def _longest(item: pytest.Item) -> float:

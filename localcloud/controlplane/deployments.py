@@ -15,6 +15,7 @@ from localcloud.controlplane.errors import ApiError
 from localcloud.controlplane.images import Images
 from localcloud.controlplane.network import Network
 from localcloud.controlplane.state import State
+from localcloud.core.certificates import certificates
 from localcloud.core.errors import StartFailed
 from localcloud.core.serving import AppServer
 from localcloud.runner.process import FunctionProcess, OnLine, discard
@@ -186,6 +187,7 @@ class Deployments:
             timeout=None,
             limits=httpx2.Limits(max_connections=None),
             trust_env=False,
+            verify=certificates(),
         )
 
     def __getitem__(self, name: str) -> Deployment:

@@ -7,6 +7,7 @@ from typing import Self
 import httpx2
 
 from localcloud.controlplane.door import INTERNAL
+from localcloud.core.certificates import certificates
 
 
 class Network(httpx2.AsyncBaseTransport):
@@ -21,7 +22,8 @@ class Network(httpx2.AsyncBaseTransport):
         self.hosts: dict[str, str] = {}
         self._doors: set[str] = set()
         self._transport = httpx2.AsyncHTTPTransport(
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64)
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64),
+            verify=certificates(),
         )
 
     def own(self, url: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import httpx2
 
+from localcloud.core.certificates import certificates
 from localcloud.core.clock import Clock
 from localcloud.gemini.deliveries import Attempt, Delivery
 from localcloud.gemini.forge import forge
@@ -36,6 +37,7 @@ class Courier:
             transport=transport,
             timeout=settings.attempt_timeout_seconds,
             trust_env=False,
+            verify=certificates(),
             headers={"user-agent": "gemini-simulator", "accept-encoding": "identity"},
         )
         self._slots = asyncio.Semaphore(settings.max_concurrent_attempts)

@@ -13,6 +13,7 @@ import httpx2
 from google.pubsub_v1 import Subscription
 from google.pubsub_v1.types import ExpirationPolicy, PushConfig, RetryPolicy
 
+from localcloud.core.certificates import certificates
 from localcloud.core.serving import AppServer
 from localcloud.laptop.names import Names
 from localcloud.laptop.provision import pushing
@@ -108,7 +109,7 @@ async def _scheduled(stack: Stack, url: str) -> AsyncIterator[None]:
 
 
 async def _call(stack: Stack, url: str) -> None:
-    async with httpx2.AsyncClient(trust_env=False, timeout=None) as client:
+    async with httpx2.AsyncClient(trust_env=False, timeout=None, verify=certificates()) as client:
         while True:
             await stack.options.clock.sleep(_EVERY_SECONDS)
             try:

@@ -24,7 +24,7 @@ from localcloud.laptop.keeper import Keeper, Part, locked
 from localcloud.laptop.names import Names
 from localcloud.laptop.ports import Ports, taking
 from localcloud.laptop.provision import PushTimes, keep_signing_secret, provision
-from localcloud.laptop.webhook import LaptopWebhook, registered
+from localcloud.laptop.webhook import LaptopWebhook, register
 from localcloud.pubsub import PubSub
 from localcloud.pubsub.rest import rules
 from localcloud.runner.process import FunctionProcess, OnLine, deployed_python, discard
@@ -157,8 +157,7 @@ class Stack:
             keep=self.options.keep is not None,
         )
         await unwinding.enter_async_context(pushing)
-        registering = registered(self.gemini_url, self.receive.url, self._keep_secret)
-        self.webhook = await unwinding.enter_async_context(registering)
+        self.webhook = await register(self.gemini, self.receive.url, self._keep_secret)
         if self.pubsub:
             await self.pubsub.deliver()
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 
+from localcloud.core.certificates import certificates
 from localcloud.pubsub.envelope import PushRequest
 
 _MAX_ANSWER_BYTES = 64 << 10
@@ -27,7 +28,9 @@ class HttpSender:
 
     def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         unlimited = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-        self._transport = transport or httpx2.AsyncHTTPTransport(limits=unlimited, trust_env=False)
+        self._transport = transport or httpx2.AsyncHTTPTransport(
+            limits=unlimited, trust_env=False, verify=certificates()
+        )
 
     async def __call__(self, request: PushRequest) -> int:
         """Make the request; return the status of its answer."""

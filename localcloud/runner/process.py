@@ -28,6 +28,7 @@ from typing import Self, cast
 
 import httpx2
 
+from localcloud.core.certificates import certificates
 from localcloud.core.errors import StartFailed
 from localcloud.runner.environment import Say, build, user_cache
 from localcloud.runner.freezer import Freezer
@@ -295,7 +296,9 @@ class FunctionProcess:
             self._on_line(self.name, line)
 
     async def _answer(self) -> None:
-        async with httpx2.AsyncClient(timeout=None, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            timeout=None, trust_env=False, verify=certificates()
+        ) as client:
             # The framework answers that path itself: the function logs no request of ours.
             await client.get(f"{_url(self._own)}/robots.txt")
 

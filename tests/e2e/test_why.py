@@ -1,10 +1,12 @@
 """Did batch X finish, and why did nobody hear? One command answers, in every case."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+from google import genai
 from google.pubsub_v1 import Subscription
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,6 +15,7 @@ from starlette.routing import Route
 
 from localcloud.core import clients
 from localcloud.laptop import stack
+from localcloud.laptop.webhook import API_KEY
 from tests.e2e.conftest import Operator, World, identifier
 from tests.support.serving import serving
 
@@ -148,10 +151,10 @@ async def test_an_event_that_was_never_sent(operator: Operator) -> None:
 async def test_geminis_own_view_of_the_job(operator: Operator) -> None:
     webhook = operator.world.stack.gemini.webhooks.find(operator.world.stack.webhook.id)
     webhook.state = "disabled"
+    gemini = operator.world.stack.gemini_url
     try:
-        job = await operator.world.stack.webhook.client.aio.batches.create(
-            model="gemini-x", src="files/f"
-        )
+        with genai.Client(api_key=API_KEY, http_options={"base_url": gemini}) as sdk:
+            job = await asyncio.to_thread(sdk.batches.create, model="gemini-x", src="files/f")
         told = await ask(operator, str(job.name))
     finally:
         webhook.state = "enabled"

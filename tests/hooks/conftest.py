@@ -5,9 +5,10 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import grpc
 import pytest
 from google.cloud.firestore import AsyncClient
 from google.pubsub_v1 import types
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from hooks.cli import app
@@ -60,6 +62,14 @@ OUTPUTS: dict[str, Any] = {
     "registrar_url": "https://registrar.example",
     "subscriptions": {},
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """Let typer make the command line of an app once, not for every call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.testing._get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ def shown(page: str) -> list[list[str]]:
     return [shlex.split(arguments, comments=True) for arguments in found]
 
 
+COMMAND_LINE = get_command(app)
 COMMANDS = [
     pytest.param(arguments, id=f"{page}: {' '.join(arguments)}")
     for page in PAGES
@@ -31,7 +32,7 @@ COMMANDS = [
 
 def parse(arguments: list[str]) -> None:
     """Raise for what the command line does not accept; runs nothing."""
-    command: Any = get_command(app)
+    command: Any = COMMAND_LINE
     context = command.make_context("hooks", list(arguments))
     while hasattr(command, "resolve_command"):
         left = context._protected_args + context.args

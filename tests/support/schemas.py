@@ -1,12 +1,25 @@
-"""Checking events against `schemas/`."""
+"""Checking events against `schemas/`.
 
+jsonschema is imported on first use: it takes seconds, of which few tests have a need.
+"""
+
+import functools
 import json
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING
 
 from localcloud.gemini.catalogue import SCHEMAS
 
-_VALIDATORS = {name: Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
+
+@functools.cache
+def validator(event_type: str) -> "Draft202012Validator":
+    """Return the validator of a type of the catalogue; raises `SchemaError` for a bad schema."""
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(SCHEMAS[event_type])
+    return Draft202012Validator(SCHEMAS[event_type])
 
 
 def check_event(event_type: str, body: bytes) -> None:
@@ -14,5 +27,5 @@ def check_event(event_type: str, body: bytes) -> None:
 
     The catalogue is open: of a type that it does not know, any body will do.
     """
-    if event_type in _VALIDATORS:
-        _VALIDATORS[event_type].validate(json.loads(body))
+    if event_type in SCHEMAS:
+        validator(event_type).validate(json.loads(body))

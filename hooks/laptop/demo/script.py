@@ -4,12 +4,15 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from google import genai
+
 from hooks.laptop.demo.narrator import Narrator
 from localcloud.gemini.catalogue import SUBSCRIBABLE, TYPES
 from localcloud.gemini.deliveries import Delivery
 from localcloud.gemini.forge import Forgery
 from localcloud.gemini.settings import Scheme
 from localcloud.laptop.stack import Stack
+from localcloud.laptop.webhook import API_KEY
 
 MODEL = "gemini-3-flash-preview"
 BLUE = {"team": "blue"}
@@ -87,7 +90,14 @@ class Script:
         return self._stack.receive.url
 
     async def _jobs(self) -> None:
-        sdk: Any = self._stack.webhook.client.aio
+        options = genai.types.HttpOptions(base_url=self._stack.gemini_url)
+        client = genai.Client(api_key=API_KEY, http_options=options)
+        try:
+            await self._start(client.aio)
+        finally:
+            await client.aio.aclose()
+
+    async def _start(self, sdk: Any) -> None:
         dynamic = {"uris": [self._uri], "user_metadata": BLUE}
         jobs = self._gemini.jobs
         batch = await sdk.batches.create(model=MODEL, src="files/requests")

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from google import genai
 
+from localcloud.core.certificates import certificates
 from localcloud.core.clock import ManualClock
 from localcloud.gemini import Gemini, Settings
 from tests.support.serving import serving
@@ -65,7 +66,10 @@ async def base_url(gemini: Gemini) -> AsyncIterator[str]:
 @pytest.fixture
 async def sdk(base_url: str) -> AsyncIterator[genai.client.AsyncClient]:
     options = genai.types.HttpOptions(
-        base_url=base_url, retry_options=genai.types.HttpRetryOptions(attempts=1)
+        base_url=base_url,
+        retry_options=genai.types.HttpRetryOptions(attempts=1),
+        client_args={"verify": certificates()},
+        async_client_args={"verify": certificates(), "ssl": certificates()},
     )
     client = genai.Client(api_key=API_KEY, http_options=options)
     yield client.aio

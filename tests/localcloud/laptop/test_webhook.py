@@ -1,6 +1,5 @@
 from localcloud.gemini import Gemini
-from localcloud.laptop.webhook import registered
-from tests.support.serving import serving
+from localcloud.laptop.webhook import register
 
 
 async def test_a_webhook_that_is_kept_is_led_to_the_next_address_with_its_secret() -> None:
@@ -10,11 +9,7 @@ async def test_a_webhook_that_is_kept_is_led_to_the_next_address_with_its_secret
     async def keep(secret: str) -> None:
         kept.append(secret)
 
-    async with serving(gemini.app) as url:
-        ids = []
-        for port in (1, 2, 2):
-            async with registered(url, f"http://127.0.0.1:{port}", keep) as webhook:
-                ids.append(webhook.id)
+    ids = [(await register(gemini, f"http://127.0.0.1:{port}", keep)).id for port in (1, 2, 2)]
     await gemini.close()
 
     [stored] = gemini.webhooks
