@@ -21,6 +21,7 @@ from bench.plan import Plan, alternate
 from bench.progress import Say
 from localcloud.laptop.names import Names
 from localcloud.laptop.provision import keep_signing_secret, provision
+from localcloud.runner.environment import check_source
 from localcloud.runner.process import FUNCTIONS, FunctionProcess
 
 LIBRARIES: Mapping[str, Sequence[str]] = {
@@ -29,6 +30,9 @@ LIBRARIES: Mapping[str, Sequence[str]] = {
     "registrar": ("google.cloud.firestore_v1", "google.cloud.secretmanager_v1", "httpx2"),
 }
 """The client libraries that each function cannot do without, by the function's name."""
+
+BUILD_ENVIRON = {"SOURCE_DATE_EPOCH": "315532801"}
+"""What a build finds in its environment, as `infra/modules/function` sets it."""
 
 _NOWHERE = "http://127.0.0.1:9/"
 # The registrar stores secrets of its own, with which nobody signs here.
@@ -58,11 +62,10 @@ async def measure(
     plan: Plan, cores: Cores, scratch: Path, say: Say
 ) -> Sequence[Mapping[str, float]]:
     """Start each function in turn; return the seconds that each took, by name."""
-    # A deployed function finds its packages compiled, and compiles its source: what Cloud Build
-    # has compiled of that does not bear the time that an image's files have
-    # (`localcloud.runner.environment.check_source`).
+    # As Cloud Build leaves it.
     source, compiled = scratch / "functions", shutil.ignore_patterns("__pycache__")
     shutil.copytree(FUNCTIONS, source, ignore=compiled)
+    await check_source(source, environ=BUILD_ENVIRON)
     async with AsyncExitStack() as stack:
         signer, keys = stack.enter_context(identity())
         environ = keys | await stack.enter_async_context(cloud())

@@ -20,7 +20,7 @@ from relay.web.server import configure_server
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-# The start frees little, and the collector would look at all that is loaded again and again.
+# A start frees little, and the collector would look again and again at all that it loads.
 gc.disable()
 
 _HOPS = {

@@ -73,8 +73,8 @@ def _here(host: str) -> bool:
         return host == "localhost"
 
 
-# The tests of one file share a stack, a plan or a campaign there.
-_SHARING_LAYERS = frozenset({"e2e", "hostile", "infra", "soak"})
+# The tests of one file share a stack, a plan, a campaign or a slow import there.
+_SHARING_LAYERS = frozenset({"catalogue", "e2e", "hostile", "infra", "soak"})
 # These share the default deployment, which the last of them destroys, or plans.
 _SHARING_FILES = {
     "tests/infra/test_jobs_plan.py": "tests/infra/test_plan.py",

@@ -52,6 +52,7 @@ class Builder:
             service=service_of(name),
             archive=archive,
             runtime=build.get("runtime", ""),
+            build_environ=build.get("environmentVariables", {}),
             entry_point=build.get("entryPoint", ""),
             environment=lambda: self._environment(name, service),
             internal=service.get("ingressSettings") == "ALLOW_INTERNAL_ONLY",

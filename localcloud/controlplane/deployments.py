@@ -28,13 +28,15 @@ Environment = Callable[[], Awaitable[Mapping[str, str]]]
 class Revision:
     """What to run: a source archive (a zip), its runtime and entry point, the settings of its door.
 
-    `audiences` are accepted besides the URL; `timeout` is in seconds.
+    `build_environ` is what the build finds in its environment, `environment` what the function
+    does. `audiences` are accepted besides the URL; `timeout` is in seconds.
     """
 
     name: str
     service: str
     archive: bytes
     runtime: str
+    build_environ: Mapping[str, str]
     entry_point: str
     environment: Environment
     internal: bool
@@ -94,7 +96,9 @@ class Deployment:
         if self._running is None:
             await self._open.enter_async_context(self._server)
         say = functools.partial(self._on_line, revision.name)
-        image = await self._images.build(revision.archive, revision.runtime, say)
+        image = await self._images.build(
+            revision.archive, revision.runtime, say, revision.build_environ
+        )
         environ = await revision.environment()
         process = FunctionProcess(
             revision.name,

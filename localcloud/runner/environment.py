@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,16 +147,21 @@ def _remove_if_unused(place: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-async def check_source(source: Path, runtime: str = RUNTIME) -> None:
+async def check_source(
+    source: Path, runtime: str = RUNTIME, environ: Mapping[str, str] | None = None
+) -> None:
     """Check and compile a function's source as the buildpack does; raises `BuildFailed`.
 
     An image's files all bear one time, so that Python does not take what was compiled here for
-    that of its source, and compiles the source again at each start:
-    https://github.com/buildpacks/lifecycle (`archive.NormalizedDateTime`).
+    that of its source, and compiles the source again at each start, unless the build's `environ`
+    sets `SOURCE_DATE_EPOCH`, by which what is compiled names its source by a hash:
+    https://github.com/buildpacks/lifecycle (`archive.NormalizedDateTime`),
+    https://docs.python.org/3/library/py_compile.html.
     """
     _require_files(source)
     maker = await asyncio.to_thread(interpreter, runtime)
-    await _require("the source", str(maker.path), "-m", "compileall", "-f", "-q", ".", cwd=source)
+    command = (str(maker.path), "-m", "compileall", "-f", "-q", ".")
+    await _require("the source", *command, cwd=source, environ=environ)
     _set_times(source)
 
 
@@ -194,15 +199,27 @@ async def _install(requirements: Path, place: Path, maker: Interpreter) -> None:
     await _require(what, python, "-I", *_CHECK)
 
 
-async def _require(what: str, *command: str, cwd: Path | None = None) -> None:
-    status, output = await _run(*command, cwd=cwd)
+async def _require(
+    what: str,
+    *command: str,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> None:
+    status, output = await _run(*command, cwd=cwd, environ=environ)
     if status:
         raise BuildFailed(f"{what} cannot be built", output.splitlines()[-_KEPT_LINES:])
 
 
-async def _run(*command: str, cwd: Path | None = None) -> tuple[int, str]:
+async def _run(
+    *command: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd=cwd
+        *command,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        cwd=cwd,
+        env=os.environ | dict(environ or {}),
     )
     try:
         output, _ = await process.communicate()

@@ -48,7 +48,8 @@ Run = Callable[[Coroutine[Any, Any, World]], World]
 @pytest.fixture
 def run() -> Iterator[Run]:
     with runner() as virtual:
-        yield virtual.run
+        # Without the signal handlers that `run` sets and removes for each of thousands.
+        yield virtual.get_loop().run_until_complete
 
 
 async def scenario(

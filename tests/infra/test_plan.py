@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.starts import BUILD_ENVIRON
 from relay.dispatcher.function import create as create_dispatcher
 from relay.receiver.function import create as create_receiver
 from tests.infra.plans import API_KEY, EVERYTHING, MINIMAL, Plan
@@ -85,6 +86,13 @@ def test_every_function_fits_a_new_projects_quota_of_cpus_with_room(minimal: Pla
     assert len(sizes) == 3
     for size in sizes:
         assert 2 * size["max_instance_count"] * float(size["available_cpu"]) <= quota
+
+
+def test_what_a_build_compiles_is_of_use_to_an_instance(everything: Plan) -> None:
+    functions = _of(everything, "google_cloudfunctions2_function")
+    assert len(functions) == 5
+    for address, function in functions.items():
+        assert function["build_config"][0]["environment_variables"] == BUILD_ENVIRON, address
 
 
 def test_ingress_keeps_messages_for_replay(minimal: Plan, everything: Plan) -> None:

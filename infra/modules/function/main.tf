@@ -33,6 +33,12 @@ resource "google_cloudfunctions2_function" "function" {
     runtime           = var.runtime
     service_account   = var.build.service_account
 
+    # So that compiled code names its source by a hash. By default it names
+    # the time of the source, which an image changes, and each instance that
+    # starts would compile everything again.
+    # https://docs.python.org/3/library/py_compile.html
+    environment_variables = { SOURCE_DATE_EPOCH = "315532801" }
+
     source {
       storage_source {
         bucket = var.build.bucket

@@ -134,7 +134,7 @@ async def test_a_function_is_deployed_updated_and_deleted(
     assert (await ask(uri))["GREETING"] == "goodbye"
 
     name = "projects/local-project/locations/europe-west1/functions/hello"
-    cloud.deployments[name].process.order_kill()
+    await cloud.deployments[name].process.kill()
     assert (await ask(uri))["GREETING"] == "goodbye"
 
     await api("DELETE", FUNCTION)
@@ -214,7 +214,7 @@ async def test_a_source_that_does_not_compile_fails_the_build(api: Api, function
 async def test_an_archive_that_is_no_zip_file_fails_the_build() -> None:
     images = Images()
     with pytest.raises(BuildFailed, match="no zip file"):
-        await images.build(b"PK", "python313", print)
+        await images.build(b"PK", "python313", print, {})
     images.close()
 
 

@@ -1,11 +1,14 @@
 import asyncio
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,8 +49,8 @@ def value(python: Path, statement: str) -> str:
     return subprocess.check_output([str(python), "-c", statement], text=True).strip()
 
 
-async def test_an_environment_is_built_once_with_what_is_pinned_alone(
-    lock: Path, tmp_path: Path
+async def test_an_environment_is_built_once_with_what_is_pinned_or_refused_with_the_log(
+    lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
     log: list[str] = []
@@ -62,6 +65,23 @@ async def test_an_environment_is_built_once_with_what_is_pinned_alone(
     mark.touch()
     assert await build(lock, cache) == first
     assert mark.exists()
+
+    run = environment._run
+
+    async def copied(*command: str, **more: Any) -> tuple[int, str]:
+        # To make a second environment with pip would take as long as the first.
+        if "venv" in command:
+            unfinished = shutil.ignore_patterns(".ready")
+            shutil.copytree(first.parents[1], command[-1], symlinks=True, ignore=unfinished)
+            return 0, ""
+        return await run(*command, **more)
+
+    monkeypatch.setattr(environment, "_run", copied)
+    pinned(lock.with_name("example-1.0-py3-none-any.whl"), "0" * 64)
+    with pytest.raises(BuildFailed, match="DO NOT MATCH THE HASHES") as failed:
+        await build(lock, tmp_path / "refused")
+    assert failed.value.output
+    assert not list((tmp_path / "refused").glob("*/.ready"))
 
 
 async def test_an_environment_that_nothing_has_used_for_a_month_is_removed(
@@ -91,26 +111,16 @@ async def test_an_environment_that_nothing_has_used_for_a_month_is_removed(
     }
 
 
-async def test_a_lock_that_cannot_be_installed_is_refused_with_the_log(
-    lock: Path, tmp_path: Path
-) -> None:
-    pinned(lock.with_name("example-1.0-py3-none-any.whl"), "0" * 64)
-    with pytest.raises(BuildFailed, match="DO NOT MATCH THE HASHES") as failed:
-        await build(lock, tmp_path / "cache")
-    assert failed.value.output
-    assert not list((tmp_path / "cache").glob("*/.ready"))
-
-
 async def test_a_build_that_is_cancelled_stops_and_does_not_count(
     lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = environment._run
 
-    async def cancelled(*command: str, cwd: Path | None = None) -> tuple[int, str]:
+    async def cancelled(*command: str, **more: Any) -> tuple[int, str]:
         task = asyncio.current_task()
         assert task
         task.cancel()
-        return await run(*command, cwd=cwd)
+        return await run(*command, **more)
 
     monkeypatch.setattr(environment, "_run", cancelled)
     with pytest.raises(asyncio.CancelledError):
@@ -125,8 +135,11 @@ class Commands:
         self.ran: list[str] = []
         self.failing = ""
 
-    async def __call__(self, *command: str, cwd: Path | None = None) -> tuple[int, str]:
+    async def __call__(
+        self, *command: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         assert cwd is None
+        assert environ is None
         self.ran.append(" ".join(command[1:]))
         if "venv" in command:
             make(command[-1])
@@ -221,9 +234,15 @@ def source(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_a_source_is_compiled_and_loses_its_times(source: Path) -> None:
-    await check_source(source)
-    assert list((source / "__pycache__").glob("main.*.pyc"))
+@pytest.mark.parametrize(("environ", "hashed"), [({}, 0), ({"SOURCE_DATE_EPOCH": "1"}, 0b11)])
+async def test_a_source_is_compiled_and_loses_its_times(
+    source: Path, environ: Mapping[str, str], hashed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    await check_source(source, environ=environ)
+    (compiled,) = (source / "__pycache__").glob("main.*.pyc")
+    # The flags of PEP 552: whether it holds a hash, and is compared with its source by that.
+    assert int.from_bytes(compiled.read_bytes()[4:8], "little") == hashed
     assert (source / "main.py").stat().st_mtime == 315532801
 
 
