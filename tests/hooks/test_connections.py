@@ -1,5 +1,6 @@
 """Without Google credentials every command says how to get some."""
 
+from pathlib import Path
 from typing import Any
 
 import google.auth
@@ -16,13 +17,15 @@ TOPIC = "projects/p/topics/t"
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Have the machine know no credentials and no emulator."""
 
     def none(*_arguments: Any, **_named: Any) -> None:
         raise DefaultCredentialsError("none were found")
 
     monkeypatch.setattr(google.auth, "default", none)
+    # `listen` keeps a file.
+    monkeypatch.chdir(tmp_path)
     for name in ("HOOKS_OUTPUTS", "PUBSUB_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST"):
         monkeypatch.delenv(name, raising=False)
     # Gemini, which `doctor` asks first, is out of reach.
