@@ -65,6 +65,7 @@ async def measure(
     # As Cloud Build leaves it.
     source, compiled = scratch / "functions", shutil.ignore_patterns("__pycache__")
     shutil.copytree(FUNCTIONS, source, ignore=compiled)
+    shutil.copy(FUNCTIONS.parent / "requirements.txt", source)
     await check_source(source, environ=BUILD_ENVIRON)
     async with AsyncExitStack() as stack:
         signer, keys = stack.enter_context(identity())
