@@ -20,9 +20,6 @@ from relay.web.server import configure_server
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-# A start frees little, and the collector would look again and again at all that it loads.
-gc.disable()
-
 _HOPS = {
     "receive": "relay.receiver.function",
     "dispatch": "relay.dispatcher.function",
@@ -33,6 +30,8 @@ _HOPS = {
 
 
 def _entry_point(target: str) -> Handler:
+    # A start frees little, and the collector would look again and again at all that it loads.
+    gc.disable()
     try:
         handle: Handler = importlib.import_module(_HOPS[target]).create(os.environ)
     except ConfigurationError as error:

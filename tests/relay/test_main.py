@@ -73,6 +73,7 @@ def main(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     spec.loader.exec_module(module)
     yield module
     gc.unfreeze()
+    gc.enable()
 
 
 def test_a_wrong_environment_stops_the_start_with_a_message(
@@ -104,6 +105,7 @@ def test_what_is_loaded_is_left_alone_by_the_collector(main: ModuleType) -> None
     gc.unfreeze()
     assert callable(main.receive)
     assert gc.get_freeze_count() > 10_000
+    assert gc.isenabled()
 
 
 def test_the_server_bounds_connections(main: ModuleType) -> None:

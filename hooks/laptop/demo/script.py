@@ -90,7 +90,11 @@ class Script:
         return self._stack.receive.url
 
     async def _jobs(self) -> None:
-        options = genai.types.HttpOptions(base_url=self._stack.gemini_url)
+        options = genai.types.HttpOptions(
+            base_url=self._stack.gemini_url,
+            # What is sent again after an error may have been done the first time.
+            retry_options=genai.types.HttpRetryOptions(attempts=1),
+        )
         client = genai.Client(api_key=API_KEY, http_options=options)
         try:
             await self._start(client.aio)
