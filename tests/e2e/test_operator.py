@@ -332,13 +332,14 @@ async def test_the_tools_beside_the_stack(operator: Operator) -> None:
         )
         assert replayed.returncode == 0, replayed.stderr
         assert replayed.stdout.startswith("1 event replayed as ")
+        # On a busy machine the event itself may come again first.
         async with asyncio.timeout(30):
-            while len(inbox.of(event)) < 2:
+            while "replay" not in inbox.of(event)[-1].attributes:
                 inbox.received.append(await anext(inbox.messages))
-    first, second = inbox.of(event)
+    first, *_, last = inbox.of(event)
     assert "replay" not in first.attributes
-    assert second.attributes["replay"] in replayed.stdout
-    assert first.data == second.data
+    assert last.attributes["replay"] in replayed.stdout
+    assert first.data == last.data
 
 
 async def test_without_rights_the_doctor_says_which(operator: Operator) -> None:
