@@ -2,7 +2,7 @@
 # PYTHON chooses which one, for example `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
-JOBS ?= 6
+JOBS ?= 4
 TESTS ?= tests
 SHELL := /bin/sh
 # Where this is set, every process of a test would compile everything anew.
