@@ -15,7 +15,8 @@ async def bury(relay: Relay, count: int = 1, **attributes: str) -> None:
     before = relay.dead
     for number in range(count):
         await relay.receive_body(BAD, number, **attributes)
-    await relay.until(lambda: relay.dead == before + count)
+    await relay.dispatched()
+    assert relay.dead == before + count
 
 
 async def test_a_dead_letter_is_listed_with_its_reason_and_its_age(relay: Relay) -> None:

@@ -136,7 +136,9 @@ async def test_without_retention_a_search_of_the_ledger_says_what_it_cannot_see(
 
 async def test_poison_is_listed_by_its_id(relay: Relay) -> None:
     await relay.receive_body(b"no json", 1)
-    await relay.until(lambda: relay.dead == 1)
+    # The ledger is told after the dead letter is there.
+    await relay.dispatched()
+    assert relay.dead == 1
     [entry] = (await relay.hooks("events", "list", "--id", "evt_1"))["events"]
     assert (entry["type"], entry["subject"], entry["state"]) == ("", "", "poison")
     assert "hooks dlq list" in (await relay.invoke("events", "show", "evt_1")).stderr
