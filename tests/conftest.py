@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
-import httpcore2
+import httpx2
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -62,7 +62,8 @@ def loopback_only() -> Iterator[None]:
 def certificates_read_once() -> Iterator[None]:
     """Share one context among the HTTP clients: each would read all trusted certificates anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
+        shared = cache(httpx2.create_ssl_context)
+        patch.setattr("httpx2._transports.default.create_ssl_context", shared)
         yield
 
 
