@@ -332,12 +332,14 @@ async def test_the_tools_beside_the_stack(operator: Operator) -> None:
         )
         assert replayed.returncode == 0, replayed.stderr
         assert replayed.stdout.startswith("1 event replayed as ")
-        # On a busy machine the event itself may come again first.
+        # On a busy machine Pub/Sub may deliver the event's own message again first.
         async with asyncio.timeout(30):
             while "replay" not in inbox.of(event)[-1].attributes:
                 inbox.received.append(await anext(inbox.messages))
-    first, *_, last = inbox.of(event)
-    assert "replay" not in first.attributes
+    *earlier, last = inbox.of(event)
+    first = earlier[0]
+    assert all("replay" not in each.attributes for each in earlier)
+    assert len({each.message_id for each in earlier}) <= entry["attempt"]
     assert last.attributes["replay"] in replayed.stdout
     assert first.data == last.data
 

@@ -211,6 +211,16 @@ async def test_a_source_that_does_not_compile_fails_the_build(api: Api, function
     assert "SyntaxError" in message
 
 
+async def test_a_function_starts_from_what_its_build_compiled(api: Api, function: Json) -> None:
+    body = 'return {"flags": open(__cached__, "rb").read()[4]}'
+    await upload(api, MAIN.replace("return dict(os.environ)", body))
+    function["buildConfig"]["environmentVariables"] = {"SOURCE_DATE_EPOCH": "1"}
+    uri = (await deploy(api, function))["response"]["serviceConfig"]["uri"]
+    await make_public(api)
+    # A start that compiles anew leaves a file that names a time, which has no flag (PEP 552).
+    assert await ask(uri) == {"flags": 0b11}
+
+
 async def test_an_archive_that_is_no_zip_file_fails_the_build() -> None:
     images = Images()
     with pytest.raises(BuildFailed, match="no zip file"):

@@ -1,7 +1,6 @@
 import asyncio
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -49,8 +48,13 @@ def value(python: Path, statement: str) -> str:
     return subprocess.check_output([str(python), "-c", statement], text=True).strip()
 
 
-async def test_an_environment_is_built_once_with_what_is_pinned_or_refused_with_the_log(
-    lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def forget_that_it_is_ready(python: Path) -> None:
+    (python.parents[1] / ".ready").unlink()
+    python.unlink()
+
+
+async def test_an_environment_is_built_once_with_what_is_pinned_alone(
+    lock: Path, tmp_path: Path
 ) -> None:
     cache = tmp_path / "cache"
     log: list[str] = []
@@ -66,22 +70,10 @@ async def test_an_environment_is_built_once_with_what_is_pinned_or_refused_with_
     assert await build(lock, cache) == first
     assert mark.exists()
 
-    run = environment._run
-
-    async def copied(*command: str, **more: Any) -> tuple[int, str]:
-        # To make a second environment with pip would take as long as the first.
-        if "venv" in command:
-            unfinished = shutil.ignore_patterns(".ready")
-            shutil.copytree(first.parents[1], command[-1], symlinks=True, ignore=unfinished)
-            return 0, ""
-        return await run(*command, **more)
-
-    monkeypatch.setattr(environment, "_run", copied)
-    pinned(lock.with_name("example-1.0-py3-none-any.whl"), "0" * 64)
-    with pytest.raises(BuildFailed, match="DO NOT MATCH THE HASHES") as failed:
-        await build(lock, tmp_path / "refused")
-    assert failed.value.output
-    assert not list((tmp_path / "refused").glob("*/.ready"))
+    forget_that_it_is_ready(first)
+    assert await build(lock, cache) == first
+    assert value(first, "import example; print(example.VALUE)") == "42"
+    assert not mark.exists()
 
 
 async def test_an_environment_that_nothing_has_used_for_a_month_is_removed(
@@ -109,6 +101,16 @@ async def test_an_environment_that_nothing_has_used_for_a_month_is_removed(
         ours.name,
         another.name,
     }
+
+
+async def test_a_lock_that_cannot_be_installed_is_refused_with_the_log(
+    lock: Path, tmp_path: Path
+) -> None:
+    pinned(lock.with_name("example-1.0-py3-none-any.whl"), "0" * 64)
+    with pytest.raises(BuildFailed, match="DO NOT MATCH THE HASHES") as failed:
+        await build(lock, tmp_path / "cache")
+    assert failed.value.output
+    assert not list((tmp_path / "cache").glob("*/.ready"))
 
 
 async def test_a_build_that_is_cancelled_stops_and_does_not_count(
@@ -148,7 +150,7 @@ class Commands:
 
 
 def make(directory: str) -> None:
-    Path(directory).mkdir(exist_ok=True)
+    Path(directory).mkdir()
 
 
 @pytest.fixture
@@ -156,17 +158,6 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     commands = Commands()
     monkeypatch.setattr(environment, "_run", commands)
     return commands
-
-
-async def test_an_environment_that_was_left_half_built_is_built_anew(
-    lock: Path, tmp_path: Path, commands: Commands
-) -> None:
-    first = await build(lock, tmp_path)
-    (first.parents[1] / ".ready").unlink()
-    commands.ran.clear()
-    assert await build(lock, tmp_path) == first
-    assert commands.ran[0] == f"-m venv --clear {first.parents[1]}"
-    assert len(commands.ran) == 4
 
 
 @pytest.mark.parametrize("failing", ["venv", "install", "check"])
